@@ -1,0 +1,68 @@
+from collections.abc import Callable
+from typing import Any, Final, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+_F64 = NDArray[np.float64]
+_I32 = NDArray[np.int32]
+_I64 = NDArray[np.int64]
+_U8 = NDArray[np.uint8]
+_Ragged = tuple[_F64, _I32, _I32]
+_Progress = Callable[[int, int], object]
+
+__version__: Final[str]
+build_profile: Final[str]
+
+def set_num_threads(threads: int | None) -> None: ...
+def num_threads(threads: int | None = None) -> int: ...
+def panic_for_tests(*, threads: int) -> None: ...
+def ingest(
+    xy: _F64, ring_offsets: _I32, part_offsets: _I32 | None, polygon_offsets: _I32, *, oriented: bool
+) -> _Ragged: ...
+def resolve(polygons: _Ragged, *, threads: int | None = None) -> tuple[_U8, _Ragged | None]: ...
+def area(polygons: _Ragged, *, threads: int | None = None) -> _F64: ...
+def perimeter(polygons: _Ragged, scale: tuple[float, float], *, threads: int | None = None) -> _F64: ...
+def centroid(polygons: _Ragged, *, threads: int | None = None) -> _F64: ...
+def bounds(polygons: _Ragged, *, threads: int | None = None) -> _F64: ...
+def overlap(
+    a: _Ragged,
+    b: _Ragged,
+    index_a: _I64 | None = None,
+    index_b: _I64 | None = None,
+    *,
+    kind: str,
+    threads: int | None = None,
+    progress: _Progress | None = None,
+) -> _F64: ...
+def hausdorff(
+    a: _Ragged,
+    b: _Ragged,
+    index_a: _I64 | None = None,
+    index_b: _I64 | None = None,
+    *,
+    directed: bool,
+    vertices_only: bool,
+    threads: int | None = None,
+    progress: _Progress | None = None,
+) -> _F64: ...
+def iou_pairs(
+    a: _Ragged,
+    b: _Ragged,
+    groups_a: _I64,
+    groups_b: _I64,
+    *,
+    min_iou: float,
+    threads: int | None = None,
+    progress: _Progress | None = None,
+) -> tuple[_I64, _I64, _F64]: ...
+def match_pages(
+    polygons: _Ragged,
+    labels: _I32,
+    pages: _I64,
+    *,
+    gate: float,
+    conflict_gate: float,
+    threads: int | None = None,
+    progress: _Progress | None = None,
+) -> tuple[_I64, _I64, _I64, _U8, _F64, _F64, _F64]: ...

@@ -1,0 +1,16 @@
+//! Numbers of one or two outlines.
+//!
+//! A kernel sees regions that mean what they say: [`interior`] has replaced outlines that overlap themselves by
+//! their non-zero interior. What is left may still be degenerate (no area), and each kernel says what it answers
+//! then: areas and lengths are 0 or the length of the line, ratios of areas are NaN, distances exist where a
+//! boundary does and are NaN where there is none.
+
+pub mod area;
+pub mod boundary;
+pub mod box_tree;
+pub mod chains;
+pub mod hausdorff;
+pub mod interior;
+pub mod overlap;
+pub mod overlay;
+pub mod validity;

@@ -1,0 +1,99 @@
+//! Whether an outline means what it draws: the winding number is 0 or 1 almost everywhere.
+//!
+//! `∫∫ w² = ∫∫ w` holds exactly then, and only then, because w is a whole number almost everywhere and
+//! w² > w for every other value. Spikes, repeated points and touching borders carry no area and are valid here.
+
+use crate::geometry::chains::Chains;
+use crate::geometry::overlap::squared_winding;
+use crate::polygons::{Point, Rings};
+
+/// Overlap of a region with itself, as a share of its box, above which it is invalid. Valid outlines of up to
+/// 20,000 vertices deviate by less than 1e-13 through rounding; an overlap below this changes no area by more.
+const TOLERANCE: f64 = 1e-12;
+
+/// Verdict on one region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Validity {
+    /// Winding number 0 or 1 almost everywhere, and some area.
+    Valid = 0,
+    /// No vertex at all.
+    Empty = 1,
+    /// Fewer than three distinct points.
+    TooFewPoints = 2,
+    /// Three or more distinct points that enclose nothing.
+    ZeroArea = 3,
+    /// Crosses itself, or covers some place more than once.
+    SelfOverlap = 4,
+}
+
+/// The verdict on a region whose chains are loaded.
+pub fn validity(rings: Rings, chains: &Chains) -> Validity {
+    match distinct_points(rings.vertices()) {
+        0 => return Validity::Empty,
+        1 | 2 => return Validity::TooFewPoints,
+        _ => {}
+    }
+    let [x0, y0, x1, y1] = chains.bounds;
+    let noise = TOLERANCE * (x1 - x0) * (y1 - y0);
+    let squared = squared_winding(chains);
+    if squared <= noise.max(f64::MIN_POSITIVE) {
+        Validity::ZeroArea
+    } else if squared - chains.area > noise {
+        Validity::SelfOverlap
+    } else {
+        Validity::Valid
+    }
+}
+
+/// 0, 1, 2 or 3, where 3 stands for three or more.
+fn distinct_points(points: &[Point]) -> usize {
+    let Some(first) = points.first() else { return 0 };
+    let Some(second) = points.iter().find(|point| *point != first) else { return 1 };
+    if points.iter().any(|point| point != first && point != second) { 3 } else { 2 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::polygons::PolygonsBuf;
+
+    fn verdict(rings: &[&[Point]]) -> Validity {
+        let mut built = PolygonsBuf::default();
+        rings.iter().for_each(|ring| built.push_ring(ring.iter().copied()).unwrap());
+        built.end_region().unwrap();
+        let mut chains = Chains::default();
+        chains.load(built.view().row(0));
+        validity(built.view().row(0), &chains)
+    }
+
+    const SQUARE: [Point; 4] = [[0.0, 0.0], [4.0, 0.0], [4.0, 4.0], [0.0, 4.0]];
+
+    #[test]
+    fn degenerate_regions_are_named() {
+        assert_eq!(verdict(&[]), Validity::Empty);
+        assert_eq!(verdict(&[&[[1.0, 1.0]; 5]]), Validity::TooFewPoints);
+        assert_eq!(verdict(&[&[[0.0, 0.0], [1.0, 1.0], [0.0, 0.0], [1.0, 1.0]]]), Validity::TooFewPoints);
+        assert_eq!(verdict(&[&[[0.0, 0.0], [1.0, 1.0], [3.0, 3.0]]]), Validity::ZeroArea);
+        assert_eq!(verdict(&[&[[5.0, 0.0], [5.0, 1.0], [5.0, 3.0]]]), Validity::ZeroArea);
+    }
+
+    #[test]
+    fn overlaps_are_found() {
+        assert_eq!(verdict(&[&[[0.0, 0.0], [2.0, 2.0], [2.0, 0.0], [0.0, 2.0]]]), Validity::SelfOverlap);
+        assert_eq!(verdict(&[&[SQUARE, SQUARE].concat()]), Validity::SelfOverlap);
+        let shifted = SQUARE.map(|[x, y]| [x + 3.0, y + 3.0]);
+        assert_eq!(verdict(&[&SQUARE, &shifted]), Validity::SelfOverlap);
+        // A hole that sticks out.
+        let hole = [[3.0, 1.0], [3.0, 2.0], [5.0, 2.0], [5.0, 1.0]];
+        assert_eq!(verdict(&[&SQUARE, &hole]), Validity::SelfOverlap);
+    }
+
+    #[test]
+    fn touching_and_spikes_are_fine() {
+        assert_eq!(verdict(&[&SQUARE]), Validity::Valid);
+        let touching = SQUARE.map(|[x, y]| [x + 4.0, y]);
+        assert_eq!(verdict(&[&SQUARE, &touching]), Validity::Valid);
+        assert_eq!(verdict(&[&[[0.0, 0.0], [4.0, 0.0], [9.0, 0.0], [4.0, 0.0], [4.0, 4.0]]]), Validity::Valid);
+    }
+}

@@ -1,0 +1,134 @@
+//! NumPy arrays to slices and back, and batches that Python watches.
+
+use std::sync::Mutex;
+
+use numpy::ndarray::Array2;
+use numpy::{IntoPyArray, PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+
+use super::errors::to_python;
+use crate::batch::{Batch, num_threads};
+use crate::error::{Error, Result};
+use crate::polygons::{Point, Polygons, PolygonsBuf};
+
+/// Outlines as the three arrays of `lesiongeo.Polygons`.
+#[derive(FromPyObject)]
+pub(super) struct Ragged<'py>(
+    PyReadonlyArray2<'py, f64>,
+    PyReadonlyArray1<'py, i32>,
+    PyReadonlyArray1<'py, i32>,
+);
+
+/// Three arrays on their way back.
+pub(super) type RaggedOut<'py> = (Bound<'py, PyArray2<f64>>, Bound<'py, PyArray1<i32>>, Bound<'py, PyArray1<i32>>);
+
+impl Ragged<'_> {
+    pub(super) fn polygons(&self) -> PyResult<Polygons<'_>> {
+        Polygons::new(points(&self.0)?, slice(&self.1)?, slice(&self.2)?).map_err(to_python)
+    }
+}
+
+pub(super) fn points<'a>(xy: &'a PyReadonlyArray2<'_, f64>) -> PyResult<&'a [Point]> {
+    let shape = xy.shape();
+    if shape[1] != 2 {
+        return Err(PyTypeError::new_err(format!("xy has shape ({}, {}); it needs two columns", shape[0], shape[1])));
+    }
+    let flat = xy.as_slice().map_err(|_| PyTypeError::new_err("xy is not C-contiguous"))?;
+    Ok(flat.as_chunks().0)
+}
+
+pub(super) fn slice<'a, T: numpy::Element>(array: &'a PyReadonlyArray1<'_, T>) -> PyResult<&'a [T]> {
+    array.as_slice().map_err(|_| PyTypeError::new_err("an offsets or index array is not contiguous"))
+}
+
+pub(super) fn points_out(py: Python<'_>, points: Vec<Point>) -> PyResult<Bound<'_, PyArray2<f64>>> {
+    let rows = points.len();
+    let flat = points.into_flattened();
+    let array = Array2::from_shape_vec((rows, 2), flat);
+    array.map(|array| array.into_pyarray(py)).map_err(|error| PyTypeError::new_err(error.to_string()))
+}
+
+pub(super) fn ragged_out(py: Python<'_>, built: PolygonsBuf) -> PyResult<RaggedOut<'_>> {
+    let offsets = |values: Vec<i32>| values.into_pyarray(py);
+    Ok((points_out(py, built.xy)?, offsets(built.ring_offsets), offsets(built.polygon_offsets)))
+}
+
+/// Which row of a side belongs to result row i: each its own, always the only one, or as listed.
+#[derive(Clone, Copy)]
+pub(super) enum Pick<'a> {
+    Each,
+    One,
+    Rows(&'a [i64]),
+}
+
+impl<'a> Pick<'a> {
+    /// Resolve the sides of an elementwise call: lists of rows, equal lengths, or one row against all.
+    pub(super) fn sides(
+        a: (usize, Option<&'a [i64]>),
+        b: (usize, Option<&'a [i64]>),
+    ) -> Result<(usize, Pick<'a>, Pick<'a>)> {
+        let count = |(len, rows): (usize, Option<&[i64]>)| rows.map_or(len, <[i64]>::len);
+        let items = match (count(a), count(b)) {
+            (n, m) if n == m => n,
+            (1, m) => m,
+            (n, 1) => n,
+            (expected, found) => {
+                let remedy = "pass as many outlines on both sides, or a single one on one side";
+                return Err(Error::Length { what: "b", found, expected, remedy });
+            }
+        };
+        let pick = |what: &'static str, (len, rows): (usize, Option<&'a [i64]>)| match rows {
+            Some(rows) => {
+                let outside = rows.iter().position(|&row| row < 0 || row as usize >= len);
+                match outside {
+                    Some(position) => Err(Error::Index { what, position, value: rows[position], len }),
+                    None => Ok(Pick::Rows(rows)),
+                }
+            }
+            None if len == items => Ok(Pick::Each),
+            None => Ok(Pick::One),
+        };
+        Ok((items, pick("index_a", a)?, pick("index_b", b)?))
+    }
+
+    pub(super) fn row(&self, index: usize) -> usize {
+        match self {
+            Pick::Each => index,
+            Pick::One => 0,
+            Pick::Rows(rows) => rows[index] as usize,
+        }
+    }
+}
+
+/// Run `work` without the interpreter lock. Signals are looked at, and `progress(done, total)` is called,
+/// every 50 ms; an exception from either stops the batch and is raised.
+pub(super) fn with_batch<T: Send>(
+    py: Python<'_>,
+    threads: Option<usize>,
+    progress: Option<Py<PyAny>>,
+    work: impl FnOnce(&Batch) -> Result<T> + Send,
+) -> PyResult<T> {
+    let threads = num_threads(threads).map_err(to_python)?;
+    let raised: Mutex<Option<PyErr>> = Mutex::new(None);
+    let watch = |done: usize, total: usize| {
+        Python::attach(|py| {
+            let looked = py.check_signals().and_then(|()| match &progress {
+                Some(progress) => progress.call1(py, (done, total)).map(drop),
+                None => Ok(()),
+            });
+            match looked {
+                Ok(()) => true,
+                Err(error) => {
+                    raised.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get_or_insert(error);
+                    false
+                }
+            }
+        })
+    };
+    let result = py.detach(|| work(&Batch { threads, watch: &watch }));
+    match raised.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+        Some(error) => Err(error),
+        None => result.map_err(to_python),
+    }
+}

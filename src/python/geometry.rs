@@ -1,0 +1,182 @@
+//! Bindings of the kernels of one or two outlines.
+
+use numpy::{IntoPyArray, PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
+use pyo3::prelude::*;
+
+use super::arrays::{Pick, Ragged, RaggedOut, points, points_out, ragged_out, slice, with_batch};
+use super::errors::to_python;
+use crate::batch::rows;
+use crate::geometry::area as measures;
+use crate::geometry::boundary::Boundary;
+use crate::geometry::chains::Chains;
+use crate::geometry::hausdorff::{self as distance, Method};
+use crate::geometry::interior;
+use crate::geometry::overlap as shared;
+use crate::polygons::{self, Polygons, Rings, Roles};
+
+#[pyfunction]
+#[pyo3(signature = (xy, ring_offsets, part_offsets, polygon_offsets, *, oriented))]
+pub(super) fn ingest<'py>(
+    py: Python<'py>,
+    xy: PyReadonlyArray2<'py, f64>,
+    ring_offsets: PyReadonlyArray1<'py, i32>,
+    part_offsets: Option<PyReadonlyArray1<'py, i32>>,
+    polygon_offsets: PyReadonlyArray1<'py, i32>,
+    oriented: bool,
+) -> PyResult<RaggedOut<'py>> {
+    let roles = if oriented { Roles::Oriented } else { Roles::FirstIsOutline };
+    let (xy, ring_offsets, polygon_offsets) = (points(&xy)?, slice(&ring_offsets)?, slice(&polygon_offsets)?);
+    let parts = part_offsets.as_ref().map(slice).transpose()?;
+    let built = py.detach(|| polygons::ingest(xy, ring_offsets, parts, polygon_offsets, roles));
+    ragged_out(py, built.map_err(to_python)?)
+}
+
+#[pyfunction]
+#[pyo3(signature = (polygons, *, threads=None))]
+pub(super) fn resolve<'py>(
+    py: Python<'py>,
+    polygons: Ragged<'py>,
+    threads: Option<usize>,
+) -> PyResult<(Bound<'py, PyArray1<u8>>, Option<RaggedOut<'py>>)> {
+    let polygons = polygons.polygons()?;
+    let resolved = with_batch(py, threads, None, |batch| interior::resolve(polygons, batch))?;
+    let verdicts: Vec<u8> = resolved.validity.into_iter().map(|verdict| verdict as u8).collect();
+    let replaced = resolved.replaced.map(|built| ragged_out(py, built)).transpose()?;
+    Ok((verdicts.into_pyarray(py), replaced))
+}
+
+/// One value per row of a single batch.
+fn single<T: Send>(
+    py: Python<'_>,
+    polygons: &Ragged<'_>,
+    threads: Option<usize>,
+    metric: impl Fn(Rings) -> T + Sync + Send,
+) -> PyResult<Vec<T>> {
+    let polygons = polygons.polygons()?;
+    with_batch(py, threads, None, |batch| {
+        rows(batch, polygons.len(), polygons.n_vertices(), || (), |(), row| metric(polygons.row(row)))
+    })
+}
+
+#[pyfunction]
+#[pyo3(signature = (polygons, *, threads=None))]
+pub(super) fn area<'py>(
+    py: Python<'py>,
+    polygons: Ragged<'py>,
+    threads: Option<usize>,
+) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    Ok(single(py, &polygons, threads, measures::area)?.into_pyarray(py))
+}
+
+#[pyfunction]
+#[pyo3(signature = (polygons, scale, *, threads=None))]
+pub(super) fn perimeter<'py>(
+    py: Python<'py>,
+    polygons: Ragged<'py>,
+    scale: [f64; 2],
+    threads: Option<usize>,
+) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    Ok(single(py, &polygons, threads, |rings| measures::perimeter(rings, scale))?.into_pyarray(py))
+}
+
+#[pyfunction]
+#[pyo3(signature = (polygons, *, threads=None))]
+pub(super) fn centroid<'py>(
+    py: Python<'py>,
+    polygons: Ragged<'py>,
+    threads: Option<usize>,
+) -> PyResult<Bound<'py, PyArray2<f64>>> {
+    points_out(py, single(py, &polygons, threads, measures::centroid)?)
+}
+
+#[pyfunction]
+#[pyo3(signature = (polygons, *, threads=None))]
+pub(super) fn bounds<'py>(
+    py: Python<'py>,
+    polygons: Ragged<'py>,
+    threads: Option<usize>,
+) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    let boxes = single(py, &polygons, threads, |rings| match rings.vertices() {
+        [] => [f64::NAN; 4],
+        vertices => measures::bounds(vertices),
+    })?;
+    Ok(boxes.into_flattened().into_pyarray(py))
+}
+
+/// One value per pair of rows. `load` prepares a row; a row that stays the same is not prepared again.
+#[allow(clippy::too_many_arguments, reason = "the two sides of a call with what belongs to each")]
+fn double<'py, S: Default>(
+    py: Python<'py>,
+    a: &Ragged<'py>,
+    b: &Ragged<'py>,
+    index_a: Option<PyReadonlyArray1<'py, i64>>,
+    index_b: Option<PyReadonlyArray1<'py, i64>>,
+    threads: Option<usize>,
+    progress: Option<Py<PyAny>>,
+    load: impl Fn(&mut S, Rings) + Sync + Send,
+    metric: impl Fn(&S, &S, &mut Vec<u32>) -> f64 + Sync + Send,
+) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    let (a, b) = (a.polygons()?, b.polygons()?);
+    let (index_a, index_b) = (index_a.as_ref().map(slice).transpose()?, index_b.as_ref().map(slice).transpose()?);
+    let (items, pick_a, pick_b) = Pick::sides((a.len(), index_a), (b.len(), index_b)).map_err(to_python)?;
+    let mean = |polygons: Polygons| polygons.n_vertices() / polygons.len().max(1) + 1;
+    let weight = items * (mean(a) + mean(b));
+    let values = with_batch(py, threads, progress, |batch| {
+        let scratch = || (S::default(), S::default(), None, None, Vec::new());
+        rows(batch, items, weight, scratch, |(left, right, at_left, at_right, spare), index| {
+            let (row_a, row_b) = (pick_a.row(index), pick_b.row(index));
+            if *at_left != Some(row_a) {
+                load(left, a.row(row_a));
+                *at_left = Some(row_a);
+            }
+            if *at_right != Some(row_b) {
+                load(right, b.row(row_b));
+                *at_right = Some(row_b);
+            }
+            metric(left, right, spare)
+        })
+    })?;
+    Ok(values.into_pyarray(py))
+}
+
+#[pyfunction]
+#[pyo3(signature = (a, b, index_a=None, index_b=None, *, kind, threads=None, progress=None))]
+#[allow(clippy::too_many_arguments, reason = "keyword arguments of one Python function")]
+pub(super) fn overlap<'py>(
+    py: Python<'py>,
+    a: Ragged<'py>,
+    b: Ragged<'py>,
+    index_a: Option<PyReadonlyArray1<'py, i64>>,
+    index_b: Option<PyReadonlyArray1<'py, i64>>,
+    kind: &str,
+    threads: Option<usize>,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    let value: fn(&shared::Overlap) -> f64 = match kind {
+        "intersection" => |both| both.intersection,
+        "dice" => shared::Overlap::dice,
+        _ => shared::Overlap::iou,
+    };
+    double(py, &a, &b, index_a, index_b, threads, progress, Chains::load, |a, b, active| {
+        value(&shared::overlap(a, b, active))
+    })
+}
+
+#[pyfunction]
+#[pyo3(signature = (a, b, index_a=None, index_b=None, *, directed, vertices_only, threads=None, progress=None))]
+#[allow(clippy::too_many_arguments, reason = "keyword arguments of one Python function")]
+pub(super) fn hausdorff<'py>(
+    py: Python<'py>,
+    a: Ragged<'py>,
+    b: Ragged<'py>,
+    index_a: Option<PyReadonlyArray1<'py, i64>>,
+    index_b: Option<PyReadonlyArray1<'py, i64>>,
+    directed: bool,
+    vertices_only: bool,
+    threads: Option<usize>,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    let method = if vertices_only { Method::Vertex } else { Method::Exact };
+    let measure = if directed { distance::directed } else { distance::hausdorff };
+    double(py, &a, &b, index_a, index_b, threads, progress, Boundary::load, |a, b, _| measure(a, b, method))
+}

@@ -1,0 +1,53 @@
+//! The Python bindings: extract, detach, call, wrap. Names, units and documentation live in the Python package.
+
+mod arrays;
+mod errors;
+mod geometry;
+mod pairs;
+mod read;
+
+use pyo3::prelude::*;
+
+/// Private core of the package `lesiongeo`.
+#[pymodule]
+mod _core {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use super::geometry::{area, bounds, centroid, hausdorff, ingest, overlap, perimeter, resolve};
+    #[pymodule_export]
+    use super::pairs::{iou_pairs, match_pages};
+    #[pymodule_export]
+    use super::read::read_label_studio;
+    #[pymodule_export]
+    use super::{num_threads, panic_for_tests, set_num_threads};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        // Benchmarks refuse a debug build.
+        module.add("build_profile", if cfg!(debug_assertions) { "debug" } else { "release" })
+    }
+}
+
+#[pyfunction]
+#[pyo3(signature = (threads))]
+fn set_num_threads(threads: Option<usize>) {
+    crate::batch::set_num_threads(threads);
+}
+
+#[pyfunction]
+#[pyo3(signature = (threads=None))]
+fn num_threads(threads: Option<usize>) -> PyResult<usize> {
+    crate::batch::num_threads(threads).map_err(errors::to_python)
+}
+
+/// Panics inside a batch, so that a test can see what becomes of it.
+#[pyfunction]
+#[pyo3(signature = (*, threads))]
+#[allow(clippy::panic, reason = "that is its purpose")]
+fn panic_for_tests(py: Python<'_>, threads: usize) -> PyResult<()> {
+    arrays::with_batch(py, Some(threads), None, |batch| {
+        crate::batch::rows(batch, 100, 1_000_000, || (), |(), _| panic!("on purpose")).map(drop)
+    })
+}

@@ -1,0 +1,1 @@
+//! Bytes of annotation exports become columns.
