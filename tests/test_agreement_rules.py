@@ -89,7 +89,8 @@ def agree(*tasks: Entry, **options: float) -> tuple[list[Row], list[Row]]:
     """Rows of pairs and rows of tasks."""
     export = lesiongeo.read_label_studio(json.dumps(list(tasks)).encode())
     found = lesiongeo.agreement(export, **options)
-    pairs = found.pairs.to_pylist()
+    # The tables come worst first; here the order of pages is easier to read.
+    pairs = sorted(found.pairs.to_pylist(), key=lambda r: (r["task_id"], r["page"]))
     rows = sorted(
         found.tasks.to_pylist(),
         key=lambda r: (r["task_id"], r["annotator_a"], str(r["annotator_b"]), r["page"]),

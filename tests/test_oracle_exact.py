@@ -221,7 +221,7 @@ def check_distances(family: Family, count: int) -> None:
 
 
 def check_verdicts(family: Family, count: int) -> tuple[int, int]:
-    """Count valid and invalid outlines; where less than 1e-9 of the box is covered twice, both verdicts will do."""
+    """Count valid and invalid outlines; below 1e-9 of the box covered twice, both verdicts will do."""
     rows = [rings for side in pairs(family, count) for rings in side]
     p = Polygons.from_rings(rows)
     judged = {True: 0, False: 0}

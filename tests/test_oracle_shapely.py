@@ -15,7 +15,7 @@ COUNT = 500
 
 
 def stars(rng: np.random.Generator, n: int, hole: float = 0.0) -> list[list[Array]]:
-    """Outlines of n vertices around a common place that overlap more or less, with a smaller copy as a hole."""
+    """Outlines of n vertices around one place that overlap more or less, a smaller copy as a hole."""
     rows = []
     for _ in range(COUNT):
         t = np.sort((np.arange(n) + rng.uniform(0, 0.9, n)) / n * 2 * np.pi)

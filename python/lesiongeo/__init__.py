@@ -8,6 +8,7 @@ Everything works offline.
 from __future__ import annotations
 
 from ._core import __version__
+from .agreement import Agreement, agreement
 from .errors import ExportError, LesiongeoError, RegionError
 from .metrics import (
     IouPairs,
@@ -23,15 +24,21 @@ from .metrics import (
     perimeter,
 )
 from .polygons import Polygons
+from .read import Export, read_label_studio
+from .regions import Regions
 from .threads import num_threads, set_num_threads
 
 __all__ = [
+    "Agreement",
+    "Export",
     "ExportError",
     "IouPairs",
     "LesiongeoError",
     "Polygons",
     "RegionError",
+    "Regions",
     "__version__",
+    "agreement",
     "area",
     "bounds",
     "centroid",
@@ -43,5 +50,6 @@ __all__ = [
     "is_valid",
     "num_threads",
     "perimeter",
+    "read_label_studio",
     "set_num_threads",
 ]

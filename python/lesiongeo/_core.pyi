@@ -59,6 +59,7 @@ def iou_pairs(
 def match_pages(
     polygons: _Ragged,
     labels: _I32,
+    order: NDArray[np.uint32],
     pages: _I64,
     *,
     gate: float,
@@ -66,3 +67,6 @@ def match_pages(
     threads: int | None = None,
     progress: _Progress | None = None,
 ) -> tuple[_I64, _I64, _I64, _U8, _F64, _F64, _F64]: ...
+def read_label_studio(
+    sources: list[tuple[str, bytes]], *, threads: int | None = None, progress: _Progress | None = None
+) -> dict[str, Any]: ...

@@ -54,12 +54,13 @@ type Matches<'py> =
     (Ids<'py>, Ids<'py>, Ids<'py>, Bound<'py, PyArray1<u8>>, Values<'py>, Values<'py>, Values<'py>);
 
 #[pyfunction]
-#[pyo3(signature = (polygons, labels, pages, *, gate, conflict_gate, threads=None, progress=None))]
+#[pyo3(signature = (polygons, labels, order, pages, *, gate, conflict_gate, threads=None, progress=None))]
 #[allow(clippy::too_many_arguments, reason = "keyword arguments of one Python function")]
 pub(super) fn match_pages<'py>(
     py: Python<'py>,
     polygons: Ragged<'py>,
     labels: PyReadonlyArray1<'py, i32>,
+    order: PyReadonlyArray1<'py, u32>,
     pages: PyReadonlyArray2<'py, i64>,
     gate: f64,
     conflict_gate: f64,
@@ -73,13 +74,15 @@ pub(super) fn match_pages<'py>(
         let remedy = "pass one label code per outline";
         return Err(to_python(Error::Length { what: "labels", found, expected, remedy }));
     }
-    let groups = ranges(&pages, polygons.len())?;
+    let order = slice(&order)?;
+    if let Some(position) = order.iter().position(|&row| row as usize >= polygons.len()) {
+        let (value, len) = (order[position].into(), polygons.len());
+        return Err(to_python(Error::Index { what: "order", position, value, len }));
+    }
+    let groups = ranges(&pages, order.len())?;
     let gates = Gates { same_label: gate, conflict: conflict_gate };
     let (rows, scores) = with_batch(py, threads, progress, |batch| {
-        let count = u32::try_from(polygons.len())
-            .map_err(|_| Error::Overflow { what: "regions", count: polygons.len() })?;
-        let order: Vec<u32> = (0..count).collect();
-        let side = Side { polygons, order: &order };
+        let side = Side { polygons, order };
         match_groups(side, side, labels, labels, &groups, gates, batch)
     })?;
     let id = |row: Option<u32>| row.map_or(-1, i64::from);
@@ -100,7 +103,7 @@ pub(super) fn match_pages<'py>(
     ))
 }
 
-/// Rows of (first a, end a, first b, end b).
+/// Rows of (first a, end a, first b, end b), positions in the order.
 fn ranges(pages: &PyReadonlyArray2<'_, i64>, len: usize) -> PyResult<Vec<Group>> {
     let flat = pages.as_slice().map_err(|_| PyTypeError::new_err("pages is not C-contiguous"))?;
     if pages.shape()[1] != 4 {

@@ -1,0 +1,411 @@
+"""Agreement between annotators: who drew the same regions on the same page, and how alike.
+
+The rules, in one place: cancelled annotations, drafts and predictions do not count; of several annotations by one
+annotator on a task the newest counts. For every page of a task and every pair of annotators, regions are matched one to one, in
+three rounds, each for the largest total IoU: equal labels from `gate` up (matched), then different labels from
+`conflict_gate` up (label_conflict), then whatever else overlaps (near_miss). What is left is missing. The score of a page is the mean
+of IoU over its matches and its unmatched regions, which count 0; where neither drew anything it is 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from . import _core
+from .annotators import UNKNOWN, annotator_order, annotator_table, summary_table
+from .arrow import nullable
+from .read import Export
+
+__all__ = ["Agreement", "agreement"]
+
+Progress = Callable[[int, int], object]
+Ints = NDArray[np.int64]
+
+MATCH = ("matched", "label_conflict", "near_miss", "missing")
+MATCHED, LABEL_CONFLICT, NEAR_MISS, MISSING = range(4)
+#: Columns of a region that are no answers of the annotator.
+FIXED = frozenset(
+    "task_id page image width height annotation_id annotator region_id kind label labels score origin source ground_truth "
+    "cancelled created_at updated_at lead_time_s valid problem".split()
+)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Agreement:
+    """Tables of agreement, the worst rows first. See `agreement` for the columns.
+
+    Attributes
+    ----------
+    pairs : pyarrow.Table
+        One row per matched pair of regions, near miss, or region without partner.
+    tasks : pyarrow.Table
+        One row per task, page and pair of annotators.
+    annotators : pyarrow.Table
+        One row per annotator.
+    summary : pyarrow.Table
+        One row per pair of annotators, and first one for all.
+    reason : str or None
+        Why there is no pair of annotators at all, where that is so.
+    """
+
+    pairs: pa.Table
+    tasks: pa.Table
+    annotators: pa.Table
+    summary: pa.Table
+    reason: str | None
+
+    def __repr__(self) -> str:
+        """Say how much there is."""
+        return f"<Agreement: {self.tasks.num_rows} task pages, {self.pairs.num_rows} pairs>"
+
+
+def agreement(
+    export: Export,
+    *,
+    gate: float = 0.1,
+    conflict_gate: float = 0.5,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Agreement:
+    """Compare the annotators of an export, page by page and region by region.
+
+    Parameters
+    ----------
+    export : Export
+        What `read_label_studio` returns.
+    gate : float, default 0.1
+        Smallest IoU at which two regions of the same label match.
+    conflict_gate : float, default 0.5
+        Smallest IoU at which two regions of different labels match, as a label conflict.
+    threads : int, optional
+        Number of threads; by default see `num_threads`.
+    progress : callable, optional
+        Called as ``progress(done, total)`` about every 50 ms.
+
+    Returns
+    -------
+    Agreement
+        `pairs`: task_id, page, annotator_a, annotator_b, annotation_a, annotation_b, region_a, region_b, match
+        (matched, label_conflict, near_miss, missing), iou, dice, hausdorff_px, area_a_px2, area_b_px2, area_ratio (b / a),
+        label_a, label_b, valid_a, valid_b, and each control as <name>_a, <name>_b. Of a missing region one side is null.
+
+        `tasks`: task_id, page, annotator_a, annotator_b, annotation_a, annotation_b, n_a, n_b, n_matched, n_label_conflict,
+        n_near_miss, n_missing_a, n_missing_b (regions of a, of b without any partner), score, label_studio_score,
+        reason (both_empty: neither drew anything, score 1; single_annotator: nobody to compare with, score null).
+
+        `annotators` and `summary`: see `annotator_table` and `summary_table` in `lesiongeo.annotators`.
+
+    Raises
+    ------
+    ValueError
+        If a gate is not between 0 and 1.
+
+    Notes
+    -----
+    Pages are compared separately: regions on different pages never meet. A task has as many pages as images, or as its
+    regions name. Label equality is that of the sets of labels. Regions without an area cannot overlap anything and are
+    missing; self-overlapping ones count with their non-zero interior. A near miss counts as two unmatched regions.
+    Annotations whose author was deleted count as one person, "unknown".
+
+    `label_studio_score` is the two-way greedy score for comparison with other tools: the mean over all regions of both sides
+    of the best IoU within the label on the other side.
+
+    Cost: O(n log n) in regions plus one overlap per pair of meeting boxes; the assignment is solved per page by
+    shortest augmenting paths, exactly.
+
+    Examples
+    --------
+    >>> import lesiongeo as lg
+    >>> from lesiongeo.testing import make_export
+    >>> import json
+    >>> export = lg.read_label_studio(json.dumps(make_export(patients=2, annotators=2, seed=1)).encode())
+    >>> result = lg.agreement(export)
+    >>> result.tasks.column_names[:4]
+    ['task_id', 'page', 'annotator_a', 'annotator_b']
+    >>> 0 < result.summary["score_mean"][0].as_py() < 1
+    True
+    """
+    for name, value in (("gate", gate), ("conflict_gate", conflict_gate)):
+        if not 0.0 <= value <= 1.0:
+            raise ValueError(f"{name} is {value}; it lies between 0 and 1")
+    counted = _Counted(export)
+    comparisons = _comparisons(export, counted)
+    interior = export.regions.polygons._interior(threads)
+    first, second = _halves(progress)
+    page, a, b, kind, iou, dice, two_way = _core.match_pages(
+        interior,
+        _label_sets(export.regions.table),
+        counted.order,
+        np.ascontiguousarray(comparisons.ranges),
+        gate=gate,
+        conflict_gate=conflict_gate,
+        threads=threads,
+        progress=first,
+    )
+    both = (a >= 0) & (b >= 0)
+    hausdorff = np.full(len(page), np.nan)
+    hausdorff[both] = _core.hausdorff(
+        interior, interior, a[both], b[both], directed=False, vertices_only=False, threads=threads, progress=second
+    )
+    areas = _core.area(interior, threads=threads)
+    rows = _Rows(page, a, b, kind, iou, dice, hausdorff, np.where(a >= 0, areas[a], np.nan), np.where(b >= 0, areas[b], np.nan))
+    tasks = _task_table(export, counted, comparisons, rows, two_way)
+    pairs = _pair_table(export, counted, comparisons, rows)
+    return Agreement(
+        pairs=pairs,
+        tasks=tasks,
+        annotators=annotator_table(export, counted.annotations, counted.names, pairs, tasks),
+        summary=summary_table(pairs, tasks),
+        reason=_reason(counted, comparisons),
+    )
+
+
+def _halves(progress: Progress | None) -> tuple[Progress | None, Progress | None]:
+    """Report two stages as one: matching is the first half, distances are the second."""
+    if progress is None:
+        return None, None
+    report = progress
+    return (lambda done, total: report(done, 2 * total)), (lambda done, total: report(total + done, 2 * total))
+
+
+class _Counted:
+    """The annotations that count, sorted by task and annotator, and their regions, sorted by page within them."""
+
+    def __init__(self, export: Export) -> None:
+        table = export.annotations
+        author = pc.fill_null(table["annotator"], UNKNOWN).to_pylist()
+        self.names = sorted(set(author), key=annotator_order)
+        rank_of = {name: rank for rank, name in enumerate(self.names)}
+        rank = np.array([rank_of[name] for name in author], dtype=np.int64)
+        self.task_ids, first, code = np.unique(
+            np.concatenate((export.tasks["task_id"].to_numpy(), table["task_id"].to_numpy())),
+            return_index=True,
+            return_inverse=True,
+        )
+        # Tasks keep the order in which the files have them.
+        place = np.argsort(np.argsort(first, kind="stable"), kind="stable")
+        self.task_ids = self.task_ids[np.argsort(first, kind="stable")]
+        codes = place[code]
+        self.export_task = codes[: export.tasks.num_rows]
+        task = codes[export.tasks.num_rows :]
+
+        counts = pc.and_(pc.equal(table["source"], "annotation"), pc.invert(table["cancelled"])).to_numpy()
+        rows = np.flatnonzero(counts)
+        updated, created = (_times(table[name])[rows] for name in ("updated_at", "created_at"))
+        ids = pc.fill_null(table["annotation_id"], -1).to_numpy()[rows]
+        by_age = np.lexsort((ids, created, updated, rank[rows], task[rows]))
+        rows = rows[by_age]
+        newest = np.ones(len(rows), dtype=bool)
+        newest[:-1] = (task[rows][1:] != task[rows][:-1]) | (rank[rows][1:] != rank[rows][:-1])
+        #: Rows of the export's annotations, by task, then annotator.
+        self.annotations: Ints = rows[newest]
+        self.task: Ints = task[self.annotations]
+        self.rank: Ints = rank[self.annotations]
+
+        number = np.full(table.num_rows, -1, dtype=np.int64)
+        number[self.annotations] = np.arange(len(self.annotations))
+        owner = number[export.annotation_rows]
+        page = export.regions.table["page"].to_numpy().astype(np.int64)
+        chosen = np.flatnonzero(owner >= 0)
+        chosen = chosen[np.lexsort((chosen, page[chosen], owner[chosen]))]
+        #: Rows of the export's regions, by counting annotation, then page.
+        self.order = chosen.astype(np.uint32)
+        self.owner: Ints = owner[chosen]
+        self.page: Ints = page[chosen]
+
+
+def _times(column: pa.ChunkedArray) -> Ints:
+    """Microseconds, null as the earliest of all."""
+    return pc.fill_null(column.cast(pa.int64()), np.iinfo(np.int64).min).to_numpy()
+
+
+@dataclass(frozen=True)
+class _Comparisons:
+    """Task, page and two counting annotations (-1: there is no second), with their regions as ranges in the order."""
+
+    task: Ints
+    page: Ints
+    a: Ints
+    b: Ints
+    ranges: Ints
+
+
+def _comparisons(export: Export, counted: _Counted) -> _Comparisons:
+    tasks = len(counted.task_ids)
+    pages = np.ones(tasks, dtype=np.int64)
+    images = np.diff(export.tasks["images"].combine_chunks().offsets.to_numpy())
+    np.maximum.at(pages, counted.export_task, images)
+    np.maximum.at(pages, counted.task[counted.owner], counted.page + 1)
+    people = np.bincount(counted.task, minlength=tasks)
+    start = np.concatenate(([0], np.cumsum(people)))[:-1]
+    pieces: list[tuple[Ints, Ints, Ints]] = []
+    for count in np.unique(people[people > 0]).tolist():
+        some = np.flatnonzero(people == count)
+        if count == 1:
+            pieces.append((some, start[some], np.full(len(some), -1)))
+            continue
+        left, right = np.triu_indices(count, 1)
+        task = np.repeat(some, len(left))
+        pieces.append((task, start[task] + np.tile(left, len(some)), start[task] + np.tile(right, len(some))))
+    empty = np.empty(0, dtype=np.int64)
+    task, a, b = (np.concatenate([empty, *(piece[i] for piece in pieces)]) for i in range(3))
+    copies = pages[task]
+    page = np.arange(copies.sum()) - np.repeat(np.cumsum(copies) - copies, copies)
+    task, a, b = (np.repeat(column, copies) for column in (task, a, b))
+    sort = np.lexsort((b, a, page, task))
+    task, page, a, b = task[sort], page[sort], a[sort], b[sort]
+    width = int(pages.max(initial=1)) + 1
+    key = counted.owner * width + counted.page
+
+    def span(annotation: Ints) -> list[Ints]:
+        wanted = np.where(annotation >= 0, annotation * width + page, -1)
+        return [np.searchsorted(key, wanted, "left"), np.searchsorted(key, wanted, "right")]
+
+    ranges = np.stack([*span(a), *span(b)], axis=1).astype(np.int64)
+    return _Comparisons(task, page, a, b, ranges.reshape(-1, 4))
+
+
+def _label_sets(regions: pa.Table) -> NDArray[np.int32]:
+    """Number the sets of labels; no label is a set of its own."""
+    column = regions["labels"].combine_chunks()
+    offsets = column.offsets.to_numpy()
+    encoded = column.values.dictionary_encode()
+    values = encoded.indices.to_numpy(zero_copy_only=False)
+    codes = np.full(len(column), -1, dtype=np.int32)
+    counts = np.diff(offsets)
+    single = np.flatnonzero(counts == 1)
+    codes[single] = values[offsets[:-1][single]]
+    sets: dict[frozenset[int], int] = {}
+    for row in np.flatnonzero(counts > 1).tolist():
+        labels = frozenset(values[offsets[row] : offsets[row + 1]].tolist())
+        # One label ticked twice is that label.
+        codes[row] = next(iter(labels)) if len(labels) == 1 else sets.setdefault(labels, len(encoded.dictionary) + len(sets))
+    return codes
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """What the core found: one entry per pair or region alone."""
+
+    comparison: Ints
+    a: Ints
+    b: Ints
+    kind: NDArray[np.uint8]
+    iou: NDArray[np.float64]
+    dice: NDArray[np.float64]
+    hausdorff: NDArray[np.float64]
+    area_a: NDArray[np.float64]
+    area_b: NDArray[np.float64]
+
+
+def _who(export: Export, counted: _Counted, comparisons: _Comparisons, at: Ints | slice) -> dict[str, Any]:
+    """Columns that name task, page and the two annotations."""
+    names = pa.array(counted.names, pa.string())
+    ids = export.annotations["annotation_id"].combine_chunks()
+    columns: dict[str, Any] = {
+        "task_id": pa.array(counted.task_ids[comparisons.task[at]]),
+        "page": pa.array(comparisons.page[at].astype(np.int32)),
+    }
+    sides = (("a", comparisons.a[at]), ("b", comparisons.b[at]))
+    for side, number in sides:
+        rank = np.where(number >= 0, np.append(counted.rank, 0)[number], 0)
+        columns[f"annotator_{side}"] = names.take(pa.array(rank, mask=number < 0))
+    for side, number in sides:
+        row = np.where(number >= 0, np.append(counted.annotations, 0)[number], 0)
+        columns[f"annotation_{side}"] = ids.take(pa.array(row, mask=number < 0))
+    return columns
+
+
+def _task_table(
+    export: Export, counted: _Counted, comparisons: _Comparisons, rows: _Rows, two_way: NDArray[np.float64]
+) -> pa.Table:
+    count = len(comparisons.task)
+
+    def tally(chosen: NDArray[np.bool_]) -> Ints:
+        return np.bincount(rows.comparison[chosen], minlength=count)
+
+    single = comparisons.b < 0
+    drawn = np.diff(comparisons.ranges)[:, [0, 2]]
+    n_a, n_b = drawn[:, 0], np.where(single, 0, drawn[:, 1])
+    matched, conflict, near = (tally(rows.kind == kind) for kind in (MATCHED, LABEL_CONFLICT, NEAR_MISS))
+    missing = rows.kind == MISSING
+    agreed = (rows.kind == MATCHED) | (rows.kind == LABEL_CONFLICT)
+    total = np.bincount(rows.comparison[agreed], weights=rows.iou[agreed], minlength=count)
+    slots = n_a + n_b - matched - conflict
+    empty = (slots == 0) & ~single
+    score = np.where(empty, 1.0, total / np.maximum(slots, 1))
+    reason = np.where(single, 1, np.where(empty, 0, 2))
+    side_a, side_b = missing & (rows.b < 0), missing & (rows.a < 0)
+    columns = _who(export, counted, comparisons, slice(None))
+    for name, values in (
+        ("n_a", n_a),
+        ("n_b", n_b),
+        ("n_matched", matched),
+        ("n_label_conflict", conflict),
+        ("n_near_miss", near),
+        ("n_missing_a", np.where(single, 0, tally(side_a))),
+        ("n_missing_b", tally(side_b)),
+    ):
+        columns[name] = pa.array(values.astype(np.int32))
+    columns["score"] = nullable(score, single)
+    columns["label_studio_score"] = nullable(two_way, single)
+    columns["reason"] = pa.array(["both_empty", "single_annotator", None], pa.string()).take(pa.array(reason))
+    # Worst first; tasks without a score last; then in the order of the file.
+    worst_first = np.lexsort((np.arange(count), -slots, np.where(single, 2.0, score)))
+    return pa.table(columns).take(pa.array(worst_first)).combine_chunks()
+
+
+def _pair_table(export: Export, counted: _Counted, comparisons: _Comparisons, rows: _Rows) -> pa.Table:
+    # A task with a single annotator has nobody who could miss anything.
+    keep = np.flatnonzero(comparisons.b[rows.comparison] >= 0)
+    kind, a, b, iou = rows.kind[keep], rows.a[keep], rows.b[keep], rows.iou[keep]
+    area_a, area_b = rows.area_a[keep], rows.area_b[keep]
+    score = np.where(kind <= LABEL_CONFLICT, iou, 0.0)
+    size = np.fmax(area_a, area_b)
+    # Worst first, larger regions before smaller ones, then in the order of the file.
+    worst_first = np.lexsort((np.arange(len(keep)), rows.comparison[keep], -size, score))
+    keep, kind, a, b = keep[worst_first], kind[worst_first], a[worst_first], b[worst_first]
+    area_a, area_b = area_a[worst_first], area_b[worst_first]
+    table = export.regions.table
+
+    def sides(name: str) -> dict[str, Any]:
+        column = table[name].combine_chunks()
+        return {
+            f"{name}_{side}": column.take(pa.array(np.maximum(row, 0), mask=row < 0))
+            for side, row in (("a", a), ("b", b))
+        }
+
+    def numbers(values: NDArray[np.float64]) -> pa.Array:
+        return nullable(values, np.isnan(values))
+
+    columns = _who(export, counted, comparisons, rows.comparison[keep])
+    ids = sides("region_id")
+    columns |= {"region_a": ids["region_id_a"], "region_b": ids["region_id_b"]}
+    columns["match"] = pa.array(MATCH, pa.string()).take(pa.array(kind))
+    columns["iou"] = numbers(rows.iou[keep])
+    columns["dice"] = numbers(rows.dice[keep])
+    columns["hausdorff_px"] = numbers(rows.hausdorff[keep])
+    columns["area_a_px2"], columns["area_b_px2"] = numbers(area_a), numbers(area_b)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = area_b / area_a
+    columns["area_ratio"] = numbers(np.where(np.isfinite(ratio), ratio, np.nan))
+    columns |= sides("label") | sides("valid")
+    for name in table.column_names:
+        if name not in FIXED:
+            columns |= sides(name)
+    return pa.table(columns).combine_chunks()
+
+
+def _reason(counted: _Counted, comparisons: _Comparisons) -> str | None:
+    if (comparisons.b >= 0).any():
+        return None
+    if len(counted.annotations) == 0:
+        return "no annotation counts: all are cancelled, or there is none"
+    return "every task has a single annotator, so there is nobody to compare with; let two people annotate the same tasks"

@@ -1,0 +1,233 @@
+"""Statistics per annotator and per pair of annotators, from the tables of an agreement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from .read import Export
+
+__all__ = ["UNKNOWN", "annotator_order", "annotator_table", "summary_table"]
+
+#: Name of annotators whom the export does not name any more.
+UNKNOWN = "unknown"
+
+Mask = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+
+def summary_table(pairs: pa.Table, tasks: pa.Table) -> pa.Table:
+    """Distributions of agreement: a first row for everybody, then one per pair of annotators.
+
+    Parameters
+    ----------
+    pairs, tasks : pyarrow.Table
+        Tables of `Agreement`.
+
+    Returns
+    -------
+    pyarrow.Table
+        annotator_a, annotator_b (null in the first row), n_tasks, n_pages (compared pages), n_both_empty (pages on which
+        neither drew anything), n_regions_a, n_regions_b, n_matched, n_label_conflict, n_near_miss, n_missing_a,
+        n_missing_b, score_mean (over pages on which somebody drew), label_studio_score_mean (the same pages), then of
+        matched and conflicting pairs iou_mean, iou_median, iou_p5, iou_p95, dice_mean, dice_median,
+        hausdorff_px_median, hausdorff_px_p95, area_ratio_median, and label_agreement (matched of matched and
+        conflicting). Null where there is nothing to average. No row where nobody was compared.
+    """
+    compared = tasks.filter(pc.is_valid(tasks["annotator_b"]))
+    if compared.num_rows == 0:
+        return _summary([])
+    task_code, names = _pair_codes(compared)
+    pair_code, _ = _pair_codes(pairs, names)
+    rows: list[dict[str, Any]] = [
+        {"annotator_a": None, "annotator_b": None, **_distribution(pairs, compared)}
+    ]
+    for code, (first, second) in enumerate(names):
+        of_pairs, of_tasks = pa.array(pair_code == code), pa.array(task_code == code)
+        rows.append(
+            {
+                "annotator_a": first,
+                "annotator_b": second,
+                **_distribution(pairs.filter(of_pairs), compared.filter(of_tasks)),
+            }
+        )
+    return _summary(rows)
+
+
+SUMMARY_COUNTS = (
+    "n_tasks n_pages n_both_empty n_regions_a n_regions_b n_matched n_label_conflict n_near_miss n_missing_a n_missing_b"
+).split()
+SUMMARY_MEANS = (
+    "score_mean label_studio_score_mean iou_mean iou_median iou_p5 iou_p95 dice_mean dice_median hausdorff_px_median "
+    "hausdorff_px_p95 area_ratio_median label_agreement"
+).split()
+
+
+def _summary(rows: list[dict[str, Any]]) -> pa.Table:
+    fields = [(name, pa.string()) for name in ("annotator_a", "annotator_b")]
+    fields += [(name, pa.int64()) for name in SUMMARY_COUNTS]
+    fields += [(name, pa.float64()) for name in SUMMARY_MEANS]
+    return pa.Table.from_pylist(rows, schema=pa.schema(fields))
+
+
+def _distribution(pairs: pa.Table, tasks: pa.Table) -> dict[str, Any]:
+    def total(name: str) -> int:
+        return int(pc.sum(tasks[name]).as_py() or 0)
+
+    drawn = tasks.filter(pc.is_null(tasks["reason"]))
+    agreed = pairs.filter(pc.is_in(pairs["match"], pa.array(["matched", "label_conflict"])))
+    iou, dice, distance, ratio = (
+        agreed[name].drop_null().to_numpy() for name in ("iou", "dice", "hausdorff_px", "area_ratio")
+    )
+    matched, conflicts = total("n_matched"), total("n_label_conflict")
+    return {
+        "n_tasks": pc.count_distinct(tasks["task_id"]).as_py(),
+        "n_pages": tasks.num_rows,
+        "n_both_empty": tasks.num_rows - drawn.num_rows,
+        "n_regions_a": total("n_a"),
+        "n_regions_b": total("n_b"),
+        "n_matched": matched,
+        "n_label_conflict": conflicts,
+        "n_near_miss": total("n_near_miss"),
+        "n_missing_a": total("n_missing_a"),
+        "n_missing_b": total("n_missing_b"),
+        "score_mean": _mean(drawn["score"].to_numpy()),
+        "label_studio_score_mean": _mean(drawn["label_studio_score"].to_numpy()),
+        "iou_mean": _mean(iou),
+        "iou_median": _percentile(iou, 50),
+        "iou_p5": _percentile(iou, 5),
+        "iou_p95": _percentile(iou, 95),
+        "dice_mean": _mean(dice),
+        "dice_median": _percentile(dice, 50),
+        "hausdorff_px_median": _percentile(distance, 50),
+        "hausdorff_px_p95": _percentile(distance, 95),
+        "area_ratio_median": _percentile(ratio, 50),
+        "label_agreement": matched / (matched + conflicts) if matched + conflicts else None,
+    }
+
+
+def annotator_table(
+    export: Export, counted: NDArray[np.int64], names: list[str], pairs: pa.Table, tasks: pa.Table
+) -> pa.Table:
+    """Counts and agreement with all others, one row per annotator.
+
+    Parameters
+    ----------
+    export : Export
+        What was read.
+    counted : ndarray of int64
+        Rows of ``export.annotations`` that count.
+    names : list of str
+        Annotators, in order.
+    pairs, tasks : pyarrow.Table
+        Tables of `Agreement`.
+
+    Returns
+    -------
+    pyarrow.Table
+        annotator, n_annotations (that count), n_cancelled, n_superseded (older ones of the same task), n_regions (of annotations
+        that count), n_invalid (of those), lead_time_s_median, n_pages (compared with somebody, per other annotator),
+        score_mean (over pages on which somebody drew), iou_mean (of matched and conflicting pairs), n_missed (regions
+        of others without any partner of theirs), n_extra (own regions without any partner).
+    """
+    table = export.annotations
+    own = pc.equal(table["source"], "annotation").to_numpy()
+    cancelled = table["cancelled"].to_numpy()
+    author = np.array(pc.fill_null(table["annotator"], UNKNOWN).to_pylist(), dtype=object)
+    counts = np.zeros(table.num_rows, dtype=bool)
+    counts[counted] = True
+    lead = pc.fill_null(table["lead_time_s"], np.nan).to_numpy()
+    region_author, region_counts = author[export.annotation_rows], counts[export.annotation_rows]
+    valid = export.regions.table["valid"].to_numpy()
+
+    sides = {side: _objects(tasks, f"annotator_{side}") for side in "ab"}
+    score = pc.fill_null(tasks["score"], np.nan).to_numpy()
+    drawn = pc.is_null(tasks["reason"]).to_numpy()
+    compared = pc.is_valid(tasks["annotator_b"]).to_numpy()
+    pair_sides = {side: _objects(pairs, f"annotator_{side}") for side in "ab"}
+    iou = pc.fill_null(pairs["iou"], np.nan).to_numpy()
+    agreed = pc.is_in(pairs["match"], pa.array(["matched", "label_conflict"])).to_numpy()
+    missing = pc.equal(pairs["match"], "missing").to_numpy()
+    alone = {side: missing & pc.is_valid(pairs[f"region_{side}"]).to_numpy() for side in "ab"}
+
+    rows = []
+    for name in names:
+        theirs = author == name
+        here = (sides["a"] == name) | (sides["b"] == name)
+        in_pair = (pair_sides["a"] == name) | (pair_sides["b"] == name)
+        is_a, is_b = pair_sides["a"] == name, pair_sides["b"] == name
+        times = lead[theirs & counts]
+        rows.append(
+            {
+                "annotator": name,
+                "n_annotations": int((theirs & counts).sum()),
+                "n_cancelled": int((theirs & own & cancelled).sum()),
+                "n_superseded": int((theirs & own & ~cancelled & ~counts).sum()),
+                "n_regions": int((region_counts & (region_author == name)).sum()),
+                "n_invalid": int((region_counts & (region_author == name) & ~valid).sum()),
+                "lead_time_s_median": _percentile(times[~np.isnan(times)], 50),
+                "n_pages": int((here & compared).sum()),
+                "score_mean": _mean(score[here & compared & drawn]),
+                "iou_mean": _mean(iou[in_pair & agreed]),
+                "n_missed": int((alone["a"] & is_b).sum() + (alone["b"] & is_a).sum()),
+                "n_extra": int((alone["a"] & is_a).sum() + (alone["b"] & is_b).sum()),
+            }
+        )
+    return pa.Table.from_pylist(rows, schema=ANNOTATOR_SCHEMA)
+
+
+ANNOTATOR_SCHEMA = pa.schema(
+    [
+        ("annotator", pa.string()),
+        ("n_annotations", pa.int64()),
+        ("n_cancelled", pa.int64()),
+        ("n_superseded", pa.int64()),
+        ("n_regions", pa.int64()),
+        ("n_invalid", pa.int64()),
+        ("lead_time_s_median", pa.float64()),
+        ("n_pages", pa.int64()),
+        ("score_mean", pa.float64()),
+        ("iou_mean", pa.float64()),
+        ("n_missed", pa.int64()),
+        ("n_extra", pa.int64()),
+    ]
+)
+
+
+def _objects(table: pa.Table, name: str) -> NDArray[np.object_]:
+    column = np.empty(table.num_rows, dtype=object)
+    column[:] = table[name].to_pylist()
+    return column
+
+
+def _pair_codes(
+    table: pa.Table, names: list[tuple[str, str]] | None = None
+) -> tuple[NDArray[np.int64], list[tuple[str, str]]]:
+    """Number the pairs of annotators, in the order of first appearance by annotator where no list is given."""
+    pairs: Iterable[tuple[str, str]] = zip(
+        table["annotator_a"].to_pylist(), table["annotator_b"].to_pylist(), strict=True
+    )
+    listed = list(pairs)
+    if names is None:
+        names = sorted(set(listed), key=lambda pair: tuple(annotator_order(name) for name in pair))
+    code = {pair: number for number, pair in enumerate(names)}
+    return np.array([code[pair] for pair in listed], dtype=np.int64), names
+
+
+def annotator_order(name: str) -> tuple[int, int, str]:
+    """Sort ids that are whole numbers as numbers and before other names."""
+    return (0, int(name), "") if name.isascii() and name.isdigit() else (1, 0, name)
+
+
+def _mean(values: Floats) -> float | None:
+    return float(values.mean()) if len(values) else None
+
+
+def _percentile(values: Floats, percent: float) -> float | None:
+    return float(np.percentile(values, percent)) if len(values) else None

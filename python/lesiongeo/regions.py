@@ -1,0 +1,141 @@
+"""Regions: outlines with the columns that say whose, where and what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import ArrayLike
+
+from .arrow import geometry_column, geometry_field
+from .errors import RegionError
+from .polygons import Polygons
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+
+__all__ = ["Regions"]
+
+
+class Regions:
+    """Outlines and one row of columns for each.
+
+    Attributes
+    ----------
+    polygons : Polygons
+        The outlines, in pixels.
+    table : pyarrow.Table
+        As many rows, without the outlines. For what is in it see `read_label_studio`.
+
+    Notes
+    -----
+    Leaves as Arrow with the outlines as a GeoArrow column (``pa.table(regions)``, ``polars.DataFrame(regions)``,
+    DuckDB), or through `to_arrow`, `to_pandas`, `to_polars`.
+
+    Examples
+    --------
+    >>> import lesiongeo as lg, pyarrow as pa
+    >>> triangle = lg.Polygons.from_rings([[[0, 0], [4, 0], [0, 3]]])
+    >>> regions = lg.Regions(triangle, pa.table({"label": ["nevus"]}))
+    >>> len(regions), regions.to_arrow().column_names
+    (1, ['label', 'geometry'])
+    """
+
+    __slots__ = ("polygons", "table")
+
+    def __init__(self, polygons: Polygons, table: pa.Table) -> None:
+        if len(polygons) != table.num_rows:
+            raise RegionError(f"{len(polygons)} outlines but {table.num_rows} rows; they must go together")
+        self.polygons = polygons
+        self.table = table
+
+    def __len__(self) -> int:
+        return len(self.polygons)
+
+    def __repr__(self) -> str:
+        """Say how much there is."""
+        return f"<Regions: {len(self)} regions, columns {', '.join(self.table.column_names)}>"
+
+    def take(self, rows: ArrayLike) -> Regions:
+        """Return the regions at these rows, in that order.
+
+        Parameters
+        ----------
+        rows : array_like of int or of bool
+            Rows, or a mask of one entry per region.
+
+        Returns
+        -------
+        Regions
+            A copy.
+
+        Raises
+        ------
+        IndexError
+            If a row is outside.
+
+        Examples
+        --------
+        >>> import lesiongeo as lg, pyarrow as pa
+        >>> squares = lg.Polygons.from_rings([[[0, 0], [s, 0], [s, s]] for s in (1, 2)])
+        >>> lg.Regions(squares, pa.table({"label": ["a", "b"]})).take([1]).table["label"].to_pylist()
+        ['b']
+        """
+        chosen = np.arange(len(self))[np.asarray(rows if np.size(rows) else np.empty(0, dtype=np.int64))]
+        return Regions(self.polygons.take(chosen), self.table.take(pa.array(chosen)))
+
+    def to_arrow(self) -> pa.Table:
+        """Return the table with the outlines as its last column, `geometry`.
+
+        Returns
+        -------
+        pyarrow.Table
+            `geometry` is GeoArrow multipolygon (lists of x/y structs), rings closed, in pixels.
+
+        Examples
+        --------
+        >>> import lesiongeo as lg, pyarrow as pa
+        >>> regions = lg.Regions(lg.Polygons.from_rings([[[0, 0], [4, 0], [0, 3]]]), pa.table({"label": ["a"]}))
+        >>> len(regions.to_arrow()["geometry"][0].as_py()[0][0])
+        4
+        """
+        return self.table.append_column(geometry_field(), geometry_column(self.polygons))
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Hand the table over through the Arrow C stream interface."""
+        stream: Any = self.to_arrow()
+        return stream.__arrow_c_stream__(requested_schema)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the columns without the outlines as a pandas DataFrame.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per region. For the outlines use ``regions.polygons.to_shapely()``.
+
+        Examples
+        --------
+        >>> import lesiongeo as lg, pyarrow as pa
+        >>> regions = lg.Regions(lg.Polygons.from_rings([[[0, 0], [4, 0], [0, 3]]]), pa.table({"label": ["a"]}))
+        >>> list(regions.to_pandas().columns)
+        ['label']
+        """
+        return self.table.to_pandas()
+
+    def to_polars(self) -> pl.DataFrame:
+        """Return the columns without the outlines as a polars DataFrame; polars must be installed.
+
+        Returns
+        -------
+        polars.DataFrame
+            One row per region.
+        """
+        import polars as pl
+
+        frame = pl.from_arrow(self.table)
+        if not isinstance(frame, pl.DataFrame):
+            raise TypeError(f"polars made a {type(frame).__name__} of a table; please report it")
+        return frame

@@ -1,0 +1,549 @@
+//! A strict JSON reader that hands out pieces of the text instead of building a tree (RFC 8259).
+
+use std::borrow::Cow;
+
+use crate::error::{Error, Result};
+
+/// Deepest nesting accepted; real exports need about 12.
+const MAX_DEPTH: usize = 512;
+
+/// What a value is, told by its first byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `{`
+    Object,
+    /// `[`
+    Array,
+    /// `"`
+    String,
+    /// `-` or a digit
+    Number,
+    /// `true` or `false`
+    Bool,
+    /// `null`
+    Null,
+}
+
+/// A value that is no container, or the fact that it was one.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Scalar<'a> {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// The digits as written.
+    Number(&'a str),
+    /// The text, unescaped.
+    Text(Cow<'a, str>),
+    /// An object or a list, skipped.
+    Container,
+}
+
+impl Scalar<'_> {
+    /// The number, if it is one; infinite where it is beyond doubles.
+    pub fn number(&self) -> Option<f64> {
+        match self {
+            Scalar::Number(digits) => digits.parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// The whole number, if it is one that fits; also written as `7.0`.
+    pub fn integer(&self) -> Option<i64> {
+        let Scalar::Number(digits) = self else { return None };
+        digits.parse().ok().or_else(|| {
+            let value: f64 = digits.parse().ok()?;
+            (value.fract() == 0.0 && value.abs() < 9.0e15).then_some(value as i64)
+        })
+    }
+}
+
+/// A place in a JSON text.
+#[derive(Clone, Debug)]
+pub struct Cursor<'a> {
+    text: &'a str,
+    at: usize,
+    /// Where the text starts in the file, for positions in errors.
+    base: usize,
+}
+
+impl<'a> Cursor<'a> {
+    /// Start at the beginning of a text that lies at byte `base` of a file.
+    pub fn new(text: &'a str, base: usize) -> Self {
+        Cursor { text, at: 0, base }
+    }
+
+    /// The current byte, counted from the start of the file.
+    pub fn position(&self) -> usize {
+        self.base + self.at
+    }
+
+    /// An error at the current byte.
+    pub fn error(&self, message: impl Into<String>) -> Error {
+        Error::Export { message: message.into(), position: self.position() }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
+            self.at += 1;
+        }
+    }
+
+    /// What the next value is; the cursor moves to its first byte.
+    pub fn kind(&mut self) -> Result<Kind> {
+        self.space();
+        match self.peek() {
+            Some(b'{') => Ok(Kind::Object),
+            Some(b'[') => Ok(Kind::Array),
+            Some(b'"') => Ok(Kind::String),
+            Some(b'-' | b'0'..=b'9') => Ok(Kind::Number),
+            Some(b't' | b'f') => Ok(Kind::Bool),
+            Some(b'n') => Ok(Kind::Null),
+            Some(_) => Err(self.error("not JSON: a value should start here")),
+            None => Err(self.cut_off()),
+        }
+    }
+
+    fn cut_off(&self) -> Error {
+        self.error("the file ends in the middle; it was cut off: download or export it again")
+    }
+
+    fn expect(&mut self, byte: u8) -> Result<()> {
+        self.space();
+        match self.peek() {
+            Some(found) if found == byte => {
+                self.at += 1;
+                Ok(())
+            }
+            Some(_) => Err(self.error(format!("not JSON: '{}' should stand here", byte as char))),
+            None => Err(self.cut_off()),
+        }
+    }
+
+    /// After an element: whether another one follows (`,`) or the container ends.
+    fn more(&mut self, close: u8) -> Result<bool> {
+        self.space();
+        match self.peek() {
+            Some(b',') => {
+                self.at += 1;
+                Ok(true)
+            }
+            Some(byte) if byte == close => {
+                self.at += 1;
+                Ok(false)
+            }
+            Some(_) => Err(self.error(format!("not JSON: ',' or '{}' should stand here", close as char))),
+            None => Err(self.cut_off()),
+        }
+    }
+
+    /// Walk an object. `member` gets each key with the cursor before the value, and must consume the value.
+    pub fn object(&mut self, mut member: impl FnMut(&mut Self, &str) -> Result<()>) -> Result<()> {
+        self.expect(b'{')?;
+        self.space();
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            self.space();
+            let key = self.string()?;
+            self.expect(b':')?;
+            member(self, &key)?;
+            if !self.more(b'}')? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Walk a list. `item` is called with the cursor before each value, and must consume the value.
+    pub fn array(&mut self, mut item: impl FnMut(&mut Self) -> Result<()>) -> Result<()> {
+        self.expect(b'[')?;
+        self.space();
+        if self.peek() == Some(b']') {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            item(self)?;
+            if !self.more(b']')? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The next value, if it is no container; containers are skipped.
+    pub fn scalar(&mut self) -> Result<Scalar<'a>> {
+        Ok(match self.kind()? {
+            Kind::Null => {
+                self.skip()?;
+                Scalar::Null
+            }
+            Kind::Bool => Scalar::Bool(self.raw()? == "true"),
+            Kind::Number => Scalar::Number(self.raw()?),
+            Kind::String => Scalar::Text(self.string()?),
+            Kind::Object | Kind::Array => {
+                self.skip()?;
+                Scalar::Container
+            }
+        })
+    }
+
+    /// Skip the next value, checking its grammar, and return its text.
+    pub fn raw(&mut self) -> Result<&'a str> {
+        self.space();
+        let start = self.at;
+        self.skip()?;
+        Ok(&self.text[start..self.at])
+    }
+
+    /// A number.
+    pub fn number(&mut self) -> Result<f64> {
+        let start = self.at;
+        self.skip_number()?;
+        let digits = &self.text[start..self.at];
+        digits.parse().map_err(|_| self.error("not JSON: a number should stand here"))
+    }
+
+    /// A string, unescaped; borrowed where nothing was escaped.
+    pub fn string(&mut self) -> Result<Cow<'a, str>> {
+        let start = self.at + 1;
+        let escaped = self.skip_string()?;
+        let inner = &self.text[start..self.at - 1];
+        if escaped { Ok(Cow::Owned(unescape(inner))) } else { Ok(Cow::Borrowed(inner)) }
+    }
+
+    /// Nothing but space may follow.
+    pub fn end(&mut self) -> Result<()> {
+        self.space();
+        if self.at == self.text.len() { Ok(()) } else { Err(self.error("not JSON: something follows after the end")) }
+    }
+
+    /// Skip a value of any kind without recursion, so that no nesting can exhaust the stack.
+    pub fn skip(&mut self) -> Result<()> {
+        let mut objects = [0_u64; MAX_DEPTH / 64];
+        let mut depth = 0;
+        loop {
+            match self.kind()? {
+                Kind::String => {
+                    self.skip_string()?;
+                }
+                Kind::Number => self.skip_number()?,
+                Kind::Bool | Kind::Null => self.skip_literal()?,
+                kind => {
+                    self.at += 1;
+                    self.space();
+                    let object = kind == Kind::Object;
+                    if self.peek() == Some(if object { b'}' } else { b']' }) {
+                        self.at += 1;
+                    } else {
+                        if depth == MAX_DEPTH {
+                            return Err(self.error(format!("nested deeper than {MAX_DEPTH} levels; no export is")));
+                        }
+                        let bit = 1 << (depth % 64);
+                        objects[depth / 64] =
+                            if object { objects[depth / 64] | bit } else { objects[depth / 64] & !bit };
+                        depth += 1;
+                        if object {
+                            self.skip_key()?;
+                        }
+                        continue;
+                    }
+                }
+            }
+            loop {
+                if depth == 0 {
+                    return Ok(());
+                }
+                let object = objects[(depth - 1) / 64] & (1 << ((depth - 1) % 64)) != 0;
+                if self.more(if object { b'}' } else { b']' })? {
+                    if object {
+                        self.skip_key()?;
+                    }
+                    break;
+                }
+                depth -= 1;
+            }
+        }
+    }
+
+    fn skip_key(&mut self) -> Result<()> {
+        self.space();
+        self.skip_string()?;
+        self.expect(b':')
+    }
+
+    fn skip_literal(&mut self) -> Result<()> {
+        let rest = &self.text.as_bytes()[self.at..];
+        for word in ["true", "false", "null"] {
+            if rest.starts_with(word.as_bytes()) {
+                self.at += word.len();
+                return Ok(());
+            }
+        }
+        if rest.len() < 5 && ["true", "false", "null"].iter().any(|word| word.as_bytes().starts_with(rest)) {
+            return Err(self.cut_off());
+        }
+        Err(self.error("not JSON: true, false or null should stand here"))
+    }
+
+    /// Skip a string; returns whether it holds escapes.
+    fn skip_string(&mut self) -> Result<bool> {
+        let bytes = self.text.as_bytes();
+        if self.peek() != Some(b'"') {
+            return Err(if self.at < bytes.len() {
+                self.error("not JSON: a string in double quotes should stand here")
+            } else {
+                self.cut_off()
+            });
+        }
+        let mut at = self.at + 1;
+        let mut escaped = false;
+        loop {
+            match bytes.get(at) {
+                Some(b'"') => {
+                    self.at = at + 1;
+                    return Ok(escaped);
+                }
+                Some(b'\\') => {
+                    escaped = true;
+                    let width = match bytes.get(at + 1) {
+                        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
+                        Some(b'u') if bytes.len() >= at + 6 && bytes[at + 2..at + 6].iter().all(u8::is_ascii_hexdigit) => 6,
+                        Some(b'u') if bytes.len() < at + 6 => {
+                            self.at = bytes.len();
+                            return Err(self.cut_off());
+                        }
+                        Some(_) => {
+                            self.at = at;
+                            return Err(self.error("not JSON: unknown escape in a string"));
+                        }
+                        None => {
+                            self.at = bytes.len();
+                            return Err(self.cut_off());
+                        }
+                    };
+                    at += width;
+                }
+                Some(0..=0x1f) => {
+                    self.at = at;
+                    return Err(self.error("not JSON: control character in a string"));
+                }
+                Some(_) => at += 1,
+                None => {
+                    self.at = bytes.len();
+                    return Err(self.cut_off());
+                }
+            }
+        }
+    }
+
+    fn skip_number(&mut self) -> Result<()> {
+        let bytes = self.text.as_bytes();
+        let digits = |mut at: usize| {
+            let start = at;
+            while bytes.get(at).is_some_and(u8::is_ascii_digit) {
+                at += 1;
+            }
+            (at > start).then_some(at)
+        };
+        let mut at = self.at + usize::from(self.peek() == Some(b'-'));
+        let whole = match bytes.get(at) {
+            Some(b'0') => Some(at + 1),
+            _ => digits(at),
+        };
+        let mut end = whole;
+        if let Some(after) = end
+            && bytes.get(after) == Some(&b'.')
+        {
+            at = after;
+            end = digits(after + 1);
+        }
+        if let Some(after) = end
+            && matches!(bytes.get(after), Some(b'e' | b'E'))
+        {
+            at = after;
+            end = digits(after + 1 + usize::from(matches!(bytes.get(after + 1), Some(b'+' | b'-'))));
+        }
+        match end {
+            Some(end) => {
+                self.at = end;
+                Ok(())
+            }
+            None => {
+                self.at = at;
+                Err(if bytes.len() - at < 3 && whole.is_none_or(|w| w <= bytes.len()) && at + 1 >= bytes.len() {
+                    self.cut_off()
+                } else {
+                    self.error("not JSON: a number is not finished here")
+                })
+            }
+        }
+    }
+}
+
+/// Replace escapes, which have been checked. Half of a surrogate pair alone becomes U+FFFD.
+fn unescape(inner: &str) -> String {
+    let mut out = String::with_capacity(inner.len());
+    let mut rest = inner;
+    while let Some(at) = rest.find('\\') {
+        out.push_str(&rest[..at]);
+        let escape = rest.as_bytes()[at + 1];
+        let mut width = 2;
+        match escape {
+            b'b' => out.push('\u{8}'),
+            b'f' => out.push('\u{c}'),
+            b'n' => out.push('\n'),
+            b'r' => out.push('\r'),
+            b't' => out.push('\t'),
+            b'u' => {
+                width = 6;
+                let unit = |from: usize| rest.get(from..from + 4).and_then(|hex| u16::from_str_radix(hex, 16).ok());
+                let first = unit(at + 2).unwrap_or(0xFFFD);
+                let pair = (0xD800..0xDC00).contains(&first) && rest.get(at + 6..at + 8) == Some("\\u");
+                let second = if pair { unit(at + 8) } else { None };
+                match char::decode_utf16([Some(first), second].into_iter().flatten()).next() {
+                    Some(Ok(character)) => {
+                        out.push(character);
+                        width += if character.len_utf16() == 2 { 6 } else { 0 };
+                    }
+                    _ => out.push(char::REPLACEMENT_CHARACTER),
+                }
+            }
+            other => out.push(other as char),
+        }
+        rest = &rest[at + width..];
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Where the elements of a top-level list lie, found by brackets and quotes alone. The text after each element and before
+/// the next is checked; the elements themselves are for the caller to check.
+pub fn split_list(text: &str, base: usize) -> Result<Vec<std::ops::Range<usize>>> {
+    let mut cursor = Cursor::new(text, base);
+    cursor.expect(b'[')?;
+    cursor.space();
+    let mut elements = Vec::new();
+    if cursor.peek() == Some(b']') {
+        cursor.at += 1;
+        cursor.end()?;
+        return Ok(elements);
+    }
+    loop {
+        cursor.kind()?;
+        let start = cursor.at;
+        cursor.at = match end_of_value(text.as_bytes(), start) {
+            Some(end) => end,
+            None => {
+                // Let the strict reader say where and why.
+                cursor.skip()?;
+                cursor.at
+            }
+        };
+        elements.push(start..cursor.at);
+        if !cursor.more(b']')? {
+            cursor.end()?;
+            return Ok(elements);
+        }
+    }
+}
+
+/// The end of a container by counting brackets outside strings; `None` for anything else or if it does not end.
+fn end_of_value(bytes: &[u8], start: usize) -> Option<usize> {
+    let mut depth = 0_usize;
+    let mut at = start;
+    loop {
+        match *bytes.get(at)? {
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => {
+                depth = depth.checked_sub(1)?;
+                if depth == 0 {
+                    return Some(at + 1);
+                }
+            }
+            b'"' => {
+                at += 1;
+                loop {
+                    match *bytes.get(at)? {
+                        b'"' => break,
+                        b'\\' => at += 2,
+                        _ => at += 1,
+                    }
+                }
+            }
+            _ if depth == 0 => return None,
+            _ => {}
+        }
+        at += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(text: &str) -> Result<()> {
+        let mut cursor = Cursor::new(text, 0);
+        cursor.skip()?;
+        cursor.end()
+    }
+
+    #[test]
+    fn grammar() {
+        for good in ["0", "-0.5e+10", "[]", "{}", " [1, {\"a\": [null, true, \"\\u00e9\\n\"]}] ", "\"\"", "1e400"] {
+            assert!(verdict(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "", "01", "1.", ".5", "-", "1e", "[1,]", "{\"a\":1,}", "{a:1}", "[1 2]", "nul", "NaN", "\"\\x\"", "\"a", "[", "]",
+            "{\"a\"}", "\"\\u12\"", "\"\t\"", "1 1", "[1}", "+1", "'a'", "-Infinity",
+        ] {
+            assert!(verdict(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn deep_nesting_is_an_error_not_a_crash() {
+        assert!(verdict(&"[".repeat(1_000_000)).is_err());
+        assert!(verdict(&format!("{}{}", "[".repeat(500), "]".repeat(500))).is_ok());
+        let mixed = "[{\"a\":".repeat(200) + "1" + &"}]".repeat(200);
+        assert!(verdict(&mixed).is_ok());
+    }
+
+    #[test]
+    fn positions_count_from_the_start_of_the_file() {
+        let mut cursor = Cursor::new("{\"a\": x}", 100);
+        assert_eq!(cursor.skip().unwrap_err(), Error::Export {
+            message: "not JSON: a value should start here".into(),
+            position: 106
+        });
+    }
+
+    #[test]
+    fn strings_are_unescaped() {
+        let mut cursor = Cursor::new(r#""a\"\\\/\b\u00e9\ud83d\ude00\ud83dx\n""#, 0);
+        assert_eq!(cursor.string().unwrap(), "a\"\\/\u{8}é😀\u{fffd}x\n");
+    }
+
+    #[test]
+    fn lists_are_split_by_element() {
+        let text = r#" [ {"a": "]}\"{"} , [1,[2]] , 7, "x" ] "#;
+        let parts: Vec<&str> = split_list(text, 0).unwrap().into_iter().map(|range| &text[range]).collect();
+        assert_eq!(parts, [r#"{"a": "]}\"{"}"#, "[1,[2]]", "7", "\"x\""]);
+        for bad in ["[{}", "[{},]", "[{}] x", "[{\"a\": \"", "[}"] {
+            assert!(split_list(bad, 0).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn numbers() {
+        assert_eq!(Scalar::Number("7.0").integer(), Some(7));
+        assert_eq!(Scalar::Number("9007199254740993").integer(), Some(9_007_199_254_740_993));
+        assert_eq!(Scalar::Number("7.5").integer(), None);
+        assert_eq!(Scalar::Number("1e400").number(), Some(f64::INFINITY));
+    }
+}

@@ -1,0 +1,453 @@
+//! The entries of one annotation's `result` are joined into regions, their controls, and answers to pages and tasks.
+//!
+//! Label Studio writes one entry per control: a polygon with a track id, a status and a note is four entries with one id, and
+//! each repeats the points. The geometry is taken from the entry whose type is a shape; in the others the points
+//! are skipped. Ids are unique within one annotation only.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use crate::error::Result;
+use crate::polygons::Point;
+use crate::read::columns::{Answers, Place, Tables};
+use crate::read::json::{Cursor, Kind, Scalar};
+use crate::read::shapes::{Shape, outline};
+
+/// One entry, with its value still as text.
+struct Entry<'a> {
+    id: Option<Cow<'a, str>>,
+    from_name: Option<Cow<'a, str>>,
+    kind: Cow<'a, str>,
+    page: Option<i32>,
+    size: [f64; 2],
+    origin: Option<Cow<'a, str>>,
+    score: f64,
+    value: Option<(&'a str, usize)>,
+}
+
+/// What an entry's type makes of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Outline(Shape),
+    Labels,
+    Control,
+    Relation,
+    Other,
+}
+
+fn role(kind: &str) -> Role {
+    match kind {
+        "polygon" | "polygonlabels" => Role::Outline(Shape::Polygon),
+        "rectangle" | "rectanglelabels" => Role::Outline(Shape::Rectangle),
+        "ellipse" | "ellipselabels" => Role::Outline(Shape::Ellipse),
+        "labels" => Role::Labels,
+        "number" | "choices" | "textarea" | "rating" | "taxonomy" | "datetime" | "pairwise" | "ranker" => Role::Control,
+        "relation" => Role::Relation,
+        _ => Role::Other,
+    }
+}
+
+/// Buffers that are reused from annotation to annotation.
+#[derive(Default)]
+pub struct Results<'a> {
+    entries: Vec<Entry<'a>>,
+    groups: Vec<Vec<usize>>,
+    by_id: HashMap<Cow<'a, str>, usize>,
+    ring: Vec<Point>,
+}
+
+impl<'a> Results<'a> {
+    /// Read a `result` list into `tables`; returns the number of regions that became rows.
+    pub fn read(&mut self, cursor: &mut Cursor<'a>, place: Place, tables: &mut Tables) -> Result<i32> {
+        self.entries.clear();
+        match cursor.kind()? {
+            Kind::Array => {}
+            Kind::Null => {
+                cursor.skip()?;
+                return Ok(0);
+            }
+            _ => {
+                cursor.skip()?;
+                tables.problems.report(place, "result", "not_a_list", "result is no list; nothing of this annotation was read", true);
+                return Ok(0);
+            }
+        }
+        let entries = &mut self.entries;
+        let problems = &mut tables.problems;
+        cursor.array(|cursor| {
+            if cursor.kind()? == Kind::Object {
+                entries.push(entry(cursor)?);
+                return Ok(());
+            }
+            problems.report(place, "result", "entry_not_object", "an entry of result is no object; it was not read", true);
+            cursor.skip()
+        })?;
+        self.group();
+        let mut regions = 0;
+        for group in std::mem::take(&mut self.groups) {
+            regions += i32::from(self.join(&group, place, tables)?);
+        }
+        Ok(regions)
+    }
+
+    /// Entries of one id belong together, wherever they stand; entries without id stand alone.
+    fn group(&mut self) {
+        self.groups.clear();
+        self.by_id.clear();
+        for (index, entry) in self.entries.iter().enumerate() {
+            let Some(id) = &entry.id else {
+                self.groups.push(vec![index]);
+                continue;
+            };
+            // Mostly the entry before has the same id.
+            if let Some(last) = self.groups.last_mut()
+                && self.entries[last[0]].id.as_ref() == Some(id)
+            {
+                last.push(index);
+                continue;
+            }
+            match self.by_id.get(id) {
+                Some(&group) => self.groups[group].push(index),
+                None => {
+                    self.by_id.insert(id.clone(), self.groups.len());
+                    self.groups.push(vec![index]);
+                }
+            }
+        }
+    }
+
+    /// Turn one group into a region, an answer or a problem; whether a region became a row.
+    fn join(&mut self, group: &[usize], place: Place, tables: &mut Tables) -> Result<bool> {
+        let entries: Vec<&Entry> = group.iter().map(|&index| &self.entries[index]).collect();
+        let region = entries[0].id.as_deref();
+        let page = entries.iter().find_map(|entry| entry.page);
+        let place = Place { region, page: page.unwrap_or(-1), ..place };
+        let shaped = entries.iter().find_map(|entry| match role(&entry.kind) {
+            Role::Outline(shape) => Some((*entry, shape)),
+            _ => None,
+        });
+        let Some((geometry, shape)) = shaped else {
+            return no_outline(&entries, place, tables).map(|()| false);
+        };
+        // Without an index an entry belongs to the first page.
+        let place = Place { page: geometry.page.unwrap_or(0), ..place };
+        if entries.iter().any(|entry| entry.page.is_some_and(|page| page != place.page)) {
+            tables.problems.report(place, "item_index", "page_differs", "entries of one region name different pages; the page of its shape was taken", false);
+        }
+        let drawn = entries.iter().filter(|entry| matches!(role(&entry.kind), Role::Outline(_)));
+        for other in drawn {
+            if other.kind == geometry.kind && other.value.map(|v| v.0) != geometry.value.map(|v| v.0) {
+                tables.problems.report(place, "value", "repeated_region", "two different shapes share this region id; the first was taken", true);
+            }
+        }
+        let size = geometry.size;
+        if !(size[0] > 0.0 && size[1] > 0.0 && size[0] < 1e9 && size[1] < 1e9) {
+            tables.problems.report(place, "original_width", "no_image_size", "width or height of the image is missing, so percent cannot become pixels; import the task with original_width and original_height", true);
+            return Ok(false);
+        }
+        let Some((text, base)) = geometry.value else {
+            tables.problems.report(place, "value", "no_value", "the region has no value; redraw or delete it", true);
+            return Ok(false);
+        };
+        match outline(shape, &mut Cursor::new(text, base), size, &mut self.ring)? {
+            Err(unreadable) => {
+                tables.problems.report(place, unreadable.field, unreadable.code, unreadable.message, true);
+                return Ok(false);
+            }
+            Ok(remarks) => {
+                if remarks.unfinished {
+                    tables.problems.report(place, "value.closed", "unfinished", "the outline was never closed in the editor; it is measured as if it were", false);
+                }
+                if remarks.outside {
+                    tables.problems.report(place, "value", "outside_image", "the outline leaves the image; redraw it or check the image size", false);
+                }
+            }
+        }
+        let row = tables.regions.annotation.len() as u32;
+        let regions = &mut tables.regions;
+        regions.annotation.push(place.annotation);
+        regions.page.push(place.page);
+        regions.width.push(size[0].round() as i32);
+        regions.height.push(size[1].round() as i32);
+        regions.region_id.push(region);
+        regions.kind.push(shape as u8);
+        regions.origin.push(geometry.origin.as_deref());
+        regions.score.push(geometry.score);
+        regions.outlines.push_ring(self.ring.iter().copied())?;
+        regions.outlines.end_region()?;
+        for entry in &entries {
+            if entry.kind.ends_with("labels") {
+                labels(entry, tables)?;
+            }
+        }
+        tables.regions.labels.end();
+        let mut seen: Vec<u32> = Vec::new();
+        for entry in entries.iter().filter(|entry| role(&entry.kind) == Role::Control) {
+            let (name, kind, found) = control(entry, tables)?;
+            let Some((text, number)) = found else {
+                tables.problems.report(place, "value", "control_not_read", &format!("the value of {} could not be read", entry.kind), false);
+                continue;
+            };
+            if seen.contains(&name) {
+                tables.problems.report(place, "from_name", "repeated_control", "a control was answered twice for one region; the last answer was taken", false);
+            }
+            seen.push(name);
+            push(&mut tables.controls, row, place.page, name, kind, text.as_deref(), number);
+        }
+        for entry in entries.iter().filter(|entry| role(&entry.kind) == Role::Other) {
+            tables.problems.report(place, "type", "kind_not_read", &format!("an entry of type {} was not read", entry.kind), false);
+        }
+        Ok(true)
+    }
+}
+
+/// Entries without an outline: answers to a page or a task, relations, or regions of a kind that is not read.
+fn no_outline(entries: &[&Entry], place: Place, tables: &mut Tables) -> Result<()> {
+    if entries.iter().all(|entry| role(&entry.kind) == Role::Relation) {
+        tables.problems.report(place, "type", "relation_not_read", "a relation between regions was not read", false);
+        return Ok(());
+    }
+    if !entries.iter().all(|entry| role(&entry.kind) == Role::Control) {
+        let kind = entries.iter().find(|entry| role(&entry.kind) != Role::Control).map_or("", |entry| &entry.kind);
+        let message = format!("a region of type '{kind}' was not read; polygons, rectangles and ellipses are");
+        tables.problems.report(place, "type", "kind_not_read", &message, true);
+        return Ok(());
+    }
+    for entry in entries {
+        let geometry = ["\"points\"", "\"radiusX\"", "\"rle\"", "\"vertices\"", "\"width\""];
+        if entry.value.is_some_and(|(text, _)| geometry.iter().any(|key| text.contains(key))) {
+            tables.problems.report(place, "id", "control_without_region", "a per-region answer whose region is not in the annotation; it was kept as an answer", false);
+        }
+        let (name, kind, found) = control(entry, tables)?;
+        let Some((text, number)) = found else {
+            tables.problems.report(place, "value", "control_not_read", &format!("the value of {} could not be read", entry.kind), false);
+            continue;
+        };
+        push(&mut tables.answers, place.annotation, entry.page.unwrap_or(-1), name, kind, text.as_deref(), number);
+    }
+    Ok(())
+}
+
+fn push(answers: &mut Answers, row: u32, page: i32, name: u32, kind: u32, text: Option<&str>, number: f64) {
+    answers.row.push(row);
+    answers.page.push(page);
+    answers.name.push(name);
+    answers.kind.push(kind);
+    answers.text.push(text);
+    answers.number.push(number);
+}
+
+fn entry<'a>(cursor: &mut Cursor<'a>) -> Result<Entry<'a>> {
+    let mut entry = Entry {
+        id: None,
+        from_name: None,
+        kind: Cow::Borrowed(""),
+        page: None,
+        size: [f64::NAN; 2],
+        origin: None,
+        score: f64::NAN,
+        value: None,
+    };
+    cursor.object(|cursor, key| {
+        match key {
+            "id" => entry.id = text(cursor.scalar()?),
+            "from_name" => entry.from_name = text(cursor.scalar()?),
+            "type" => entry.kind = text(cursor.scalar()?).unwrap_or_default(),
+            "origin" => entry.origin = text(cursor.scalar()?),
+            "score" => entry.score = cursor.scalar()?.number().unwrap_or(f64::NAN),
+            "item_index" => entry.page = page(&cursor.scalar()?),
+            "original_width" => entry.size[0] = cursor.scalar()?.number().unwrap_or(f64::NAN),
+            "original_height" => entry.size[1] = cursor.scalar()?.number().unwrap_or(f64::NAN),
+            "value" if cursor.kind()? == Kind::Object => {
+                let base = cursor.position();
+                entry.value = Some((cursor.raw()?, base));
+            }
+            _ => cursor.skip()?,
+        }
+        Ok(())
+    })?;
+    // Older builds wrote the page into the value.
+    if entry.page.is_none()
+        && let Some((value, base)) = entry.value
+        && value.contains("\"item_index\"")
+    {
+        Cursor::new(value, base).object(|cursor, key| {
+            if key == "item_index" {
+                entry.page = page(&cursor.scalar()?);
+                return Ok(());
+            }
+            cursor.skip()
+        })?;
+    }
+    Ok(entry)
+}
+
+fn page(scalar: &Scalar) -> Option<i32> {
+    scalar.integer().and_then(|page| i32::try_from(page).ok()).filter(|&page| page >= 0)
+}
+
+/// A text, or a number as its text.
+pub fn text<'a>(scalar: Scalar<'a>) -> Option<Cow<'a, str>> {
+    match scalar {
+        Scalar::Text(text) => Some(text),
+        Scalar::Number(digits) => Some(Cow::Borrowed(digits)),
+        _ => None,
+    }
+}
+
+/// Add the labels of an entry, found under its own type, to the list that is being built.
+fn labels(entry: &Entry, tables: &mut Tables) -> Result<()> {
+    let Some((value, base)) = entry.value else { return Ok(()) };
+    let values = &mut tables.regions.labels.values;
+    Cursor::new(value, base).object(|cursor, key| {
+        if key != entry.kind {
+            return cursor.skip();
+        }
+        let mut add = |scalar: Scalar| {
+            if let Some(label) = text(scalar) {
+                values.push(Some(&label));
+            }
+        };
+        if cursor.kind()? == Kind::Array {
+            cursor.array(|cursor| {
+                add(cursor.scalar()?);
+                Ok(())
+            })
+        } else {
+            add(cursor.scalar()?);
+            Ok(())
+        }
+    })
+}
+
+/// A value as text or as number.
+type Answer = (Option<String>, f64);
+
+/// The name, the type and the value of a control; no value where it has none that could be read.
+fn control(entry: &Entry, tables: &mut Tables) -> Result<(u32, u32, Option<Answer>)> {
+    let name = tables.names.code(entry.from_name.as_deref().unwrap_or(&entry.kind));
+    let kind = tables.kinds.code(&entry.kind);
+    let Some((value, base)) = entry.value else { return Ok((name, kind, None)) };
+    let field = if entry.kind == "textarea" { "text" } else { &*entry.kind };
+    let mut found = None;
+    Cursor::new(value, base).object(|cursor, key| {
+        if key != field {
+            return cursor.skip();
+        }
+        found = match cursor.kind()? {
+            Kind::Array => {
+                let raw = cursor.raw()?;
+                Some((texts(raw)?, f64::NAN))
+            }
+            Kind::Object => Some((Some(cursor.raw()?.to_owned()), f64::NAN)),
+            _ => match cursor.scalar()? {
+                Scalar::Number(digits) => digits.parse().ok().map(|number: f64| (None, number)),
+                // A number typed as text is still that number.
+                Scalar::Text(text) if entry.kind == "number" => text.trim().parse().ok().map(|n: f64| (None, n)),
+                Scalar::Text(text) => Some((Some(text.into_owned()), f64::NAN)),
+                Scalar::Bool(value) => Some((Some(value.to_string()), f64::NAN)),
+                _ => None,
+            },
+        };
+        Ok(())
+    })?;
+    let finite = found.filter(|(text, number)| text.is_some() || number.is_nan() || number.is_finite());
+    Ok((name, kind, finite))
+}
+
+/// A list of one text is that text, an empty list is nothing, anything else stays a JSON list without spaces.
+fn texts(raw: &str) -> Result<Option<String>> {
+    let mut list: Vec<Cow<str>> = Vec::new();
+    let mut plain = true;
+    Cursor::new(raw, 0).array(|cursor| {
+        match cursor.scalar()? {
+            Scalar::Text(text) => list.push(text),
+            _ => plain = false,
+        }
+        Ok(())
+    })?;
+    if !plain {
+        return Ok(Some(raw.to_owned()));
+    }
+    Ok(match list.as_slice() {
+        [] => None,
+        [one] => Some(one.clone().into_owned()),
+        several => Some(format!("[{}]", several.iter().map(|text| quoted(text)).collect::<Vec<_>>().join(","))),
+    })
+}
+
+/// A JSON string.
+pub fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for character in text.chars() {
+        match character {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            control if (control as u32) < 0x20 => out.push_str(&format!("\\u{:04x}", control as u32)),
+            other => out.push(other),
+        }
+    }
+    out.push('"');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(result: &str) -> Tables {
+        let mut tables = Tables::default();
+        let place = Place { task: 0, annotation: 0, page: -1, region: None };
+        Results::default().read(&mut Cursor::new(result, 0), place, &mut tables).unwrap();
+        tables
+    }
+
+    const POINTS: &str = r#""points":[[10,10],[20,10],[15,20]],"closed":true"#;
+
+    fn entry_of(kind: &str, rest: &str) -> String {
+        format!(
+            r#"{{"id":"a1","from_name":"{kind}_name","type":"{kind}","item_index":1,"original_width":100,"original_height":200,"value":{{{POINTS},{rest}}}}}"#
+        )
+    }
+
+    #[test]
+    fn controls_join_their_region_in_any_order() {
+        let shape = entry_of("polygonlabels", r#""polygonlabels":["nevus"]"#);
+        let number = entry_of("number", r#""number":2"#);
+        let choices = entry_of("choices", r#""choices":["stable","new \"x\""]"#);
+        let tables = read(&format!("[{number},{shape},{choices}]"));
+        assert_eq!(tables.regions.outlines.xy, [[10.0, 20.0], [20.0, 20.0], [15.0, 40.0]]);
+        assert_eq!(tables.regions.page, [1]);
+        assert_eq!(tables.regions.labels.values.get(0), Some("nevus"));
+        assert_eq!(tables.names.list, ["number_name", "choices_name"]);
+        assert_eq!(tables.controls.number[0], 2.0);
+        assert_eq!(tables.controls.text.get(1), Some(r#"["stable","new \"x\""]"#));
+        assert!(tables.problems.code.is_empty());
+    }
+
+    #[test]
+    fn labels_and_bare_shape() {
+        let shape = entry_of("polygon", r#""x":0"#);
+        let labels = entry_of("labels", r#""labels":["a","b"]"#);
+        let tables = read(&format!("[{shape},{labels}]"));
+        assert_eq!(tables.regions.labels.offsets, [0, 2]);
+        assert_eq!(tables.regions.annotation.len(), 1);
+    }
+
+    #[test]
+    fn nothing_is_dropped_in_silence() {
+        let keypoint = r#"{"id":"k","type":"keypointlabels","value":{"x":1,"y":2}}"#;
+        let relation = r#"{"type":"relation","from_id":"a1","to_id":"b"}"#;
+        let unsized_shape = r#"{"id":"u","type":"polygon","value":{"points":[[1,2],[3,4],[5,6]]}}"#;
+        let answer = r#"{"id":"q","from_name":"visit","type":"choices","item_index":2,"value":{"choices":["worse"]}}"#;
+        let tables = read(&format!("[{keypoint},{relation},{unsized_shape},{answer},7]"));
+        let codes: Vec<_> = (0..4).map(|row| tables.problems.code.get(row).unwrap()).collect();
+        assert_eq!(codes, ["entry_not_object", "kind_not_read", "relation_not_read", "no_image_size"]);
+        assert_eq!(tables.problems.dropped, [true, true, false, true]);
+        assert_eq!((tables.answers.page[0], tables.answers.text.get(0)), (2, Some("worse")));
+        assert!(read("null").problems.code.is_empty());
+        assert_eq!(read("{}").problems.code.get(0), Some("not_a_list"));
+    }
+}

@@ -1,0 +1,303 @@
+//! Shapes of an export in percent of the image become outlines in pixels: here and nowhere else.
+//!
+//! Points are percent of the unrotated image, x of its width and y of its height. A display rotation
+//! (`image_rotation`) does not turn them.
+
+use std::f64::consts::{PI, TAU};
+
+use crate::error::Result;
+use crate::geometry::area::ring_area;
+use crate::polygons::{MAX_COORDINATE, Point};
+use crate::read::json::{Cursor, Kind};
+
+/// Kinds of region that have an outline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Shape {
+    /// Vertices.
+    Polygon = 0,
+    /// Corner, width, height, rotation about that corner.
+    Rectangle = 1,
+    /// Centre, radii, rotation about the centre.
+    Ellipse = 2,
+}
+
+/// Largest distance in pixels between an ellipse and the polygon that stands for it.
+pub const CHORD_ERROR_PX: f64 = 0.05;
+
+/// Why a shape could not be read: the field, a stable code, what to do.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Unreadable {
+    /// JSON field within `value`.
+    pub field: &'static str,
+    /// Stable name.
+    pub code: &'static str,
+    /// For people.
+    pub message: &'static str,
+}
+
+/// What else is worth saying about a shape that was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Remarks {
+    /// `closed` was false.
+    pub unfinished: bool,
+    /// A point lies outside the image by more than rounding.
+    pub outside: bool,
+}
+
+/// Percent beyond the border that is rounding of the editor's own clamping, not a point outside.
+const BORDER_ROUNDING: f64 = 1e-6;
+
+const NO_POINTS: Unreadable = Unreadable {
+    field: "value.points",
+    code: "no_points",
+    message: "the region has no list of points; redraw or delete it",
+};
+const NOT_A_POINT: Unreadable = Unreadable {
+    field: "value.points",
+    code: "not_a_point",
+    message: "a point is no pair of numbers; redraw or delete the region",
+};
+const NOT_A_NUMBER: Unreadable = Unreadable {
+    field: "value",
+    code: "missing_number",
+    message: "position or size is missing or no number; redraw or delete the region",
+};
+const TOO_LARGE: Unreadable = Unreadable {
+    field: "value",
+    code: "coordinate_out_of_range",
+    message: "a coordinate is infinite or beyond 1e150; redraw or delete the region",
+};
+
+/// Read the `value` of a region into an outline in pixels, positive and open. The outer result is about JSON grammar.
+pub fn outline(
+    shape: Shape,
+    value: &mut Cursor,
+    size: [f64; 2],
+    ring: &mut Vec<Point>,
+) -> Result<std::result::Result<Remarks, Unreadable>> {
+    ring.clear();
+    let read = match shape {
+        Shape::Polygon => polygon(value, ring)?,
+        Shape::Rectangle => parameters(value)?.and_then(|given| rectangle(&given, size, ring)),
+        Shape::Ellipse => parameters(value)?.and_then(|given| ellipse(&given, size, ring)),
+    };
+    let Ok(mut remarks) = read else { return Ok(read) };
+    let [width, height] = size;
+    if shape == Shape::Polygon {
+        for point in ring.iter_mut() {
+            *point = [point[0] / 100.0 * width, point[1] / 100.0 * height];
+        }
+    }
+    if ring.iter().flatten().any(|value| value.is_nan() || value.abs() > MAX_COORDINATE) {
+        return Ok(Err(TOO_LARGE));
+    }
+    let beyond = |value: f64, size: f64| value < -BORDER_ROUNDING * size || value > (1.0 + BORDER_ROUNDING) * size;
+    // The border of an ellipse is approximated, so only its centre could be judged; polygons and rectangles are exact.
+    remarks.outside = shape != Shape::Ellipse && ring.iter().any(|&[x, y]| beyond(x, width) || beyond(y, height));
+    if ring.len() > 1 && ring.first() == ring.last() {
+        ring.pop();
+    }
+    if ring_area(ring) < 0.0 {
+        ring.reverse();
+    }
+    Ok(Ok(remarks))
+}
+
+type Read = std::result::Result<Remarks, Unreadable>;
+
+fn polygon(value: &mut Cursor, ring: &mut Vec<Point>) -> Result<Read> {
+    let mut read: Read = Err(NO_POINTS);
+    let mut unfinished = false;
+    value.object(|value, key| match key {
+        "points" if value.kind()? == Kind::Array => {
+            read = Ok(Remarks::default());
+            ring.clear();
+            value.array(|value| {
+                if value.kind()? != Kind::Array {
+                    read = Err(NOT_A_POINT);
+                    return value.skip();
+                }
+                let mut point = [f64::NAN; 2];
+                let mut count = 0;
+                value.array(|value| {
+                    if value.kind()? != Kind::Number {
+                        count = 3;
+                        return value.skip();
+                    }
+                    let number = value.number()?;
+                    if let Some(slot) = point.get_mut(count) {
+                        *slot = number;
+                    }
+                    count += 1;
+                    Ok(())
+                })?;
+                if count == 2 {
+                    ring.push(point);
+                } else {
+                    read = Err(NOT_A_POINT);
+                }
+                Ok(())
+            })
+        }
+        "closed" => {
+            unfinished = value.raw()? == "false";
+            Ok(())
+        }
+        _ => value.skip(),
+    })?;
+    if read.is_ok() && ring.is_empty() {
+        read = Err(NO_POINTS);
+    }
+    Ok(read.map(|remarks| Remarks { unfinished, ..remarks }))
+}
+
+/// Numbers of a rectangle or an ellipse.
+struct Given {
+    x: f64,
+    y: f64,
+    width: f64,
+    height: f64,
+    rotation: f64,
+}
+
+fn parameters(value: &mut Cursor) -> Result<std::result::Result<Given, Unreadable>> {
+    let mut given = Given { x: f64::NAN, y: f64::NAN, width: f64::NAN, height: f64::NAN, rotation: 0.0 };
+    value.object(|value, key| {
+        let slot = match key {
+            "x" => &mut given.x,
+            "y" => &mut given.y,
+            "width" | "radiusX" => &mut given.width,
+            "height" | "radiusY" => &mut given.height,
+            "rotation" => &mut given.rotation,
+            _ => return value.skip(),
+        };
+        if value.kind()? == Kind::Number {
+            *slot = value.number()?;
+        } else {
+            let null = value.raw()? == "null";
+            // A rotation of null means none; any other field without a number cannot be guessed.
+            *slot = if null && key == "rotation" { 0.0 } else { f64::NAN };
+        }
+        Ok(())
+    })?;
+    let all = [given.x, given.y, given.width, given.height, given.rotation];
+    Ok(if all.iter().any(|number| number.is_nan()) { Err(NOT_A_NUMBER) } else { Ok(given) })
+}
+
+/// The corner (x, y) is the pivot; the rotation, clockwise on the screen, happens in pixels.
+fn rectangle(given: &Given, [width, height]: [f64; 2], ring: &mut Vec<Point>) -> Read {
+    let (x, y) = (given.x / 100.0 * width, given.y / 100.0 * height);
+    let (w, h) = (given.width / 100.0 * width, given.height / 100.0 * height);
+    let (sin, cos) = if given.rotation == 0.0 { (0.0, 1.0) } else { given.rotation.to_radians().sin_cos() };
+    let (along, down) = ([w * cos, w * sin], [-h * sin, h * cos]);
+    ring.extend([
+        [x, y],
+        [x + along[0], y + along[1]],
+        [x + along[0] + down[0], y + along[1] + down[1]],
+        [x + down[0], y + down[1]],
+    ]);
+    Ok(Remarks::default())
+}
+
+/// A polygon of equal steps of the angle parameter, scaled so that its area is exactly that of the ellipse, with as many
+/// vertices as keep it within [`CHORD_ERROR_PX`].
+fn ellipse(given: &Given, [width, height]: [f64; 2], ring: &mut Vec<Point>) -> Read {
+    let (x, y) = (given.x / 100.0 * width, given.y / 100.0 * height);
+    let (rx, ry) = ((given.width / 100.0 * width).abs(), (given.height / 100.0 * height).abs());
+    let (sin, cos) = if given.rotation == 0.0 { (0.0, 1.0) } else { given.rotation.to_radians().sin_cos() };
+    let steps = ellipse_steps(rx.max(ry));
+    let scale = area_scale(steps);
+    ring.extend((0..steps).map(|step| {
+        let (s, c) = (f64::from(step) * TAU / f64::from(steps)).sin_cos();
+        let (u, v) = (scale * rx * c, scale * ry * s);
+        [x + u * cos - v * sin, y + u * sin + v * cos]
+    }));
+    Ok(Remarks::default())
+}
+
+/// How far a regular polygon must be blown up for the area of its circle.
+fn area_scale(steps: u32) -> f64 {
+    let n = f64::from(steps);
+    (TAU / (n * (TAU / n).sin())).sqrt()
+}
+
+/// Vertices needed for a radius: the outer error is the blow-up at vertices, about r (pi / n)² / 3, the larger of the two.
+fn ellipse_steps(radius: f64) -> u32 {
+    let needed = PI * (radius / (3.0 * CHORD_ERROR_PX)).sqrt();
+    // Multiples of 4 keep the shape symmetric; at most 4096 vertices serve radii up to 250,000 px.
+    let quarter = (needed / 4.0).ceil().clamp(4.0, 1024.0);
+    4 * quarter as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(shape: Shape, text: &str, size: [f64; 2]) -> (std::result::Result<Remarks, Unreadable>, Vec<Point>) {
+        let mut ring = Vec::new();
+        let read = outline(shape, &mut Cursor::new(text, 0), size, &mut ring).unwrap();
+        (read, ring)
+    }
+
+    #[test]
+    fn percent_becomes_pixels_by_width_and_height() {
+        let (read, ring) = read(Shape::Polygon, r#"{"points": [[10, 10], [20, 10], [15, 22.5]], "closed": true}"#, [1600.0, 1200.0]);
+        assert_eq!(read, Ok(Remarks::default()));
+        assert_eq!(ring, [[160.0, 120.0], [320.0, 120.0], [240.0, 270.0]]);
+    }
+
+    #[test]
+    fn a_rectangle_turns_about_its_corner_in_pixels() {
+        // 20 x 10 px at (100, 50), turned by 90 degrees clockwise on the screen: it now hangs down to the left.
+        let (_, ring) = read(Shape::Rectangle, r#"{"x": 50, "y": 50, "width": 10, "height": 10, "rotation": 90}"#, [200.0, 100.0]);
+        let expected = [[100.0, 50.0], [100.0, 70.0], [90.0, 70.0], [90.0, 50.0]];
+        for (corner, expected) in ring.iter().zip(expected) {
+            assert!((corner[0] - expected[0]).abs() < 1e-12 && (corner[1] - expected[1]).abs() < 1e-12, "{ring:?}");
+        }
+        assert!((ring_area(&ring) - 200.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn an_ellipse_keeps_its_area_and_stays_within_the_stated_error() {
+        for radius in [0.5, 3.0, 40.0, 500.0, 5000.0] {
+            let text = format!(r#"{{"x": 50, "y": 50, "radiusX": {radius}, "radiusY": {}, "rotation": 30}}"#, radius / 2.0);
+            let (_, ring) = read(Shape::Ellipse, &text, [100.0, 100.0]);
+            let area = PI * radius * radius / 2.0;
+            assert!((ring_area(&ring) / area - 1.0).abs() < 1e-12);
+            let n = ring.len() as u32;
+            let (outer, inner) = (area_scale(n) - 1.0, 1.0 - area_scale(n) * (PI / f64::from(n)).cos());
+            assert!(radius * outer.max(inner) <= CHORD_ERROR_PX * 1.01, "{radius}: {n}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        let size = [100.0, 100.0];
+        for (text, code) in [
+            (r#"{"points": null}"#, "no_points"),
+            (r#"{"points": []}"#, "no_points"),
+            ("{}", "no_points"),
+            (r#"{"points": [[1, 2], [3]]}"#, "not_a_point"),
+            (r#"{"points": [[1, 2], [3, "4"]]}"#, "not_a_point"),
+            (r#"{"points": [[1, 2], [3, 4, 5]]}"#, "not_a_point"),
+            (r#"{"points": [[1, 2], 3]}"#, "not_a_point"),
+            (r#"{"points": [[1e400, 2], [3, 4], [5, 6]]}"#, "coordinate_out_of_range"),
+        ] {
+            assert_eq!(read(Shape::Polygon, text, size).0.unwrap_err().code, code, "{text}");
+        }
+        let missing = read(Shape::Rectangle, r#"{"x": 1, "y": 2, "width": null, "height": 3}"#, size).0;
+        assert_eq!(missing.unwrap_err().code, "missing_number");
+    }
+
+    #[test]
+    fn remarks() {
+        let size = [100.0, 100.0];
+        let (read_open, _) = read(Shape::Polygon, r#"{"points": [[5, 5], [6, 6]], "closed": false}"#, size);
+        assert_eq!(read_open, Ok(Remarks { unfinished: true, outside: false }));
+        let (outside, _) = read(Shape::Polygon, r#"{"points": [[95, 5], [104.5, 6], [95, 9]]}"#, size);
+        assert!(outside.unwrap().outside);
+        let (rounding, _) = read(Shape::Polygon, r#"{"points": [[-5.9e-15, 5], [10, 6], [5, 9]]}"#, size);
+        assert!(!rounding.unwrap().outside);
+    }
+}
