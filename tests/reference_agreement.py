@@ -263,9 +263,7 @@ def complaints(page: Page, rows: list[Pair]) -> list[str]:
                 found.append(f"{page.key}: {r} is not allowed")
             if abs(r.iou - page.overlap[i, j]) > TIE:
                 found.append(f"{page.key}: {r} has the overlap {page.overlap[i, j]!r}")
-        least, most = (
-            total(page, best_matching(np.where(m & free, page.overlap, 0))) for m in (surely, maybe)
-        )
+        least, most = (total(page, best_matching(np.where(m & free, page.overlap, 0))) for m in (surely, maybe))
         if not least - TIE <= total(page, cells) <= most + TIE:
             found.append(f"{page.key}: {name} adds up to {total(page, cells)!r}, the best is {least!r}")
         for i, j in cells:
@@ -285,9 +283,7 @@ def total(page: Page, cells: list[Cell]) -> float:
     return math.fsum(page.overlap[i, j] for i, j in cells)
 
 
-def agree(
-    path_or_bytes: str | Path | bytes, outlines: Outlines | None = None
-) -> tuple[list[Pair], list[Task]]:
+def agree(path_or_bytes: str | Path | bytes, outlines: Outlines | None = None) -> tuple[list[Pair], list[Task]]:
     """Rows of pairs and of tasks of an export."""
     comparison = Comparison(path_or_bytes, outlines)
     pairs: list[Pair] = []
@@ -307,9 +303,7 @@ def alone(comparison: Comparison) -> list[Task]:
             ((name, annotation),) = people.items()
             for page in range(comparison.n_pages[task_id]):
                 n = len(comparison.regions.get((task_id, annotation.annotation_id, page), []))
-                rows.append(
-                    Task(task_id, page, name, None, n, 0, 0, 0, 0, n, 0, None, None, "single_annotator")
-                )
+                rows.append(Task(task_id, page, name, None, n, 0, 0, 0, 0, n, 0, None, None, "single_annotator"))
     return rows
 
 

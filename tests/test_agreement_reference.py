@@ -409,8 +409,7 @@ def test_hausdorff_distances(both: Both) -> None:
     chosen = {id(row) for row in sample}
     for row in rows:
         a, b = (
-            outlines[row["task_id"], "annotation", row[f"annotation_{side}"], row[f"region_{side}"]]
-            for side in "ab"
+            outlines[row["task_id"], "annotation", row[f"annotation_{side}"], row[f"region_{side}"]] for side in "ab"
         )
         from_vertices = float(shapely.hausdorff_distance(shapely.LinearRing(a), shapely.LinearRing(b)))
         assert row["hausdorff_px"] >= from_vertices - 1e-9, row
@@ -425,8 +424,7 @@ def test_overlaps_are_exact(both: Both) -> None:
     rows = [row for row in both.pair_rows if row["match"] != "missing"]
     for row in random.Random(2).sample(rows, min(len(rows), EXACT_SAMPLE)):
         a, b = (
-            outlines[row["task_id"], "annotation", row[f"annotation_{side}"], row[f"region_{side}"]]
-            for side in "ab"
+            outlines[row["task_id"], "annotation", row[f"annotation_{side}"], row[f"region_{side}"]] for side in "ab"
         )
         if len(a) * len(b) > 5_000:
             continue  # rational arithmetic would take seconds

@@ -33,9 +33,7 @@ def polygon(
     return entry(region_id, "polygonlabels" if labels else "polygon", value, page, size)
 
 
-def entry(
-    region_id: str, kind: str, value: Entry, page: int | None, size: tuple[int, int] = (100, 100)
-) -> Entry:
+def entry(region_id: str, kind: str, value: Entry, page: int | None, size: tuple[int, int] = (100, 100)) -> Entry:
     """One result entry, with no ``item_index`` when the page is None."""
     found = {
         "id": region_id,
@@ -236,9 +234,7 @@ def test_identical_annotations_score_exactly_one() -> None:
         assert pair["dice"] == 1.0, pair
         assert pair["area_ratio"] == 1.0, pair
         assert pair["hausdorff_px"] == 0.0, pair
-    assert {pair["region_a"]: pair["valid_a"] for pair in pairs} == {
-        name: name != "crossing" for name in names
-    }
+    assert {pair["region_a"]: pair["valid_a"] for pair in pairs} == {name: name != "crossing" for name in names}
     assert row["score"] == 1.0
     assert row["label_studio_score"] == 1.0
 
@@ -460,9 +456,7 @@ def test_a_task_without_annotations_has_no_rows() -> None:
 def test_deleted_users_are_one_unknown_person() -> None:
     """Two annotations of deleted users count as one person's, the newer of them; names come after numbers."""
     square = [box("r", (10, 20), (10, 20))]
-    pairs, rows = agree(
-        task([annotation(1, None, []), annotation(2, None, square), annotation(3, 12, square)])
-    )
+    pairs, rows = agree(task([annotation(1, None, []), annotation(2, None, square), annotation(3, 12, square)]))
     assert [(row["annotator_a"], row["annotator_b"]) for row in rows] == [("12", "unknown")]
     assert (rows[0]["annotation_a"], rows[0]["annotation_b"], rows[0]["score"]) == (3, 2, 1.0)
     assert [(row["annotator_a"], row["annotator_b"]) for row in pairs] == [("12", "unknown")]

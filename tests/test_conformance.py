@@ -209,8 +209,7 @@ def test_closed_form_shapes() -> None:
     cases = records("analytic")
     assert len(cases) == 25
     a, b = (
-        lesiongeo.Polygons.from_rings([[np.array(ring) for ring in rings(r[side])] for r in cases])
-        for side in "ab"
+        lesiongeo.Polygons.from_rings([[np.array(ring) for ring in rings(r[side])] for r in cases]) for side in "ab"
     )
     got = {
         "area_a": lesiongeo.area(a),
@@ -234,8 +233,6 @@ def test_closed_form_shapes() -> None:
             )
         if "oracle" in record:  # the rest of the fields, from a numeric solution to 1e-9
             for field, key in (("inter", "i"), ("iou", "iou"), ("hd", "h"), ("hd_ab", "ab"), ("hd_ba", "ba")):
-                assert got[field][k] == pytest.approx(record["oracle"][key], rel=1e-9, abs=1e-9), record[
-                    "name"
-                ]
+                assert got[field][k] == pytest.approx(record["oracle"][key], rel=1e-9, abs=1e-9), record["name"]
     at_least = {"hd": 20, "iou": 19, "inter": 12, "area_nonzero": 3, "dice": 3, "hd_ba": 2}
     assert all(checked[field] >= count for field, count in at_least.items()), checked

@@ -60,9 +60,7 @@ CASES = {
 
 
 def batch() -> tuple[Polygons, Polygons]:
-    return Polygons.from_rings([c[0] for c in CASES.values()]), Polygons.from_rings(
-        [c[1] for c in CASES.values()]
-    )
+    return Polygons.from_rings([c[0] for c in CASES.values()]), Polygons.from_rings([c[1] for c in CASES.values()])
 
 
 def test_closed_forms() -> None:
@@ -84,9 +82,7 @@ def test_closed_forms() -> None:
 def test_arguments_swap_without_a_changed_bit() -> None:
     a, b = batch()
     for method in ("exact", "vertex"):
-        assert np.array_equal(
-            lesiongeo.hausdorff(a, b, method=method), lesiongeo.hausdorff(b, a, method=method)
-        )
+        assert np.array_equal(lesiongeo.hausdorff(a, b, method=method), lesiongeo.hausdorff(b, a, method=method))
 
 
 def test_a_row_against_itself_is_exactly_zero() -> None:
@@ -141,9 +137,7 @@ def test_inner_points_that_no_vertex_shows() -> None:
 def test_points_and_lines_have_a_distance() -> None:
     point, line = ring((3, 4)), ring((0, 0), (4, 0))
     p = Polygons.from_rings([point, point, line, line, point])
-    q = Polygons.from_rings(
-        [box(0, 0, 3, 4), ring((0, 0)), ring((0, 3), (4, 3)), ring((0, 0), (1, 0), (2, 0)), point]
-    )
+    q = Polygons.from_rings([box(0, 0, 3, 4), ring((0, 0)), ring((0, 3), (4, 3)), ring((0, 0), (1, 0), (2, 0)), point])
     assert lesiongeo.hausdorff(p, q).tolist() == [5, 5, 3, 2, 0]
     assert lesiongeo.hausdorff(p, q, directed=True).tolist() == [0, 5, 3, 2, 0]
     assert lesiongeo.hausdorff(q, p, directed=True).tolist() == [5, 5, 3, 0, 0]
@@ -171,9 +165,7 @@ def test_random_outlines_lie_within_certified_bounds() -> None:
 
     def star() -> Array:
         t = np.linspace(0, 2 * np.pi, rng.integers(5, 60), endpoint=False)
-        return rng.uniform(5, 50, len(t))[:, None] * np.column_stack([np.cos(t), np.sin(t)]) + rng.uniform(
-            0, 30, 2
-        )
+        return rng.uniform(5, 50, len(t))[:, None] * np.column_stack([np.cos(t), np.sin(t)]) + rng.uniform(0, 30, 2)
 
     a, b = [star() for _ in range(200)], [star() for _ in range(200)]
     got = lesiongeo.hausdorff(a, b)

@@ -95,9 +95,7 @@ def test_crossing_outlines_holes_and_parts_among_ordinary_ones() -> None:
     rows = [rng.uniform(0, 60, (7, 2)) for _ in range(40)]
     rows += [[box(0, 0, 50, 50), box(5, 5, 45, 45)], np.concatenate([box(0, 0, 9, 9)] * 2)]
     a = Polygons.from_rings(rows)
-    b = Polygons.from_shapely(
-        [shapely.MultiPolygon([shapely.box(0, 0, 9, 9), shapely.box(20, 20, 30, 30)])] * 3
-    )
+    b = Polygons.from_shapely([shapely.MultiPolygon([shapely.box(0, 0, 9, 9), shapely.box(20, 20, 30, 30)])] * 3)
     assert listed(lesiongeo.iou_pairs(a, b)) == expected(one_by_one(a, b), np.ones((42, 3), dtype=bool), 0.0)
     # A plug in the hole and a hole around it have nothing in common; boxes alone would say otherwise.
     assert listed(lesiongeo.iou_pairs([rows[40]], [box(6, 6, 44, 44)])) == []

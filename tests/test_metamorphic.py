@@ -50,9 +50,7 @@ def scribbles(draw: st.DrawFn) -> Array:
 @st.composite
 def lattice_stars(draw: st.DrawFn) -> Array:
     """Whole numbers, valid: vertices sorted by their direction from a centre."""
-    points = draw(
-        st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=6, max_size=16, unique=True)
-    )
+    points = draw(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=6, max_size=16, unique=True))
     # No two of these points lie on one ray from this centre, so all directions differ.
     xy = np.array(points, dtype=np.float64)
     direction = np.arctan2(*(xy - [15 + 1 / 64, 15 + 1 / 4096]).T)
@@ -99,9 +97,7 @@ DIMENSION = {
 DISTANCES = ("hausdorff", "directed", "vertex")
 
 
-def assert_close(
-    got: dict[str, float], want: dict[str, float], size: float, *, but: tuple[str, ...] = ()
-) -> None:
+def assert_close(got: dict[str, float], want: dict[str, float], size: float, *, but: tuple[str, ...] = ()) -> None:
     for name in want.keys() - set(but):
         limit = CLOSE * size ** DIMENSION[name]
         if name in (
@@ -133,9 +129,7 @@ def test_arguments_swap_without_a_changed_bit(a: Array, b: Array) -> None:
 
 
 @given(stars(), stars(), st.integers(0, 23), st.booleans(), st.booleans())
-def test_start_direction_and_closing_of_an_outline(
-    a: Array, b: Array, start: int, turn: bool, close: bool
-) -> None:
+def test_start_direction_and_closing_of_an_outline(a: Array, b: Array, start: int, turn: bool, close: bool) -> None:
     other = np.roll(a[::-1] if turn else a, start, axis=0)
     other = np.concatenate([other, other[:1]]) if close else other
     assert_close(numbers(other, b), numbers(a, b), extent(a, b))
@@ -143,9 +137,7 @@ def test_start_direction_and_closing_of_an_outline(
 
 @given(scribbles(), outlines, st.integers(0, 11), st.booleans(), st.booleans())
 @example(BOW, BOW + 1, 1, True, False)
-def test_start_direction_and_closing_of_a_scribble(
-    a: Array, b: Array, start: int, turn: bool, close: bool
-) -> None:
+def test_start_direction_and_closing_of_a_scribble(a: Array, b: Array, start: int, turn: bool, close: bool) -> None:
     other = np.roll(a[::-1] if turn else a, start, axis=0)
     other = np.concatenate([other, other[:1]]) if close else other
     assert Polygons.from_rings([other]).problem == Polygons.from_rings([a]).problem

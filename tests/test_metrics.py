@@ -181,9 +181,7 @@ def test_pairs(swap: bool) -> None:
         ("dice", lesiongeo.dice(a, b), 2 * inter / (inter + union)),
     ):
         assert got.dtype == np.float64
-        assert dict(zip(PAIRS, got, strict=True)) == pytest.approx(
-            dict(zip(PAIRS, want, strict=True)), abs=1e-15
-        ), name
+        assert dict(zip(PAIRS, got, strict=True)) == pytest.approx(dict(zip(PAIRS, want, strict=True)), abs=1e-15), name
         # No rounding noise where nothing is common: a report counts zeros.
         assert np.array_equal(got == 0, want == 0), name
 

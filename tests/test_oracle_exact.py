@@ -113,9 +113,7 @@ def staircases(rng: Rng) -> tuple[Rings, Rings]:
         n = int(rng.integers(3, 20))
         x, top = np.repeat(np.arange(n + 1), 2)[1:-1], np.repeat(rng.integers(6, 12, n), 2)
         bottom = np.repeat(rng.integers(0, 6, n), 2)
-        return np.concatenate([np.column_stack([x, bottom]), np.column_stack([x, top])[::-1]]).astype(
-            np.float64
-        )
+        return np.concatenate([np.column_stack([x, bottom]), np.column_stack([x, top])[::-1]]).astype(np.float64)
 
     return [one()], [one()]
 
@@ -264,6 +262,7 @@ def test_verdicts_on_invalid_outlines(family: Family) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("family", VALID)
 def test_many_valid_outlines(family: Family) -> None:
     check_areas(family, 2000, 1e-12)
@@ -271,6 +270,7 @@ def test_many_valid_outlines(family: Family) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("family", INVALID)
 def test_many_invalid_outlines(family: Family) -> None:
     check_areas(family, 2000, 1e-9)

@@ -70,8 +70,7 @@ def test_holes_and_parts() -> None:
         rows = [shapely.Polygon(outline, [hole]) for outline, hole in stars(rng, 30, hole=0.4)]
         # A second part, well away from the first one.
         parts = [
-            shapely.MultiPolygon([row, shapely.transform(row, lambda xy: xy + np.array([0, 200]))])
-            for row in rows[::2]
+            shapely.MultiPolygon([row, shapely.transform(row, lambda xy: xy + np.array([0, 200]))]) for row in rows[::2]
         ]
         return Polygons.from_shapely(np.array(rows[1::2] + parts, dtype=object))
 

@@ -71,9 +71,7 @@ def test_non_zero_rule_of_self_crossing_outlines() -> None:
     assert exact_areas([BOW], []).a == 2
     assert exact_shoelace(BOW) == 0
     twice = box(0, 0, 3, 3) * 2
-    assert exact_areas([twice], [box(0, 0, 1, 1)]) == Areas(
-        Fraction(9), Fraction(1), Fraction(1), Fraction(9)
-    )
+    assert exact_areas([twice], [box(0, 0, 1, 1)]) == Areas(Fraction(9), Fraction(1), Fraction(1), Fraction(9))
     r = 1 / ((1 + math.sqrt(5)) / 2) ** 2
     star = float(exact_areas([PENTAGRAM], []).a)
     assert star == pytest.approx(5 * r * math.sin(math.radians(36)), rel=1e-14)
@@ -81,9 +79,7 @@ def test_non_zero_rule_of_self_crossing_outlines() -> None:
 
 def test_holes_islands_and_parts() -> None:
     shell, hole, island = box(0, 0, 10, 10), box(2, 2, 8, 8), box(4, 4, 6, 6)
-    assert exact_areas([shell, hole], [shell]) == Areas(
-        Fraction(64), Fraction(100), Fraction(64), Fraction(100)
-    )
+    assert exact_areas([shell, hole], [shell]) == Areas(Fraction(64), Fraction(100), Fraction(64), Fraction(100))
     with_island = [shell, hole[::-1], island]
     assert exact_areas(with_island, [hole], roles="oriented").a == 68
     assert exact_areas(with_island, [hole], roles="oriented").inter == 4

@@ -63,9 +63,7 @@ def test_outlines_become_positive_and_holes_negative() -> None:
             check_layout(p)
             assert [signed_area(ring) for ring in p.to_rings()[0]] == [100, -36]
             assert lesiongeo.area(p).tolist() == [64]
-            q = Polygons.from_ragged(
-                np.concatenate([outline, hole]), [0, len(outline), len(outline) + 4], [0, 2]
-            )
+            q = Polygons.from_ragged(np.concatenate([outline, hole]), [0, len(outline), len(outline) + 4], [0, 2])
             assert p == q
 
 
@@ -182,9 +180,7 @@ def test_iteration_stops() -> None:
 def test_equality() -> None:
     p = Polygons.from_rings([UNIT, [BIG, HOLE]])
     assert p == Polygons.from_rings([UNIT, [BIG, HOLE]])
-    assert p != Polygons.from_rings([np.roll(UNIT, 1, axis=0), [BIG, HOLE]]), (
-        "the same set, but another drawing"
-    )
+    assert p != Polygons.from_rings([np.roll(UNIT, 1, axis=0), [BIG, HOLE]]), "the same set, but another drawing"
     assert p != Polygons.from_rings([UNIT, [BIG, HOLE + 1e-13]])
     assert p != Polygons.from_rings([UNIT, BIG, HOLE])
     assert p != Polygons.from_rings([UNIT])

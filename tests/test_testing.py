@@ -11,13 +11,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import lesiongeo.testing as synthetic
 import numpy as np
 import pytest
 import shapely
+from numpy.typing import NDArray
+
+import lesiongeo.testing as synthetic
 from lesiongeo.testing import Annotator, Ragged, TrueLesion
 from lesiongeo.testing.__main__ import main
-from numpy.typing import NDArray
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
@@ -85,9 +86,7 @@ def text_of(tasks: list[Task], path: Path) -> bytes:
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
-    texts = [
-        text_of(synthetic.make_export(patients=4, seed=seed), tmp_path / "out.json") for seed in (5, 5, 6)
-    ]
+    texts = [text_of(synthetic.make_export(patients=4, seed=seed), tmp_path / "out.json") for seed in (5, 5, 6)]
     assert texts[0] == texts[1]
     assert texts[0] != texts[2]
 
@@ -232,7 +231,7 @@ def test_counts_ids_and_times_are_consistent() -> None:
 
 
 def test_the_labeling_configuration_has_every_control_and_answer() -> None:
-    config = ElementTree.fromstring(synthetic.LABELING_CONFIG)
+    config = ElementTree.fromstring(synthetic.LABELING_CONFIG)  # noqa: S314 - our own text
     controls = {tag.get("name"): tag for tag in config.iter() if tag.get("toName")}
     image = config.find(".//Image")
     assert image is not None and image.get("valueList") == "$images"
@@ -345,7 +344,7 @@ def test_a_faultless_annotator_draws_the_truth() -> None:
 
 def one_habit(**habit: float) -> tuple[list[Task], dict[Key, TrueLesion]]:
     """Give an export by somebody with a single bad habit, and the truth."""
-    person = Annotator(**{**{f: 0.0 for f in Annotator.__slots__}, "id": 1, **habit})  # type: ignore[arg-type]
+    person = Annotator(**{**dict.fromkeys(Annotator.__slots__, 0.0), "id": 1, **habit})  # type: ignore[arg-type]
     tasks = synthetic.make_export(patients=15, annotators=[person], seed=17)
     return tasks, by_key(synthetic.make_truth(patients=15, seed=17))
 

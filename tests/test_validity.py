@@ -66,11 +66,7 @@ CASES: dict[str, tuple[list[Array], str | None]] = {
     "spike": ([ring((0, 0), (2, 0), (2, 2), (1, 2), (1, 5), (1, 2), (0, 2))], None),
     "spike to the inside": ([ring((0, 0), (2, 0), (2, 2), (1, 2), (1, 1), (1, 2), (0, 2))], None),
     "bridge to a hole": (
-        [
-            ring(
-                (0, 0), (6, 0), (6, 6), (0, 6), (0, 3), (2, 3), (2, 4), (4, 4), (4, 2), (2, 2), (2, 3), (0, 3)
-            )
-        ],
+        [ring((0, 0), (6, 0), (6, 6), (0, 6), (0, 3), (2, 3), (2, 4), (4, 4), (4, 2), (2, 2), (2, 3), (0, 3))],
         None,
     ),
     "thin needle": ([ring((0, 0), (512, 511), (512, 512))], None),
@@ -132,9 +128,7 @@ def test_size_and_place_do_not_matter(scale: float, shift: float) -> None:
 def test_rotated_rectangles_are_valid() -> None:
     """Touching parts and holes on shared edges at any angle: rounding of the corners is not an overlap."""
     t = np.linspace(0, 2 * np.pi, 400)
-    turn = np.stack(
-        [np.stack([np.cos(t), -np.sin(t)], axis=1), np.stack([np.sin(t), np.cos(t)], axis=1)], axis=1
-    )
+    turn = np.stack([np.stack([np.cos(t), -np.sin(t)], axis=1), np.stack([np.sin(t), np.cos(t)], axis=1)], axis=1)
     rows = []
     for m in turn:
         rows.append([box(0, 0, 30, 20) @ m.T + (500, 300)])

@@ -1,8 +1,8 @@
 """Measurements of lesion outlines and agreement between the people who drew them.
 
-Data flows through the modules in this order: exports are read (`read`) into regions (`regions`, `polygons`), regions are
-measured alone or in pairs (`metrics`, `measure`), annotators are compared (`agreement`). `cli` is the same for the terminal.
-Everything works offline.
+Data flows through the modules in this order: exports are read (`read`) into regions (`regions`, `polygons`), regions
+are measured alone or in pairs (`metrics`, `measure`), annotators are compared (`agreement`). `cli` is the same for
+the terminal. Everything works offline.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from ._core import __version__
 from .agreement import Agreement, agreement
 from .errors import ExportError, LesiongeoError, RegionError
+from .measure import measure
 from .metrics import (
     IouPairs,
     area,
@@ -48,6 +49,7 @@ __all__ = [
     "iou",
     "iou_pairs",
     "is_valid",
+    "measure",
     "num_threads",
     "perimeter",
     "read_label_studio",

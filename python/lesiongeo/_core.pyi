@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from typing import Any, Final, final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray

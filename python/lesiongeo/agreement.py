@@ -1,10 +1,11 @@
 """Agreement between annotators: who drew the same regions on the same page, and how alike.
 
 The rules, in one place: cancelled annotations, drafts and predictions do not count; of several annotations by one
-annotator on a task the newest counts. For every page of a task and every pair of annotators, regions are matched one to one, in
-three rounds, each for the largest total IoU: equal labels from `gate` up (matched), then different labels from
-`conflict_gate` up (label_conflict), then whatever else overlaps (near_miss). What is left is missing. The score of a page is the mean
-of IoU over its matches and its unmatched regions, which count 0; where neither drew anything it is 1.
+annotator on a task the newest counts. For every page of a task and every pair of annotators, regions are matched one
+to one, in three rounds, each for the largest total IoU: equal labels from `gate` up (matched), then different labels
+from `conflict_gate` up (label_conflict), then whatever else overlaps (near_miss). What is left is missing. The score
+of a page is the mean of IoU over its matches and its unmatched regions, which count 0; where neither drew anything
+it is 1.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ MATCH = ("matched", "label_conflict", "near_miss", "missing")
 MATCHED, LABEL_CONFLICT, NEAR_MISS, MISSING = range(4)
 #: Columns of a region that are no answers of the annotator.
 FIXED = frozenset(
-    "task_id page image width height annotation_id annotator region_id kind label labels score origin source ground_truth "
-    "cancelled created_at updated_at lead_time_s valid problem".split()
+    "task_id page image width height annotation_id annotator region_id kind label labels score origin source "
+    "ground_truth cancelled created_at updated_at lead_time_s valid problem".split()
 )
 
 
@@ -93,12 +94,14 @@ def agreement(
     -------
     Agreement
         `pairs`: task_id, page, annotator_a, annotator_b, annotation_a, annotation_b, region_a, region_b, match
-        (matched, label_conflict, near_miss, missing), iou, dice, hausdorff_px, area_a_px2, area_b_px2, area_ratio (b / a),
-        label_a, label_b, valid_a, valid_b, and each control as <name>_a, <name>_b. Of a missing region one side is null.
+        (matched, label_conflict, near_miss, missing), iou, dice, hausdorff_px, area_a_px2, area_b_px2, area_ratio (b
+        / a), label_a, label_b, valid_a, valid_b, and each control as <name>_a, <name>_b. Of a missing region one
+        side is null.
 
-        `tasks`: task_id, page, annotator_a, annotator_b, annotation_a, annotation_b, n_a, n_b, n_matched, n_label_conflict,
-        n_near_miss, n_missing_a, n_missing_b (regions of a, of b without any partner), score, label_studio_score,
-        reason (both_empty: neither drew anything, score 1; single_annotator: nobody to compare with, score null).
+        `tasks`: task_id, page, annotator_a, annotator_b, annotation_a, annotation_b, n_a, n_b, n_matched,
+        n_label_conflict, n_near_miss, n_missing_a, n_missing_b (regions of a, of b without any partner), score,
+        label_studio_score, reason (both_empty: neither drew anything, score 1; single_annotator: nobody to compare
+        with, score null).
 
         `annotators` and `summary`: see `annotator_table` and `summary_table` in `lesiongeo.annotators`.
 
@@ -114,8 +117,8 @@ def agreement(
     missing; self-overlapping ones count with their non-zero interior. A near miss counts as two unmatched regions.
     Annotations whose author was deleted count as one person, "unknown".
 
-    `label_studio_score` is the two-way greedy score for comparison with other tools: the mean over all regions of both sides
-    of the best IoU within the label on the other side.
+    `label_studio_score` is the two-way greedy score for comparison with other tools: the mean over all regions of
+    both sides of the best IoU within the label on the other side.
 
     Cost: O(n log n) in regions plus one overlap per pair of meeting boxes; the assignment is solved per page by
     shortest augmenting paths, exactly.
@@ -155,7 +158,9 @@ def agreement(
         interior, interior, a[both], b[both], directed=False, vertices_only=False, threads=threads, progress=second
     )
     areas = _core.area(interior, threads=threads)
-    rows = _Rows(page, a, b, kind, iou, dice, hausdorff, np.where(a >= 0, areas[a], np.nan), np.where(b >= 0, areas[b], np.nan))
+    rows = _Rows(
+        page, a, b, kind, iou, dice, hausdorff, np.where(a >= 0, areas[a], np.nan), np.where(b >= 0, areas[b], np.nan)
+    )
     tasks = _task_table(export, counted, comparisons, rows, two_way)
     pairs = _pair_table(export, counted, comparisons, rows)
     return Agreement(
@@ -286,7 +291,9 @@ def _label_sets(regions: pa.Table) -> NDArray[np.int32]:
     for row in np.flatnonzero(counts > 1).tolist():
         labels = frozenset(values[offsets[row] : offsets[row + 1]].tolist())
         # One label ticked twice is that label.
-        codes[row] = next(iter(labels)) if len(labels) == 1 else sets.setdefault(labels, len(encoded.dictionary) + len(sets))
+        codes[row] = (
+            next(iter(labels)) if len(labels) == 1 else sets.setdefault(labels, len(encoded.dictionary) + len(sets))
+        )
     return codes
 
 
@@ -408,4 +415,6 @@ def _reason(counted: _Counted, comparisons: _Comparisons) -> str | None:
         return None
     if len(counted.annotations) == 0:
         return "no annotation counts: all are cancelled, or there is none"
-    return "every task has a single annotator, so there is nobody to compare with; let two people annotate the same tasks"
+    return (
+        "every task has a single annotator, so there is nobody to compare with; let two people annotate the same tasks"
+    )

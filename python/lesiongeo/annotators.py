@@ -33,8 +33,8 @@ def summary_table(pairs: pa.Table, tasks: pa.Table) -> pa.Table:
     Returns
     -------
     pyarrow.Table
-        annotator_a, annotator_b (null in the first row), n_tasks, n_pages (compared pages), n_both_empty (pages on which
-        neither drew anything), n_regions_a, n_regions_b, n_matched, n_label_conflict, n_near_miss, n_missing_a,
+        annotator_a, annotator_b (null in the first row), n_tasks, n_pages (compared pages), n_both_empty (pages on
+        which neither drew anything), n_regions_a, n_regions_b, n_matched, n_label_conflict, n_near_miss, n_missing_a,
         n_missing_b, score_mean (over pages on which somebody drew), label_studio_score_mean (the same pages), then of
         matched and conflicting pairs iou_mean, iou_median, iou_p5, iou_p95, dice_mean, dice_median,
         hausdorff_px_median, hausdorff_px_p95, area_ratio_median, and label_agreement (matched of matched and
@@ -45,9 +45,7 @@ def summary_table(pairs: pa.Table, tasks: pa.Table) -> pa.Table:
         return _summary([])
     task_code, names = _pair_codes(compared)
     pair_code, _ = _pair_codes(pairs, names)
-    rows: list[dict[str, Any]] = [
-        {"annotator_a": None, "annotator_b": None, **_distribution(pairs, compared)}
-    ]
+    rows: list[dict[str, Any]] = [{"annotator_a": None, "annotator_b": None, **_distribution(pairs, compared)}]
     for code, (first, second) in enumerate(names):
         of_pairs, of_tasks = pa.array(pair_code == code), pa.array(task_code == code)
         rows.append(
@@ -61,7 +59,8 @@ def summary_table(pairs: pa.Table, tasks: pa.Table) -> pa.Table:
 
 
 SUMMARY_COUNTS = (
-    "n_tasks n_pages n_both_empty n_regions_a n_regions_b n_matched n_label_conflict n_near_miss n_missing_a n_missing_b"
+    "n_tasks n_pages n_both_empty n_regions_a n_regions_b n_matched n_label_conflict n_near_miss n_missing_a "
+    "n_missing_b"
 ).split()
 SUMMARY_MEANS = (
     "score_mean label_studio_score_mean iou_mean iou_median iou_p5 iou_p95 dice_mean dice_median hausdorff_px_median "
@@ -131,10 +130,10 @@ def annotator_table(
     Returns
     -------
     pyarrow.Table
-        annotator, n_annotations (that count), n_cancelled, n_superseded (older ones of the same task), n_regions (of annotations
-        that count), n_invalid (of those), lead_time_s_median, n_pages (compared with somebody, per other annotator),
-        score_mean (over pages on which somebody drew), iou_mean (of matched and conflicting pairs), n_missed (regions
-        of others without any partner of theirs), n_extra (own regions without any partner).
+        annotator, n_annotations (that count), n_cancelled, n_superseded (older ones of the same task), n_regions (of
+        annotations that count), n_invalid (of those), lead_time_s_median, n_pages (compared with somebody, per other
+        annotator), score_mean (over pages on which somebody drew), iou_mean (of matched and conflicting pairs),
+        n_missed (regions of others without any partner of theirs), n_extra (own regions without any partner).
     """
     table = export.annotations
     own = pc.equal(table["source"], "annotation").to_numpy()

@@ -183,8 +183,8 @@ def is_valid(polygons: PolygonsLike, *, threads: int | None = None) -> NDArray[n
 
     Notes
     -----
-    Valid means that the winding number is 0 or 1 almost everywhere, tested as: the integral of its square equals its own
-    integral, to 1e-12 of the region's box. Spikes, repeated points and touching borders are valid, unlike
+    Valid means that the winding number is 0 or 1 almost everywhere, tested as: the integral of its square equals its
+    own integral, to 1e-12 of the region's box. Spikes, repeated points and touching borders are valid, unlike
     in OGC simple features: they change no area. O(n log n) per region plus the chains that face each other.
 
     Examples
@@ -209,8 +209,8 @@ def intersection_area(a: PolygonsLike, b: PolygonsLike, *, threads: int | None =
     Returns
     -------
     ndarray of float64, shape (n,)
-        Between 0 and the smaller area, the same bits when `a` and `b` swap; 0 where a region has no area. Overlaps below 1e-14
-        of the two regions' common box are within rounding of touching and count as 0.
+        Between 0 and the smaller area, the same bits when `a` and `b` swap; 0 where a region has no area. Overlaps
+        below 1e-14 of the two regions' common box are within rounding of touching and count as 0.
 
     Raises
     ------
@@ -245,8 +245,8 @@ def iou(a: PolygonsLike, b: PolygonsLike, *, threads: int | None = None) -> Floa
     Returns
     -------
     ndarray of float64, shape (n,)
-        Area shared over area covered by either, from 0 to 1; exactly 1 for the same region; the same bits when `a` and `b`
-        swap. NaN where a region has no area.
+        Area shared over area covered by either, from 0 to 1; exactly 1 for the same region; the same bits when `a`
+        and `b` swap. NaN where a region has no area.
 
     Raises
     ------
@@ -285,8 +285,8 @@ def dice(a: PolygonsLike, b: PolygonsLike, *, threads: int | None = None) -> Flo
     Returns
     -------
     ndarray of float64, shape (n,)
-        Twice the area shared over the sum of the areas, from 0 to 1; exactly 1 for the same region; the same bits when `a`
-        and `b` swap. NaN where a region has no area.
+        Twice the area shared over the sum of the areas, from 0 to 1; exactly 1 for the same region; the same bits
+        when `a` and `b` swap. NaN where a region has no area.
 
     Raises
     ------
@@ -326,8 +326,8 @@ def hausdorff(
     directed : bool, default False
         Only from `a` to `b`, not the larger of both directions.
     method : {"exact", "vertex"}, default "exact"
-        "exact": from all points of the boundary. "vertex": from the vertices only, to the whole other boundary, which is
-        what GEOS and shapely call the Hausdorff distance; it is never larger and often too small.
+        "exact": from all points of the boundary. "vertex": from the vertices only, to the whole other boundary,
+        which is what GEOS and shapely call the Hausdorff distance; it is never larger and often too small.
     threads : int, optional
         Number of threads; by default see `num_threads`.
 
@@ -401,8 +401,8 @@ def iou_pairs(
     a, b : Polygons, or what Polygons accepts
         n and m regions.
     groups_a, groups_b : array_like, shape (n,) and (m,), optional
-        Group of each region (an image, a page), numbers or strings. Regions of different groups never meet. Give both or
-        none.
+        Group of each region (an image, a page), numbers or strings. Regions of different groups never meet. Give
+        both or none.
     min_iou : float, default 0.0
         Only pairs with at least this IoU, and always more than 0.
     threads : int, optional

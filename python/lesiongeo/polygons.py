@@ -108,8 +108,8 @@ class Polygons:
         Raises
         ------
         RegionError
-            Offsets that do not start at 0, run backwards or do not end at the length of what they point into; coordinates
-            that are NaN, infinite or above 1e150; arrays of another shape or type. Row and ring are named.
+            Offsets that do not start at 0, run backwards or do not end at the length of what they point into;
+            coordinates that are NaN, infinite or above 1e150; arrays of another shape or type. Row and ring are named.
 
         Examples
         --------
@@ -145,7 +145,8 @@ class Polygons:
         ----------
         regions : iterable
             Per region either one outline, an array_like of shape (n, 2), or a sequence of such: the outline
-            first, then its holes. The direction in which they are drawn means nothing. An empty sequence is an empty region.
+            first, then its holes. The direction in which they are drawn means nothing. An empty sequence is an empty
+            region.
 
         Returns
         -------
@@ -213,9 +214,7 @@ class Polygons:
             name = type(array[row]).__name__
             raise RegionError(f"region {row} is a {name}; only Polygon and MultiPolygon have an area", row=row)
         # One multipolygon among them gives all of them the third level, so that one path serves every mix.
-        kind, xy, offsets = shapely.to_ragged_array(
-            np.append(array, shapely.MultiPolygon()), include_z=False
-        )
+        kind, xy, offsets = shapely.to_ragged_array(np.append(array, shapely.MultiPolygon()), include_z=False)
         if kind != shapely.GeometryType.MULTIPOLYGON:
             raise RegionError(f"shapely returned {kind} for polygons; please report it")
         ring_offsets, part_offsets, polygon_offsets = offsets
@@ -352,9 +351,7 @@ class Polygons:
     def __getitem__(self, rows: int) -> list[NDArray[np.float64]]: ...
     @overload
     def __getitem__(self, rows: slice | Sequence[int] | NDArray[Any]) -> Polygons: ...
-    def __getitem__(
-        self, rows: int | slice | Sequence[int] | NDArray[Any]
-    ) -> Polygons | list[NDArray[np.float64]]:
+    def __getitem__(self, rows: int | slice | Sequence[int] | NDArray[Any]) -> Polygons | list[NDArray[np.float64]]:
         """Return the rings of one region, or the regions of a slice, list or mask."""
         if isinstance(rows, int | np.integer):
             return self.take([rows]).to_rings()[0]

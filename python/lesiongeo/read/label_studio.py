@@ -45,8 +45,9 @@ def read_label_studio(
 ) -> Export:
     """Read Label Studio's JSON export into regions with columns, in pixels.
 
-    Polygons, rectangles and ellipses become outlines; the controls of a region (track id, status, notes) become columns named
-    by their `from_name`. Whatever cannot be read or looks wrong is a row in `problems`, never dropped in silence.
+    Polygons, rectangles and ellipses become outlines; the controls of a region (track id, status, notes) become
+    columns named by their `from_name`. Whatever cannot be read or looks wrong is a row in `problems`, never dropped
+    in silence.
 
     Parameters
     ----------
@@ -86,8 +87,8 @@ def read_label_studio(
     Notes
     -----
     Points are percent of the image and become pixels as x / 100 * width. A rectangle turns about its top left corner in
-    pixel space; an ellipse becomes a polygon of exactly its area, within 0.05 px of it. E-mail addresses and names never
-    leave the reader: annotators are ids. Of several entries with one id the shape is taken once. O(bytes).
+    pixel space; an ellipse becomes a polygon of exactly its area, within 0.05 px of it. E-mail addresses and names
+    never leave the reader: annotators are ids. Of several entries with one id the shape is taken once. O(bytes).
 
     Examples
     --------
@@ -182,9 +183,7 @@ def _annotations(columns: dict[str, Any], tasks: pa.Table) -> pa.Table:
     )
 
 
-def _regions(
-    columns: dict[str, Any], annotations: pa.Table, tasks: pa.Table, codes: NDArray[np.uint8]
-) -> pa.Table:
+def _regions(columns: dict[str, Any], annotations: pa.Table, tasks: pa.Table, codes: NDArray[np.uint8]) -> pa.Table:
     own = columns["regions"]
     row = own["annotation"]
     theirs = annotations.take(pa.array(row))
@@ -330,7 +329,10 @@ def _sizes_differ(regions: pa.Table) -> pa.Table:
         extremes = sizes[name].combine_chunks()
         differ |= extremes.field("min").to_numpy() != extremes.field("max").to_numpy()
     chosen = sizes.filter(pa.array(differ)).select(["task_id", "page"])
-    empty = {"annotation_id": pa.nulls(chosen.num_rows, pa.int64()), "region_id": pa.nulls(chosen.num_rows, pa.string())}
+    empty = {
+        "annotation_id": pa.nulls(chosen.num_rows, pa.int64()),
+        "region_id": pa.nulls(chosen.num_rows, pa.string()),
+    }
     for name, column in empty.items():
         chosen = chosen.append_column(name, column)
     message = "regions of one page record different image sizes, so their pixels cannot be compared; check the image"

@@ -41,9 +41,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         help="vertices per polygon (default: 24 64)",
     )
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same file (default: 0)")
-    parser.add_argument(
-        "--config", metavar="OUT.xml", type=Path, help="also write the labeling configuration here"
-    )
+    parser.add_argument("--config", metavar="OUT.xml", type=Path, help="also write the labeling configuration here")
     given = parser.parse_args(argv)
     try:
         tasks = iter_export(

@@ -83,7 +83,7 @@ class Annotator:
                 raise ValueError(f"{field.name} must be within [0, 1], got {rate}")
 
     @classmethod
-    def faultless(cls, id: int, *, bias: float = 0.0, noise: float = 0.0) -> "Annotator":
+    def faultless(cls, id: int, *, bias: float = 0.0, noise: float = 0.0) -> "Annotator":  # noqa: A002 - the field
         """Make an annotator who draws every lesion once, with the right answers, and nothing else.
 
         Parameters

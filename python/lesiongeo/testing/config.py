@@ -15,10 +15,7 @@ IMAGE_NAME = "photo"
 
 
 def _labels(indent: str) -> str:
-    rows = [
-        f'<Label value="{label}" background="{colour}"/>'
-        for label, colour in zip(LABELS, _COLOURS, strict=True)
-    ]
+    rows = [f'<Label value="{label}" background="{colour}"/>' for label, colour in zip(LABELS, _COLOURS, strict=True)]
     return f"\n{indent}".join(rows)
 
 

@@ -23,9 +23,7 @@ class Drawn(NamedTuple):
     value: dict[str, Any]
 
 
-def draw(
-    rng: np.random.Generator, lesion: TrueLesion, annotator: Annotator, vertices: tuple[int, int]
-) -> Drawn:
+def draw(rng: np.random.Generator, lesion: TrueLesion, annotator: Annotator, vertices: tuple[int, int]) -> Drawn:
     """Draw `lesion` as `annotator` would, mostly as a polygon with a number of vertices within `vertices`."""
     count = int(rng.integers(vertices[0], vertices[1] + 1))
     outline = _outline(rng, lesion, annotator, count)
@@ -64,9 +62,7 @@ def _spoil(rng: np.random.Generator, outline: Floats) -> tuple[Floats, bool]:
     return twisted, True
 
 
-def _simple_shape(
-    rng: np.random.Generator, lesion: TrueLesion, annotator: Annotator, outline: Floats
-) -> Drawn:
+def _simple_shape(rng: np.random.Generator, lesion: TrueLesion, annotator: Annotator, outline: Floats) -> Drawn:
     """Replace the outline by a rectangle around it or an ellipse of its area, turned by whole degrees."""
     degrees = int(rng.integers(-40, 41)) if rng.random() < 0.7 else 0
     along = np.array([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))])
@@ -77,18 +73,14 @@ def _simple_shape(
     if rng.random() < 0.5:
         # The position is the top-left corner, about which the rectangle is turned.
         x, y, width, height = _percent(np.stack([axes @ low, extent]), lesion, annotator).ravel().tolist()
-        return Drawn(
-            "rectangle", {"x": x, "y": y, "width": width, "height": height, "rotation": degrees % 360}
-        )
+        return Drawn("rectangle", {"x": x, "y": y, "width": width, "height": height, "rotation": degrees % 360})
     # The position is the centre; the radii keep their proportion.
     x, y = inside[:, 0], inside[:, 1]
     area = 0.5 * float(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1)))
     radii = extent * np.sqrt(area / (np.pi * extent[0] * extent[1]))
     centre = axes @ (0.5 * (low + high))
     x, y, radius_x, radius_y = _percent(np.stack([centre, radii]), lesion, annotator).ravel().tolist()
-    return Drawn(
-        "ellipse", {"x": x, "y": y, "radiusX": radius_x, "radiusY": radius_y, "rotation": degrees % 360}
-    )
+    return Drawn("ellipse", {"x": x, "y": y, "radiusX": radius_x, "radiusY": radius_y, "rotation": degrees % 360})
 
 
 def _percent(xy: Floats, lesion: TrueLesion, annotator: Annotator) -> Floats:

@@ -166,9 +166,7 @@ def write_export(tasks: Iterable[dict[str, Any]], path: str | PathLike[str]) -> 
     with open(path, "w", encoding="utf-8", newline="\n") as file:
         separator = "[\n"
         for task in tasks:
-            file.write(
-                separator + json.dumps(task, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-            )
+            file.write(separator + json.dumps(task, separators=(",", ":"), ensure_ascii=False, allow_nan=False))
             separator = ",\n"
         file.write("\n]\n" if separator == ",\n" else "[]\n")
 
@@ -201,9 +199,7 @@ class _Writer:
             "predictions": [self.predictions] if predicted else [],
             "data": {
                 "patient_id": name,
-                "images": [
-                    f"https://images.example.org/{name}/visit{p + 1}.jpg" for p in range(len(patient.sizes))
-                ],
+                "images": [f"https://images.example.org/{name}/visit{p + 1}.jpg" for p in range(len(patient.sizes))],
                 "visit_offsets_days": list(patient.visit_offsets_days),
                 "spacing_mm": [FIELD_WIDTH_MM / width for width, _ in patient.sizes],
             },

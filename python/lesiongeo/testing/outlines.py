@@ -32,9 +32,7 @@ class Ragged(NamedTuple):
     polygon_offsets: NDArray[np.int32]
 
 
-def make_outlines(
-    n: int, *, vertices: int = 50, kind: str = "overlap", seed: int = 0
-) -> tuple[Ragged, Ragged]:
+def make_outlines(n: int, *, vertices: int = 50, kind: str = "overlap", seed: int = 0) -> tuple[Ragged, Ragged]:
     """Make `n` pairs of smooth star-shaped outlines inside an image of 1024 x 1024 pixels.
 
     Parameters
@@ -97,7 +95,7 @@ def make_outlines(
     elif kind == "disjoint":
         centre[:, 0] = 110.0 + 0.25 * centre[:, 0]
         first = _stars(centre, radius, shape, np.zeros(n), vertices)
-        second = _stars(centre + (530.0, 0.0), radius, shape, turn, vertices)
+        second = _stars(centre + np.array([530.0, 0.0]), radius, shape, turn, vertices)
     elif kind == "near":
         first, second = _near(rng, centre, radius, shape, turn, vertices)
     else:

@@ -29,11 +29,7 @@ def make_results(
     for page in range(len(patient.sizes)):
         visible = [lesion for lesion in patient.lesions if lesion.page == page]
         radius_3mm = 3.0 * patient.sizes[page][0] / FIELD_WIDTH_MM
-        seen = [
-            lesion
-            for lesion in visible
-            if rng.random() >= person.miss_rate * (radius_3mm / lesion.radius_px) ** 2
-        ]
+        seen = [lesion for lesion in visible if rng.random() >= person.miss_rate * (radius_3mm / lesion.radius_px) ** 2]
         if rng.random() < person.extra_rate:
             seen.append(_extra(rng, patient, page, tracks + 1))
         for lesion in seen:
@@ -102,14 +98,10 @@ def _region(rng: np.random.Generator, region_id: str, told: TrueLesion, drawn: D
     ]
 
 
-def _assessment(
-    rng: np.random.Generator, page: int, visible: list[TrueLesion], person: Annotator
-) -> dict[str, Any]:
+def _assessment(rng: np.random.Generator, page: int, visible: list[TrueLesion], person: Annotator) -> dict[str, Any]:
     """Answer for a visit: worse if a lesion grew or appeared, else improved if one shrank, else unchanged."""
     statuses = {lesion.status for lesion in visible} if page else set()
-    right = (
-        "worse" if statuses & {"new", "enlarged"} else "improved" if statuses - {"stable"} else "unchanged"
-    )
+    right = "worse" if statuses & {"new", "enlarged"} else "improved" if statuses - {"stable"} else "unchanged"
     answer = _another(rng, ASSESSMENTS, right) if rng.random() < person.label_confusion else right
     return {
         "value": {"choices": [answer]},

@@ -136,9 +136,7 @@ def make_truth(
     return [
         lesion
         for index in range(patients)
-        for lesion in make_patient(
-            index, visits=visits, lesions=lesions, seed=seed, image_sizes=image_sizes
-        ).lesions
+        for lesion in make_patient(index, visits=visits, lesions=lesions, seed=seed, image_sizes=image_sizes).lesions
     ]
 
 
@@ -151,9 +149,7 @@ def check_scene(
     if not 0 <= lesions[0] <= lesions[1]:
         raise ValueError(f"lesions must be (lowest, highest) and not negative, got {lesions}")
     if not image_sizes or min(map(min, image_sizes)) < 64:
-        raise ValueError(
-            f"image_sizes must name at least one size of 64 pixels or more per side, got {image_sizes}"
-        )
+        raise ValueError(f"image_sizes must name at least one size of 64 pixels or more per side, got {image_sizes}")
 
 
 def make_patient(

@@ -1,0 +1,5 @@
+"""``python -m lesiongeo`` is the command `lesiongeo`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,73 @@
+"""Tables become files: Parquet (outlines as GeoParquet 1.1), CSV, small JSON; same input, same bytes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet
+
+from .regions import Regions
+
+__all__ = ["write_json", "write_table"]
+
+#: Polygons per row group: nested columns above about 2 GB per group break readers.
+ROWS_PER_GROUP = 250_000
+
+#: Pixels have no coordinate reference system, and saying nothing would mean longitude and latitude.
+GEO_METADATA = {
+    "version": "1.1.0",
+    "primary_column": "geometry",
+    "columns": {
+        "geometry": {
+            "encoding": "multipolygon",
+            "geometry_types": ["MultiPolygon"],
+            "crs": None,
+            "edges": "planar",
+        }
+    },
+}
+
+
+def write_table(table: pa.Table | Regions, path: Path) -> None:
+    """Write a table by the ending of its path: .parquet or .csv.
+
+    Regions keep their outlines in Parquet and lose them in CSV. In CSV, texts that a spreadsheet would take for a
+    formula get a leading apostrophe, and lists become JSON.
+    """
+    if path.suffix == ".csv":
+        plain = table.table if isinstance(table, Regions) else table
+        pyarrow.csv.write_csv(_for_csv(plain), path)
+        return
+    if isinstance(table, Regions):
+        arrow = table.to_arrow()
+        arrow = arrow.replace_schema_metadata({"geo": json.dumps(GEO_METADATA, sort_keys=True)})
+    else:
+        arrow = table
+    pyarrow.parquet.write_table(arrow, path, compression="zstd", row_group_size=ROWS_PER_GROUP)
+
+
+def write_json(content: dict[str, Any], path: Path) -> None:
+    """Write a small JSON file: sorted keys, no timestamps, NaN as null."""
+    path.write_text(json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _for_csv(table: pa.Table) -> pa.Table:
+    columns = {}
+    for name in table.column_names:
+        column = table[name]
+        if pa.types.is_list(column.type):
+            texts = [None if value is None else json.dumps(value, ensure_ascii=False) for value in column.to_pylist()]
+            column = pa.array(texts, pa.string())
+        if pa.types.is_string(column.type):
+            column = pc.replace_substring_regex(column, r"^([=+\-@\t\r])", r"'\1")
+        columns[_safe_name(name)] = column
+    return pa.table(columns)
+
+
+def _safe_name(name: str) -> str:
+    return f"'{name}" if name[:1] in "=+-@\t\r" and name else name

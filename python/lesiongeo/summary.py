@@ -1,0 +1,161 @@
+"""The readable end of a run: tables on the terminal, and the small summary.json."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from . import __version__
+from .agreement import Agreement
+from .read import Export
+
+__all__ = ["print_agreement", "print_reading", "summary_json"]
+
+WORST = 10
+
+
+def summary_json(export: Export, result: Agreement, *, options: dict[str, Any]) -> dict[str, Any]:
+    """Collect what a pipeline wants to compare between runs: counts and distributions, no timestamps, no paths."""
+    annotations = export.annotations
+    own = pc.equal(annotations["source"], "annotation")
+    rows = result.summary.to_pylist()
+    return {
+        "lesiongeo": __version__,
+        "options": options,
+        "read": {
+            "tasks": export.tasks.num_rows,
+            "annotations": _true(own),
+            "cancelled": _true(pc.and_(own, annotations["cancelled"])),
+            "predictions": _true(pc.equal(annotations["source"], "prediction")),
+            "drafts": _true(pc.equal(annotations["source"], "draft")),
+            "regions": len(export.regions),
+            "regions_invalid": len(export.regions) - _true(export.regions.table["valid"]),
+            "regions_dropped": _true(export.problems["dropped"]),
+            "problems": _counts(export.problems["code"]),
+        },
+        "agreement": {key: value for key, value in rows[0].items() if not key.startswith("annotator")}
+        if rows
+        else None,
+        "annotator_pairs": rows[1:],
+        "annotators": result.annotators.to_pylist(),
+        "no_agreement_because": result.reason,
+    }
+
+
+def print_reading(console: Console, export: Export) -> None:
+    """Say what was read and what was odd about it."""
+    annotations = export.annotations
+    own = pc.equal(annotations["source"], "annotation")
+    cancelled = _true(pc.and_(own, annotations["cancelled"]))
+    console.print(
+        f"Read [bold]{export.tasks.num_rows}[/] tasks, [bold]{_true(own)}[/] annotations ({cancelled} skipped), "
+        f"[bold]{len(export.regions)}[/] regions"
+    )
+    counts = _counts(export.problems["code"])
+    if counts:
+        listed = ", ".join(f"{code} {count}" for code, count in counts.items())
+        dropped = _true(export.problems["dropped"])
+        console.print(f"[yellow]Problems[/]: {listed}" + (f"; {dropped} regions could not be read" if dropped else ""))
+
+
+def print_agreement(console: Console, result: Agreement) -> None:
+    """Print pairs of annotators, distributions and the worst cases."""
+    if result.reason is not None:
+        console.print(f"[yellow]No agreement:[/] {escape(result.reason)}")
+        return
+    rows = result.summary.to_pylist()
+    headers = ["annotators", "pages", "match", "confl", "near", "only a", "only b", "score", "IoU", "IoU p5", "HD px"]
+    table = _table("Annotator pairs", headers, left=("annotators",))
+    for row in [*rows[1:], rows[0]]:
+        names = "all" if row["annotator_a"] is None else f"{row['annotator_a']} / {row['annotator_b']}"
+        counts = ("n_pages", "n_matched", "n_label_conflict", "n_near_miss", "n_missing_a", "n_missing_b")
+        means = ("score_mean", "iou_median", "iou_p5")
+        cells = [str(row[key]) for key in counts] + [_number(row[key]) for key in means]
+        table.add_row(escape(names), *cells, _number(row["hausdorff_px_median"], 1), style=_bold(row))
+    console.print(table)
+    console.print(
+        "score: mean IoU over matched and unmatched regions, of pages on which somebody drew\n"
+        "confl: matched, but labels differ; near: overlaps too little to match; only: no partner\n"
+        "IoU, HD px: medians of matched regions; HD: Hausdorff distance of the borders\n",
+        style="dim",
+    )
+    _print_distribution(console, result)
+    _print_worst(console, result.pairs)
+
+
+def _print_distribution(console: Console, result: Agreement) -> None:
+    """Print a histogram of page scores in tenths."""
+    drawn = result.tasks.filter(pc.and_(pc.is_valid(result.tasks["score"]), pc.is_null(result.tasks["reason"])))
+    scores = drawn["score"].to_numpy()
+    if not len(scores):
+        console.print("Nobody drew anything on any page: all pages score 1.")
+        return
+    bins = [0] * 10
+    for score in scores.tolist():
+        bins[min(int(score * 10), 9)] += 1
+    widest = max(bins)
+    console.print("\n[bold]Page scores[/]")
+    for tenth, count in enumerate(bins):
+        bar = "█" * math.ceil(30 * count / widest)
+        console.print(f"  {tenth / 10:.1f} to {(tenth + 1) / 10:.1f}  {bar:<30} {count}")
+    console.print()
+
+
+def _print_worst(console: Console, pairs: pa.Table) -> None:
+    headers = ["task", "page", "annotators", "match", "IoU", "HD px", "area px²", "regions and labels"]
+    table = _table(
+        f"The {WORST} worst cases, larger regions first", headers, left=("annotators", "match", "regions and labels")
+    )
+    for row in pairs.slice(0, WORST).to_pylist():
+        area = max(value for value in (row["area_a_px2"], row["area_b_px2"]) if value is not None)
+        regions, labels = (" / ".join(_text(row[f"{name}_{side}"]) for side in "ab") for name in ("region", "label"))
+        table.add_row(
+            str(row["task_id"]),
+            str(row["page"]),
+            f"{_text(row['annotator_a'])} / {_text(row['annotator_b'])}",
+            row["match"].replace("_", " "),
+            _number(row["iou"]),
+            _number(row["hausdorff_px"], 1),
+            _number(area, 0),
+            f"{regions}\n{labels}",
+        )
+    console.print(table)
+
+
+def _table(title: str, headers: list[str], *, left: tuple[str, ...]) -> Table:
+    """Make a table that folds long cells instead of cutting them: ids must stay whole."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0))
+    for name in headers:
+        table.add_column(name, justify="left" if name in left else "right", overflow="fold", no_wrap=name not in left)
+    return table
+
+
+def _text(value: Any) -> str:
+    """Text of the export, on one line and without control characters or markup."""
+    if value is None:
+        return "-"
+    return escape("".join(character if character.isprintable() else " " for character in str(value)))
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return "-" if value is None or math.isnan(value) else f"{value:.{digits}f}"
+
+
+def _bold(row: dict[str, Any]) -> str:
+    return "bold" if row["annotator_a"] is None else ""
+
+
+def _true(column: pa.ChunkedArray) -> int:
+    return int(pc.sum(column).as_py() or 0)
+
+
+def _counts(column: pa.ChunkedArray) -> dict[str, int]:
+    """How often each text occurs, in alphabetical order."""
+    found = sorted(pc.value_counts(column).to_pylist(), key=lambda entry: str(entry["values"]))
+    return {entry["values"]: entry["counts"] for entry in found}
