@@ -138,12 +138,12 @@ impl Page {
         self.taken_left.resize(self.left.len(), false);
         self.taken_right.clear();
         self.taken_right.resize(self.right.len(), false);
-        let rounds: [(Kind, &dyn Fn(&Edge) -> bool); 3] = [
-            (Kind::Matched, &|edge| edge.same_label && edge.iou >= gates.same_label),
-            (Kind::LabelConflict, &|edge| !edge.same_label && edge.iou >= gates.conflict),
-            (Kind::NearMiss, &|_| true),
-        ];
-        for (kind, admits) in rounds {
+        for kind in [Kind::Matched, Kind::LabelConflict, Kind::NearMiss] {
+            let admits = |edge: &Edge| match kind {
+                Kind::Matched => edge.same_label && edge.iou >= gates.same_label,
+                Kind::LabelConflict => !edge.same_label && edge.iou >= gates.conflict,
+                Kind::NearMiss | Kind::Missing => true,
+            };
             self.chosen.clear();
             let free = |edge: &&Edge| {
                 !self.taken_left[edge.left as usize] && !self.taken_right[edge.right as usize] && admits(edge)

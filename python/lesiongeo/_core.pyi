@@ -11,6 +11,25 @@ _U8 = NDArray[np.uint8]
 _Ragged = tuple[_F64, _I32, _I32]
 _Progress = Callable[[int, int], object]
 
+__all__ = [
+    "__version__",
+    "area",
+    "bounds",
+    "build_profile",
+    "centroid",
+    "hausdorff",
+    "ingest",
+    "iou_pairs",
+    "match_pages",
+    "num_threads",
+    "overlap",
+    "panic_for_tests",
+    "perimeter",
+    "read_label_studio",
+    "resolve",
+    "set_num_threads",
+]
+
 __version__: Final[str]
 build_profile: Final[str]
 

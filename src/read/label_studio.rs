@@ -32,7 +32,7 @@ pub fn read(bytes: &[u8], batch: &Batch) -> Result<Tables> {
             let from = start.position() - base;
             start.skip()?;
             start.end()?;
-            vec![from..text.len()]
+            std::iter::once(from..text.len()).collect()
         }
         _ => return Err(start.error("not an export: the file holds a single value; export as JSON")),
     };

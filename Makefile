@@ -1,0 +1,71 @@
+# The commands of this project. `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+RUST := $(wildcard src/*.rs src/*/*.rs) Cargo.toml Cargo.lock
+OUT := out
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-rust test-python slow lint format bench wheel-check clean
+
+help: ## list the commands
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(VENV)/.made:
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --upgrade 'pip>=25.1'
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.made pyproject.toml $(RUST)
+	$(PIP) install --quiet --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.made pyproject.toml
+	$(PIP) install --quiet --group test
+	@touch $@
+
+$(VENV)/.lint: $(VENV)/.made pyproject.toml
+	$(PIP) install --quiet --group lint
+	@touch $@
+
+demo: $(VENV)/.installed ## set up everything and run the main job on examples/
+	$(BIN)/lesiongeo agree examples/dermatology.json -o $(OUT)/demo
+
+test: test-rust test-python ## set up everything and run all tests
+
+test-rust:
+	cargo test --locked --quiet
+
+test-python: $(VENV)/.installed $(VENV)/.test
+	$(BIN)/python -m pytest --quiet
+
+slow: $(VENV)/.installed $(VENV)/.test ## large data and many examples: minutes
+	HYPOTHESIS_PROFILE=slow $(BIN)/python -m pytest --quiet -m "slow or not slow" --timeout 3600
+
+lint: $(VENV)/.installed $(VENV)/.test $(VENV)/.lint ## format, lint and type checks
+	cargo fmt --check
+	cargo clippy --locked --all-targets --features python -- -D warnings
+	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
+	$(BIN)/ruff format --check python tests benches
+	$(BIN)/ruff check python tests benches
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest --concise lesiongeo._core
+
+format: $(VENV)/.lint ## format all code
+	cargo fmt
+	$(BIN)/ruff format python tests benches
+	$(BIN)/ruff check --fix python tests benches
+
+bench: $(VENV)/.installed $(VENV)/.test ## compare with shapely, json, orjson and geo; rewrites benches/RESULTS.md
+	cargo bench --locked
+	mkdir -p $(OUT)
+	$(BIN)/python -m pytest benches --quiet --benchmark-enable --benchmark-only --benchmark-json=$(OUT)/bench.json
+	$(BIN)/python benches/report.py $(OUT)/bench.json
+
+wheel-check: $(VENV)/.made ## build the wheel, install it into an empty environment elsewhere, run the main job there
+	sh tests/check_wheel.sh $(BIN)/python
+
+clean: ## remove everything that was built
+	rm -rf $(VENV) $(OUT) target build dist python/lesiongeo/*.so
