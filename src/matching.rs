@@ -35,8 +35,6 @@ pub struct Row {
     pub kind: Kind,
     /// Intersection over union; NaN where a side is missing.
     pub iou: f64,
-    /// Dice index; NaN where a side is missing.
-    pub dice: f64,
 }
 
 /// Smallest IoU of each round.
@@ -103,7 +101,6 @@ struct Edge {
     left: u32,
     right: u32,
     iou: f64,
-    dice: f64,
     same_label: bool,
 }
 
@@ -120,7 +117,7 @@ impl Page {
         for hit in hits {
             let same_label = labels_a[hit.a as usize] == labels_b[hit.b as usize];
             let (l, r) = (place(left, hit.a), place(right, hit.b));
-            self.edges.push(Edge { left: l, right: r, iou: hit.iou, dice: hit.dice, same_label });
+            self.edges.push(Edge { left: l, right: r, iou: hit.iou, same_label });
             if same_label {
                 best_left[l as usize] = best_left[l as usize].max(hit.iou);
                 best_right[r as usize] = best_right[r as usize].max(hit.iou);
@@ -150,14 +147,14 @@ impl Page {
             };
             self.chosen.extend(self.edges.iter().filter(free));
             for (position, _) in self.assignment.solve(self.left.len(), self.right.len(), &self.chosen) {
-                let Edge { left, right, iou, dice, .. } = self.chosen[position];
+                let Edge { left, right, iou, .. } = self.chosen[position];
                 self.taken_left[left as usize] = true;
                 self.taken_right[right as usize] = true;
                 let (a, b) = (Some(self.left[left as usize]), Some(self.right[right as usize]));
-                rows.push(Row { group, a, b, kind, iou, dice });
+                rows.push(Row { group, a, b, kind, iou });
             }
         }
-        let alone = |a, b| Row { group, a, b, kind: Kind::Missing, iou: f64::NAN, dice: f64::NAN };
+        let alone = |a, b| Row { group, a, b, kind: Kind::Missing, iou: f64::NAN };
         let free = |rows: &[u32], taken: &[bool]| -> Vec<u32> {
             rows.iter().zip(taken).filter(|(_, taken)| !**taken).map(|(&row, _)| row).collect()
         };
@@ -355,7 +352,7 @@ mod tests {
     fn solve(rows: usize, columns: usize, weights: &[(u32, u32, f64)]) -> (f64, usize) {
         let edges: Vec<Edge> = weights
             .iter()
-            .map(|&(left, right, iou)| Edge { left, right, iou, dice: 0.0, same_label: true })
+            .map(|&(left, right, iou)| Edge { left, right, iou, same_label: true })
             .collect();
         let mut assignment = Assignment::default();
         let chosen = assignment.solve(rows, columns, &edges);

@@ -38,8 +38,6 @@ pub struct Hit {
     pub b: u32,
     /// Intersection over union.
     pub iou: f64,
-    /// 2 intersection / (area a + area b).
-    pub dice: f64,
 }
 
 /// Outlines and the order in which groups refer to their rows.
@@ -81,7 +79,7 @@ pub fn overlaps(a: Side, b: Side, groups: &[Group], min_iou: f64, batch: &Batch)
                 scratch.row(a.polygons, row, b, group, trees.get(&index), &boxes, |b, shared| {
                     let iou = shared.iou();
                     if iou > 0.0 && iou >= min_iou {
-                        hits.push(Hit { group: index as u32, a: row, b, iou, dice: shared.dice() });
+                        hits.push(Hit { group: index as u32, a: row, b, iou });
                     }
                 });
             }

@@ -16,18 +16,17 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from . import _core
-from .annotators import UNKNOWN, annotator_order, annotator_table, summary_table
+from .annotators import annotator_table, summary_table
 from .arrow import nullable
+from .pairs import Comparisons, Counted, Ints, compare_pages, label_sets
 from .read import Export
 
 __all__ = ["Agreement", "agreement"]
 
 Progress = Callable[[int, int], object]
-Ints = NDArray[np.int64]
 
 MATCH = ("matched", "label_conflict", "near_miss", "missing")
 MATCHED, LABEL_CONFLICT, NEAR_MISS, MISSING = range(4)
@@ -138,13 +137,13 @@ def agreement(
     for name, value in (("gate", gate), ("conflict_gate", conflict_gate)):
         if not 0.0 <= value <= 1.0:
             raise ValueError(f"{name} is {value}; it lies between 0 and 1")
-    counted = _Counted(export)
-    comparisons = _comparisons(export, counted)
+    counted = Counted(export)
+    comparisons = compare_pages(export, counted)
     interior = export.regions.polygons._interior(threads)
     first, second = _halves(progress)
-    page, a, b, kind, iou, dice, two_way = _core.match_pages(
+    page, a, b, kind, iou, two_way = _core.match_pages(
         interior,
-        _label_sets(export.regions.table),
+        label_sets(export.regions.table),
         counted.order,
         np.ascontiguousarray(comparisons.ranges),
         gate=gate,
@@ -159,7 +158,7 @@ def agreement(
     )
     areas = _core.area(interior, threads=threads)
     rows = _Rows(
-        page, a, b, kind, iou, dice, hausdorff, np.where(a >= 0, areas[a], np.nan), np.where(b >= 0, areas[b], np.nan)
+        page, a, b, kind, iou, hausdorff, np.where(a >= 0, areas[a], np.nan), np.where(b >= 0, areas[b], np.nan)
     )
     tasks = _task_table(export, counted, comparisons, rows, two_way)
     pairs = _pair_table(export, counted, comparisons, rows)
@@ -180,123 +179,6 @@ def _halves(progress: Progress | None) -> tuple[Progress | None, Progress | None
     return (lambda done, total: report(done, 2 * total)), (lambda done, total: report(total + done, 2 * total))
 
 
-class _Counted:
-    """The annotations that count, sorted by task and annotator, and their regions, sorted by page within them."""
-
-    def __init__(self, export: Export) -> None:
-        table = export.annotations
-        author = pc.fill_null(table["annotator"], UNKNOWN).to_pylist()
-        self.names = sorted(set(author), key=annotator_order)
-        rank_of = {name: rank for rank, name in enumerate(self.names)}
-        rank = np.array([rank_of[name] for name in author], dtype=np.int64)
-        self.task_ids, first, code = np.unique(
-            np.concatenate((export.tasks["task_id"].to_numpy(), table["task_id"].to_numpy())),
-            return_index=True,
-            return_inverse=True,
-        )
-        # Tasks keep the order in which the files have them.
-        place = np.argsort(np.argsort(first, kind="stable"), kind="stable")
-        self.task_ids = self.task_ids[np.argsort(first, kind="stable")]
-        codes = place[code]
-        self.export_task = codes[: export.tasks.num_rows]
-        task = codes[export.tasks.num_rows :]
-
-        counts = pc.and_(pc.equal(table["source"], "annotation"), pc.invert(table["cancelled"])).to_numpy()
-        rows = np.flatnonzero(counts)
-        updated, created = (_times(table[name])[rows] for name in ("updated_at", "created_at"))
-        ids = pc.fill_null(table["annotation_id"], -1).to_numpy()[rows]
-        by_age = np.lexsort((ids, created, updated, rank[rows], task[rows]))
-        rows = rows[by_age]
-        newest = np.ones(len(rows), dtype=bool)
-        newest[:-1] = (task[rows][1:] != task[rows][:-1]) | (rank[rows][1:] != rank[rows][:-1])
-        #: Rows of the export's annotations, by task, then annotator.
-        self.annotations: Ints = rows[newest]
-        self.task: Ints = task[self.annotations]
-        self.rank: Ints = rank[self.annotations]
-
-        number = np.full(table.num_rows, -1, dtype=np.int64)
-        number[self.annotations] = np.arange(len(self.annotations))
-        owner = number[export.annotation_rows]
-        page = export.regions.table["page"].to_numpy().astype(np.int64)
-        chosen = np.flatnonzero(owner >= 0)
-        chosen = chosen[np.lexsort((chosen, page[chosen], owner[chosen]))]
-        #: Rows of the export's regions, by counting annotation, then page.
-        self.order = chosen.astype(np.uint32)
-        self.owner: Ints = owner[chosen]
-        self.page: Ints = page[chosen]
-
-
-def _times(column: pa.ChunkedArray) -> Ints:
-    """Microseconds, null as the earliest of all."""
-    return pc.fill_null(column.cast(pa.int64()), np.iinfo(np.int64).min).to_numpy()
-
-
-@dataclass(frozen=True)
-class _Comparisons:
-    """Task, page and two counting annotations (-1: there is no second), with their regions as ranges in the order."""
-
-    task: Ints
-    page: Ints
-    a: Ints
-    b: Ints
-    ranges: Ints
-
-
-def _comparisons(export: Export, counted: _Counted) -> _Comparisons:
-    tasks = len(counted.task_ids)
-    pages = np.ones(tasks, dtype=np.int64)
-    images = np.diff(export.tasks["images"].combine_chunks().offsets.to_numpy())
-    np.maximum.at(pages, counted.export_task, images)
-    np.maximum.at(pages, counted.task[counted.owner], counted.page + 1)
-    people = np.bincount(counted.task, minlength=tasks)
-    start = np.concatenate(([0], np.cumsum(people)))[:-1]
-    pieces: list[tuple[Ints, Ints, Ints]] = []
-    for count in np.unique(people[people > 0]).tolist():
-        some = np.flatnonzero(people == count)
-        if count == 1:
-            pieces.append((some, start[some], np.full(len(some), -1)))
-            continue
-        left, right = np.triu_indices(count, 1)
-        task = np.repeat(some, len(left))
-        pieces.append((task, start[task] + np.tile(left, len(some)), start[task] + np.tile(right, len(some))))
-    empty = np.empty(0, dtype=np.int64)
-    task, a, b = (np.concatenate([empty, *(piece[i] for piece in pieces)]) for i in range(3))
-    copies = pages[task]
-    page = np.arange(copies.sum()) - np.repeat(np.cumsum(copies) - copies, copies)
-    task, a, b = (np.repeat(column, copies) for column in (task, a, b))
-    sort = np.lexsort((b, a, page, task))
-    task, page, a, b = task[sort], page[sort], a[sort], b[sort]
-    width = int(pages.max(initial=1)) + 1
-    key = counted.owner * width + counted.page
-
-    def span(annotation: Ints) -> list[Ints]:
-        wanted = np.where(annotation >= 0, annotation * width + page, -1)
-        return [np.searchsorted(key, wanted, "left"), np.searchsorted(key, wanted, "right")]
-
-    ranges = np.stack([*span(a), *span(b)], axis=1).astype(np.int64)
-    return _Comparisons(task, page, a, b, ranges.reshape(-1, 4))
-
-
-def _label_sets(regions: pa.Table) -> NDArray[np.int32]:
-    """Number the sets of labels; no label is a set of its own."""
-    column = regions["labels"].combine_chunks()
-    offsets = column.offsets.to_numpy()
-    encoded = column.values.dictionary_encode()
-    values = encoded.indices.to_numpy(zero_copy_only=False)
-    codes = np.full(len(column), -1, dtype=np.int32)
-    counts = np.diff(offsets)
-    single = np.flatnonzero(counts == 1)
-    codes[single] = values[offsets[:-1][single]]
-    sets: dict[frozenset[int], int] = {}
-    for row in np.flatnonzero(counts > 1).tolist():
-        labels = frozenset(values[offsets[row] : offsets[row + 1]].tolist())
-        # One label ticked twice is that label.
-        codes[row] = (
-            next(iter(labels)) if len(labels) == 1 else sets.setdefault(labels, len(encoded.dictionary) + len(sets))
-        )
-    return codes
-
-
 @dataclass(frozen=True)
 class _Rows:
     """What the core found: one entry per pair or region alone."""
@@ -306,13 +188,12 @@ class _Rows:
     b: Ints
     kind: NDArray[np.uint8]
     iou: NDArray[np.float64]
-    dice: NDArray[np.float64]
     hausdorff: NDArray[np.float64]
     area_a: NDArray[np.float64]
     area_b: NDArray[np.float64]
 
 
-def _who(export: Export, counted: _Counted, comparisons: _Comparisons, at: Ints | slice) -> dict[str, Any]:
+def _who(export: Export, counted: Counted, comparisons: Comparisons, at: Ints | slice) -> dict[str, Any]:
     """Columns that name task, page and the two annotations."""
     names = pa.array(counted.names, pa.string())
     ids = export.annotations["annotation_id"].combine_chunks()
@@ -331,7 +212,7 @@ def _who(export: Export, counted: _Counted, comparisons: _Comparisons, at: Ints 
 
 
 def _task_table(
-    export: Export, counted: _Counted, comparisons: _Comparisons, rows: _Rows, two_way: NDArray[np.float64]
+    export: Export, counted: Counted, comparisons: Comparisons, rows: _Rows, two_way: NDArray[np.float64]
 ) -> pa.Table:
     count = len(comparisons.task)
 
@@ -369,7 +250,7 @@ def _task_table(
     return pa.table(columns).take(pa.array(worst_first)).combine_chunks()
 
 
-def _pair_table(export: Export, counted: _Counted, comparisons: _Comparisons, rows: _Rows) -> pa.Table:
+def _pair_table(export: Export, counted: Counted, comparisons: Comparisons, rows: _Rows) -> pa.Table:
     # A task with a single annotator has nobody who could miss anything.
     keep = np.flatnonzero(comparisons.b[rows.comparison] >= 0)
     kind, a, b, iou = rows.kind[keep], rows.a[keep], rows.b[keep], rows.iou[keep]
@@ -397,7 +278,8 @@ def _pair_table(export: Export, counted: _Counted, comparisons: _Comparisons, ro
     columns |= {"region_a": ids["region_id_a"], "region_b": ids["region_id_b"]}
     columns["match"] = pa.array(MATCH, pa.string()).take(pa.array(kind))
     columns["iou"] = numbers(rows.iou[keep])
-    columns["dice"] = numbers(rows.dice[keep])
+    # Dice and IoU are one number in two forms.
+    columns["dice"] = numbers(2.0 * rows.iou[keep] / (1.0 + rows.iou[keep]))
     columns["hausdorff_px"] = numbers(rows.hausdorff[keep])
     columns["area_a_px2"], columns["area_b_px2"] = numbers(area_a), numbers(area_b)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -410,7 +292,7 @@ def _pair_table(export: Export, counted: _Counted, comparisons: _Comparisons, ro
     return pa.table(columns).combine_chunks()
 
 
-def _reason(counted: _Counted, comparisons: _Comparisons) -> str | None:
+def _reason(counted: Counted, comparisons: Comparisons) -> str | None:
     if (comparisons.b >= 0).any():
         return None
     if len(counted.annotations) == 0:

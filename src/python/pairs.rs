@@ -49,9 +49,8 @@ pub(super) fn iou_pairs<'py>(
     ))
 }
 
-/// Result columns of `match_pages`: page, row a, row b (-1 for none), kind, iou, dice; and one score per page.
-type Matches<'py> =
-    (Ids<'py>, Ids<'py>, Ids<'py>, Bound<'py, PyArray1<u8>>, Values<'py>, Values<'py>, Values<'py>);
+/// Result columns of `match_pages`: page, row a, row b (-1 for none), kind, iou; and one score per page.
+type Matches<'py> = (Ids<'py>, Ids<'py>, Ids<'py>, Bound<'py, PyArray1<u8>>, Values<'py>, Values<'py>);
 
 #[pyfunction]
 #[pyo3(signature = (polygons, labels, order, pages, *, gate, conflict_gate, threads=None, progress=None))]
@@ -91,14 +90,12 @@ pub(super) fn match_pages<'py>(
     let b: Vec<i64> = rows.iter().map(|row| id(row.b)).collect();
     let kind: Vec<u8> = rows.iter().map(|row| row.kind as u8).collect();
     let iou: Vec<f64> = rows.iter().map(|row| row.iou).collect();
-    let dice: Vec<f64> = rows.iter().map(|row| row.dice).collect();
     Ok((
         page.into_pyarray(py),
         a.into_pyarray(py),
         b.into_pyarray(py),
         kind.into_pyarray(py),
         iou.into_pyarray(py),
-        dice.into_pyarray(py),
         scores.into_pyarray(py),
     ))
 }

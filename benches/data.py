@@ -1,0 +1,220 @@
+"""Data of the benchmarks: fixed, named and seeded, so that two runs time the same work.
+
+Every size exists twice: FULL for timing, QUICK for running the benchmarks as plain tests.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache, cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+import lesiongeo as lg
+from lesiongeo.testing import OUTLINE_KINDS, Ragged, iter_export, make_outlines, write_export
+from lesiongeo.testing import __path__ as generator_path
+
+SEED = 7
+VERTICES = (12, 50, 200, 1000)
+#: "rough" is "overlap" with a trembling hand: every vertex moved in or out by up to a quarter of an edge.
+KINDS = (*OUTLINE_KINDS, "rough")
+
+Floats = NDArray[np.float64]
+Closed = tuple[Floats, tuple[NDArray[np.int64], NDArray[np.int64]]]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much of everything."""
+
+    #: Pairs of outlines, by vertices.
+    pairs: dict[int, int]
+    #: The same where the peer is quadratic in vertices.
+    hausdorff_pairs: dict[int, int]
+    #: Outlines whose area and validity are asked.
+    outlines: dict[int, int]
+    #: Pairs for one thread against two: each call takes long enough to share.
+    thread_pairs: dict[int, int]
+    #: Vertices of ever larger outlines, with the number of pairs.
+    growth: dict[int, int]
+    #: Regions of the export that is read, 50 vertices each.
+    export_regions: int
+    #: Pages with five regions per side.
+    pages: int
+    #: Regions per side of one crowded page.
+    crowd: int
+
+
+FULL = Sizes(
+    pairs={12: 2000, 50: 1000, 200: 200, 1000: 50},
+    hausdorff_pairs={12: 2000, 50: 500, 200: 100, 1000: 12},
+    outlines={12: 20_000, 50: 8000, 200: 2000, 1000: 300},
+    thread_pairs={50: 6000, 200: 1200},
+    growth={50: 4000, 200: 1000, 1000: 200, 4000: 50, 16_000: 12},
+    export_regions=20_000,
+    pages=1000,
+    crowd=5000,
+)
+QUICK = Sizes(
+    pairs=dict.fromkeys(VERTICES, 8),
+    hausdorff_pairs=dict.fromkeys(VERTICES, 4),
+    outlines=dict.fromkeys(VERTICES, 30),
+    thread_pairs={50: 40, 200: 20},
+    growth={50: 10, 200: 10, 1000: 4, 4000: 2, 16_000: 1},
+    export_regions=200,
+    pages=20,
+    crowd=60,
+)
+CROWD_PAGE = 6000.0
+PAGE_PITCH = 2048.0
+
+
+class Case:
+    """Pairs of outlines in every form that a contestant starts from; forms are made before the clock runs."""
+
+    def __init__(self, first: Floats, second: Floats) -> None:
+        self.ragged = _open(first), _open(second)
+        self.closed = _closed(first), _closed(second)
+
+    def __len__(self) -> int:
+        return len(self.ragged[0].polygon_offsets) - 1
+
+    @cached_property
+    def polygons(self) -> tuple[lg.Polygons, lg.Polygons]:
+        """Ours, with the validity that is tested once already tested."""
+        made = lg.Polygons.from_ragged(*self.ragged[0]), lg.Polygons.from_ragged(*self.ragged[1])
+        assert all(len(side.is_valid) == len(self) for side in made)
+        return made
+
+    @cached_property
+    def geometries(self) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
+        kind = shapely.GeometryType.POLYGON
+        first, second = (shapely.from_ragged_array(kind, xy, offsets) for xy, offsets in self.closed)
+        return first, second
+
+    @cached_property
+    def repaired(self) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
+        """Shapely's outlines with the invalid ones made valid."""
+        return shapely.make_valid(self.geometries[0]), self.geometries[1]
+
+
+@cache
+def outlines(kind: str, vertices: int, pairs: int) -> Case:
+    """Pairs of outlines of one kind."""
+    made = make_outlines(pairs, vertices=vertices, kind="overlap" if kind == "rough" else kind, seed=SEED)
+    first, second = (side.xy.reshape(pairs, vertices, 2) for side in made)
+    if kind == "rough":
+        rng = np.random.default_rng([SEED, vertices])
+        first, second = _tremble(rng, first), _tremble(rng, second)
+    return Case(first, second)
+
+
+def _tremble(rng: np.random.Generator, xy: Floats) -> Floats:
+    middle = xy.mean(axis=1, keepdims=True)
+    arms = xy - middle
+    reach = np.hypot(arms[..., 0], arms[..., 1])[..., None]
+    edge = reach * (2.0 * np.pi / xy.shape[1])
+    return np.asarray(middle + arms * (1.0 + rng.uniform(-0.25, 0.25, reach.shape) * edge / reach))
+
+
+@cache
+def crowd(regions: int) -> Case:
+    """As many regions per side of one large page: each meets its other reading and some neighbours."""
+    made = make_outlines(regions, vertices=50, seed=SEED)
+    first, second = (side.xy.reshape(regions, 50, 2) for side in made)
+    side = CROWD_PAGE * (regions / FULL.crowd) ** 0.5
+    place = np.random.default_rng([SEED, regions]).uniform(0.03 * side, 0.97 * side, (regions, 1, 2))
+    move = place - first.mean(axis=1, keepdims=True)
+    return Case(first + move, second + move)
+
+
+class Pages(NamedTuple):
+    """Many small pages. The peer has one tree for all, so its pages lie side by side on a large plane."""
+
+    case: Case
+    page: NDArray[np.int64]
+    side_by_side: Case
+
+
+@cache
+def pages(count: int) -> Pages:
+    """Pages with five regions per side."""
+    made = make_outlines(5 * count, vertices=50, seed=SEED)
+    first, second = (side.xy.reshape(5 * count, 50, 2) for side in made)
+    page = np.repeat(np.arange(count), 5)
+    columns = int(np.ceil(np.sqrt(count)))
+    shift = np.stack([page % columns, page // columns], axis=1)[:, None, :] * PAGE_PITCH
+    return Pages(Case(first, second), page, Case(first + shift, second + shift))
+
+
+def _open(xy: Floats) -> Ragged:
+    rings = np.arange(len(xy) + 1, dtype=np.int32)
+    return Ragged(np.ascontiguousarray(xy.reshape(-1, 2)), rings * np.int32(xy.shape[1]), rings.copy())
+
+
+def _closed(xy: Floats) -> Closed:
+    """The same with the first vertex repeated, as shapely wants it."""
+    rings = np.arange(len(xy) + 1)
+    closed = np.concatenate([xy, xy[:, :1]], axis=1)
+    return closed.reshape(-1, 2), (rings * closed.shape[1], rings)
+
+
+@cache
+def export_file(regions: int) -> Path:
+    """Write a Label Studio export with about so many regions of 50 vertices; kept in the system's temporary directory.
+
+    Two annotators, four pages per task, every region with a label, a number and a choice, some with a note. As the editor
+    does, each control repeats the points: about 6.6 kB per region.
+    """
+    sources = b"".join(path.read_bytes() for path in sorted(Path(generator_path[0]).glob("*.py")))
+    stamp = hashlib.sha256(sources).hexdigest()[:8]
+    path = Path(tempfile.gettempdir()) / f"lesiongeo-bench-{regions}-{SEED}-{stamp}.json"
+    if not path.exists():
+        unfinished = path.with_suffix(f".{os.getpid()}")
+        write_export(_tasks(regions), unfinished)
+        unfinished.replace(path)
+    return path
+
+
+def _tasks(regions: int) -> Iterator[dict[str, Any]]:
+    left = regions
+    for task in iter_export(patients=regions, visits=4, annotators=2, lesions=(4, 8), vertices=(50, 50), seed=SEED):
+        if left <= 0:
+            return
+        yield task
+        left -= sum(
+            entry.get("from_name") == "track_id" for annotation in task["annotations"] for entry in annotation["result"]
+        )
+
+
+@cache
+def crowd_export(regions: int) -> lg.Export:
+    """The crowded page as an export of one task by two annotators, read."""
+    side = CROWD_PAGE
+    annotations = []
+    for person, ragged in enumerate(crowd(regions).ragged, start=1):
+        points = (ragged.xy / side * 100.0).tolist()
+        result = [
+            {
+                "id": f"{person}-{number}",
+                "type": "polygonlabels",
+                "from_name": "lesion",
+                "original_width": side,
+                "original_height": side,
+                "value": {"points": points[start:stop], "polygonlabels": ["lesion"]},
+            }
+            for number, (start, stop) in enumerate(pairwise(ragged.ring_offsets.tolist()))
+        ]
+        annotations.append({"id": person, "completed_by": person, "was_cancelled": False, "result": result})
+    task = {"id": 1, "data": {"image": "page.png"}, "annotations": annotations}
+    return lg.read_label_studio(json.dumps([task]).encode())
