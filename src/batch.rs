@@ -20,6 +20,8 @@ const WATCH_INTERVAL: Duration = Duration::from_millis(50);
 const SERIAL_VERTICES: usize = 20_000;
 /// Vertices per chunk: about a millisecond of the slower kernels, so that Ctrl-C waits no longer.
 const CHUNK_VERTICES: usize = 32_768;
+/// More threads than this only cost memory; larger numbers are taken as this.
+const MOST_THREADS: usize = 1024;
 /// Environment variable with the default number of threads.
 pub const THREADS_VARIABLE: &str = "LESIONGEO_NUM_THREADS";
 
@@ -54,13 +56,13 @@ pub fn set_num_threads(threads: Option<usize>) {
 }
 
 /// The number of threads of a call: its own argument, the set default, the environment, the machine.
-pub fn num_threads(argument: Option<usize>) -> Result<usize> {
+pub fn num_threads(argument: Option<i64>) -> Result<usize> {
     let allowed = "it is a whole number from 1 up";
     if let Some(threads) = argument {
-        if threads == 0 {
-            return Err(Error::Option { name: "threads", value: "0".into(), allowed });
-        }
-        return Ok(threads);
+        return match usize::try_from(threads) {
+            Ok(threads) if threads > 0 => Ok(threads.min(MOST_THREADS)),
+            _ => Err(Error::Option { name: "threads", value: threads.to_string(), allowed }),
+        };
     }
     let set = DEFAULT_THREADS.load(Ordering::Relaxed);
     if set > 0 {
@@ -68,7 +70,7 @@ pub fn num_threads(argument: Option<usize>) -> Result<usize> {
     }
     match std::env::var(THREADS_VARIABLE) {
         Ok(text) if !text.trim().is_empty() => match text.trim().parse::<usize>() {
-            Ok(threads) if threads > 0 => Ok(threads),
+            Ok(threads) if threads > 0 => Ok(threads.min(MOST_THREADS)),
             _ => Err(Error::Option { name: THREADS_VARIABLE, value: text, allowed }),
         },
         _ => Ok(std::thread::available_parallelism().map_or(1, usize::from)),

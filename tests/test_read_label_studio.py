@@ -134,9 +134,7 @@ def test_the_real_export_is_counted() -> None:
 @needs_real
 def test_the_controls_of_the_real_export_join_their_regions() -> None:
     rows = real(REAL).regions.table.to_pylist()
-    tracks = {
-        number: [row["track_id"] for row in rows if row["annotation_id"] == number] for number in (1, 2, 3, 6)
-    }
+    tracks = {number: [row["track_id"] for row in rows if row["annotation_id"] == number] for number in (1, 2, 3, 6)}
     assert tracks == {1: [1, 2, 1, 2, 1, 2, 4], 2: [1, 2, 1, 2, 1, 3, 5, 6, None], 3: [1, 1, 1], 6: [1]}
     assert Counter(row["lesion_status"] for row in rows) == {"new": 5, "stable": 13, "enlarged": 1, None: 1}
     notes = {row["region_id"]: row["notes"] for row in rows if row["notes"] is not None}
@@ -187,9 +185,7 @@ def test_the_odd_regions_of_the_real_export_are_reported() -> None:
         ("c769f6603d", "unfinished", False),
         ("c769f6603d", "too_few_points", False),
     }
-    area = dict(
-        zip(export.regions.table["region_id"].to_pylist(), lesiongeo.area(export.regions), strict=True)
-    )
+    area = dict(zip(export.regions.table["region_id"].to_pylist(), lesiongeo.area(export.regions), strict=True))
     # The bow tie is two triangles of base 120 px and height 80 px; the box is 152 x 120 px.
     assert area["9c03d1ccd0"] == pytest.approx(9600, rel=1e-14)
     assert area["7d15705432"] == pytest.approx(18240, rel=1e-14)
@@ -483,8 +479,8 @@ def test_a_control_that_changed_its_type_becomes_text(order: int) -> None:
 
 
 def test_a_control_named_like_a_fixed_column_is_renamed() -> None:
-    result = [polygon("r", "nevus"), control("choices", ["mine"], from_name="label"), control("number", 9, from_name="page")]
-    export = read(task(annotation(*result)))
+    answers = [control("choices", ["mine"], from_name="label"), control("number", 9, from_name="page")]
+    export = read(task(annotation(polygon("r", "nevus"), *answers)))
     (row,) = export.regions.table.to_pylist()
     assert (row["label"], row["control_label"], row["page"], row["control_page"]) == ("nevus", "mine", 0, 9)
     assert len(set(export.regions.table.column_names)) == export.regions.table.num_columns
@@ -543,7 +539,8 @@ def test_fields_of_annotations_and_regions() -> None:
     )
     export = read(task(made, inner_id=2))
     (row,) = export.regions.table.to_pylist()
-    assert (row["score"], row["origin"], row["cancelled"], row["ground_truth"]) == (0.75, "prediction-changed", True, True)
+    assert (row["score"], row["origin"]) == (0.75, "prediction-changed")
+    assert (row["cancelled"], row["ground_truth"]) == (True, True)
     assert row["created_at"].isoformat() == "2026-01-05T08:00:00.500000+00:00"
     assert row["updated_at"].isoformat() == "2026-01-05T09:00:00+00:00"
     assert row["lead_time_s"] == 12.5
@@ -657,7 +654,12 @@ PROBLEMS: list[tuple[Row, tuple[str, str, bool, str | None, int | None], int | N
     (task(annotation(updated_at="2026-02-30T00:00:00Z")), ("updated_at", "not_a_time", False, None, None), 7, 5),
     (task(id="x"), ("id", "no_task_id", False, None, None), -1, None),
     (task(data=[]), ("data", "no_data", False, None, None), 7, None),
-    (case(polygon(item_index=1), control("number", 1, item_index=0)), ("item_index", "page_differs", False, "r", 1), 7, 5),
+    (
+        case(polygon(item_index=1), control("number", 1, item_index=0)),
+        ("item_index", "page_differs", False, "r", 1),
+        7,
+        5,
+    ),
     (case(polygon(), polygon(points=TRIANGLE[::-1])), ("value", "repeated_region", True, "r", 0), 7, 5),
     (case(NO_SIZE), ("original_width", "no_image_size", True, "r", 0), 7, 5),
     (case(polygon(original_height=-1)), ("original_width", "no_image_size", True, "r", 0), 7, 5),
@@ -676,7 +678,12 @@ PROBLEMS: list[tuple[Row, tuple[str, str, bool, str | None, int | None], int | N
     (case(polygon(points=[[95, 5], [104.5, 6], [95, 9]])), ("value", "outside_image", False, "r", 0), 7, 5),
     (case(polygon(), control("number", "x")), ("value", "control_not_read", False, "r", 0), 7, 5),
     (case(ANSWER), ("value", "control_not_read", False, "q", 1), 7, 5),
-    (case(polygon(), control("number", 1), control("number", 2)), ("from_name", "repeated_control", False, "r", 0), 7, 5),
+    (
+        case(polygon(), control("number", 1), control("number", 2)),
+        ("from_name", "repeated_control", False, "r", 0),
+        7,
+        5,
+    ),
     (case(entry("k", "keypointlabels", {"x": 1, "y": 2}, item_index=1)), ("type", "kind_not_read", True, "k", 1), 7, 5),
     (case(polygon(), entry("r", "brush", {})), ("type", "kind_not_read", False, "r", 0), 7, 5),
     (case({"type": "relation", "from_id": "a", "to_id": "b"}), ("type", "relation_not_read", False, None, None), 7, 5),
@@ -759,8 +766,8 @@ def test_an_entry_of_the_file_that_is_no_task_leaves_an_empty_row() -> None:
 #   - with a polygon, rectangle or ellipse is one region, plus one lost shape for every further entry of the type of
 #     the first such entry whose value is another one;
 #   - without one is a region of an unknown kind, unless all of it are relations or all of it are answers;
-# * each entry of a `result` that is no object, each `result` that is neither a list nor null, each annotation that is no
-#   object (a prediction or draft may be an id), and each of the three lists that is neither a list nor null:
+# * each entry of a `result` that is no object, each `result` that is neither a list nor null, each annotation that
+#   is no object (a prediction or draft may be an id), and each of the three lists that is neither a list nor null:
 #   one loss each, because what was in it cannot be known.
 
 SHAPES = {f"{kind}{labels}" for kind in ("polygon", "rectangle", "ellipse") for labels in ("", "labels")}
@@ -877,7 +884,7 @@ def small_places() -> list[tuple[Json, ...]]:
 
 
 DELETE = object()
-WORDS = ["", "x", "7", "polygonlabels", "polygon", "rectangle", "number", "relation", "2026-01-05T08:00:00Z", "a@example.org", "\ud800"]
+WORDS = ["", "x", "7", "polygonlabels", "polygon", "rectangle", "number", "relation", "2026-01-05T08:00:00Z", "\ud800"]
 NUMBERS = [0, 1, -1, 0.5, 7.0, 200, -3.25, 1e300, 10**30, 100_000]
 REPLACEMENTS: st.SearchStrategy[Json] = st.one_of(
     st.just(DELETE),
@@ -891,16 +898,21 @@ REPLACEMENTS: st.SearchStrategy[Json] = st.one_of(
 )
 
 
+def holds(node: Json, key: Json) -> bool:
+    if isinstance(node, list):
+        return isinstance(key, int) and key < len(node)
+    return isinstance(node, dict) and key in node
+
+
 def mutate(export: Json, path: tuple[Json, ...], replacement: Json) -> Json:
     """Replace or delete the node at the end of the path, as far as the path still exists."""
     node = export
     for key in path[:-1]:
-        inside = isinstance(node, dict) and key in node or isinstance(node, list) and isinstance(key, int) and key < len(node)
-        if not inside:
+        if not holds(node, key):
             return export
         node = node[key]
     last = path[-1]
-    if isinstance(node, list) and isinstance(last, int) and last < len(node) or isinstance(node, dict) and last in node:
+    if holds(node, last):
         if replacement is DELETE:
             del node[last]
         else:
@@ -916,29 +928,29 @@ def test_a_damaged_export_is_refused_or_nothing_of_it_is_lost(changes: list[tupl
         paths = small_places()
         export = mutate(export, paths[index % len(paths)], replacement)
     raw = json.dumps(export).encode()
-    try:
-        made = lesiongeo.read_label_studio(raw)
-    except ExportError as error:
-        # A whole file is refused only for its first task; damage elsewhere is a problem of its place.
-        assert not isinstance(export[0], dict) or "data" not in export[0]
-        assert "looks like" in str(error) or "task should stand here" in str(error)
+    # A whole file is refused only for its first task; damage elsewhere is a problem of its place.
+    if export and not (isinstance(export[0], dict) and "data" in export[0]):
+        with pytest.raises(ExportError, match=r"not a Label Studio JSON export|a task should stand here"):
+            lesiongeo.read_label_studio(raw)
         return
-    check_nothing_is_lost(raw, made)
+    check_nothing_is_lost(raw, lesiongeo.read_label_studio(raw))
 
 
-@pytest.mark.parametrize("replacement", [DELETE, None, "x", 7, [], {}], ids=["delete", "null", "text", "number", "list", "object"])
-def test_no_single_node_is_lost_in_silence(replacement: Json) -> None:
-    refused = 0
+@pytest.mark.parametrize("name", ["delete", "null", "text", "number", "list", "object"])
+def test_no_single_node_is_lost_in_silence(name: str) -> None:
+    replacement = {"delete": DELETE, "null": None, "text": "x", "number": 7, "list": [], "object": {}}[name]
+    assert regions_in(json.loads(small_export())) == 11
+    refused = []
     for path in small_places():
         raw = json.dumps(mutate(json.loads(small_export()), path, replacement)).encode()
         try:
             export = lesiongeo.read_label_studio(raw)
         except ExportError:
-            refused += 1
-            assert path in ((0,), (0, "data"), (0, "annotations")), path
+            refused.append(path)
             continue
         check_nothing_is_lost(raw, export)
-    assert refused <= 3
+    # Without its first task a file begins with the second one.
+    assert refused == ([(0, "data")] if name == "delete" else [(0,)])
 
 
 # Order

@@ -193,7 +193,7 @@ def is_valid(polygons: PolygonsLike, *, threads: int | None = None) -> NDArray[n
     >>> lg.is_valid([[[0, 0], [2, 0], [2, 2]], [[0, 0], [2, 2], [2, 0], [0, 2]]]).tolist()
     [True, False]
     """
-    return as_polygons(polygons)._resolve(threads)[0] == 0
+    return np.equal(as_polygons(polygons)._resolve(threads)[0], 0)
 
 
 def intersection_area(a: PolygonsLike, b: PolygonsLike, *, threads: int | None = None) -> Floats:
@@ -429,7 +429,8 @@ def iou_pairs(
     --------
     >>> import lesiongeo as lg
     >>> square = lambda x: [[x, 0], [x + 2, 0], [x + 2, 2], [x, 2]]
-    >>> found = lg.iou_pairs([square(0), square(9)], [square(1), square(0), square(9)], groups_a=[1, 1], groups_b=[1, 2, 1])
+    >>> left, right = [square(0), square(9)], [square(1), square(0), square(9)]
+    >>> found = lg.iou_pairs(left, right, groups_a=[1, 1], groups_b=[1, 2, 1])
     >>> found.index_a.tolist(), found.index_b.tolist(), found.iou.round(3).tolist()
     ([0, 1], [0, 2], [0.333, 1.0])
     """

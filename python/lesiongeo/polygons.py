@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 import numpy as np
@@ -206,7 +207,8 @@ class Polygons:
         array = np.atleast_1d(np.asarray(geometries, dtype=object))
         if array.ndim != 1:
             raise RegionError(f"geometries have {array.ndim} dimensions; pass a flat sequence")
-        array = np.where(shapely.is_missing(array), shapely.MultiPolygon(), array)
+        array = array.copy()
+        array[shapely.is_missing(array)] = shapely.MultiPolygon()
         kinds = shapely.get_type_id(array)
         wrong = np.flatnonzero(~np.isin(kinds, (3, 6)))
         if wrong.size:
@@ -214,7 +216,7 @@ class Polygons:
             name = type(array[row]).__name__
             raise RegionError(f"region {row} is a {name}; only Polygon and MultiPolygon have an area", row=row)
         # One multipolygon among them gives all of them the third level, so that one path serves every mix.
-        kind, xy, offsets = shapely.to_ragged_array(np.append(array, shapely.MultiPolygon()), include_z=False)
+        kind, xy, offsets = shapely.to_ragged_array([*array, shapely.MultiPolygon()], include_z=False)
         if kind != shapely.GeometryType.MULTIPOLYGON:
             raise RegionError(f"shapely returned {kind} for polygons; please report it")
         ring_offsets, part_offsets, polygon_offsets = offsets
@@ -252,7 +254,7 @@ class Polygons:
         """
         rings = np.split(self.xy, self.ring_offsets[1:-1]) if len(self.ring_offsets) > 1 else []
         ends = self.polygon_offsets.tolist()
-        return [rings[start:stop] for start, stop in zip(ends[:-1], ends[1:], strict=True)]
+        return [rings[start:stop] for start, stop in pairwise(ends)]
 
     def to_shapely(self) -> NDArray[np.object_]:
         """Return shapely geometries: a Polygon per region, a MultiPolygon where it has several parts.
@@ -271,7 +273,7 @@ class Polygons:
         """
         import shapely
 
-        made: list[Geometry] = []
+        made: list[shapely.Polygon | shapely.MultiPolygon] = []
         for rings in self.to_rings():
             parts: list[tuple[NDArray[np.float64], list[NDArray[np.float64]]]] = []
             for ring in rings:
@@ -321,7 +323,7 @@ class Polygons:
     @property
     def is_valid(self) -> NDArray[np.bool_]:
         """Whether each region covers every place at most once and has an area; bool, shape (n,)."""
-        return self._resolved[0] == 0
+        return np.equal(self._resolved[0], 0)
 
     @property
     def problem(self) -> list[str | None]:
@@ -362,7 +364,7 @@ class Polygons:
         if not isinstance(other, Polygons):
             return NotImplemented
         pairs = zip(self.to_ragged(), other.to_ragged(), strict=True)
-        return all(np.array_equal(mine, theirs) for mine, theirs in pairs)
+        return all(bool(np.array_equal(np.asarray(mine), np.asarray(theirs))) for mine, theirs in pairs)
 
     __hash__ = None  # type: ignore[assignment]  # holds arrays
 
@@ -406,8 +408,8 @@ def _vertices(xy: ArrayLike) -> NDArray[np.float64]:
         raise RegionError(f"xy has shape {array.shape}; it needs (n, 2): one row per vertex, x and y")
     if array.dtype.kind not in "iuf":
         raise RegionError(f"xy has dtype {array.dtype}; it needs real numbers, as float64")
-    # Copies only where the layout or type differs from what the core reads.
-    return np.ascontiguousarray(array, dtype=np.float64)
+    # Copies only where type, layout or alignment differ from what the core reads.
+    return np.require(array, np.float64, ["C", "A"])
 
 
 def _offsets(name: str, values: ArrayLike) -> NDArray[np.int32]:
@@ -421,7 +423,7 @@ def _offsets(name: str, values: ArrayLike) -> NDArray[np.int32]:
         raise RegionError(f"{name} has dtype {array.dtype}; it needs whole numbers, as int32")
     if array.size and (array.min() < -(2**31) or array.max() >= 2**31):
         raise RegionError(f"{name} goes to {array.max()}, beyond 32-bit offsets; split the batch")
-    return np.ascontiguousarray(array, dtype=np.int32)
+    return np.require(array, np.int32, ["C", "A"])
 
 
 def _rings_of(row: int, region: Any) -> list[Any]:

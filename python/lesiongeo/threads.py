@@ -31,8 +31,6 @@ def set_num_threads(threads: int | None) -> None:
     2
     >>> lg.set_num_threads(None)
     """
-    if threads is not None and threads < 1:
-        raise ValueError(f"threads is {threads}; it is a whole number from 1 up, or None for the default")
     _core.set_num_threads(threads)
 
 

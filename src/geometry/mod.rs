@@ -9,6 +9,7 @@ pub mod area;
 pub mod boundary;
 pub mod box_tree;
 pub mod chains;
+pub mod exact;
 pub mod hausdorff;
 pub mod interior;
 pub mod overlap;

@@ -105,7 +105,7 @@ impl<'a> Pick<'a> {
 /// every 50 ms; an exception from either stops the batch and is raised.
 pub(super) fn with_batch<T: Send>(
     py: Python<'_>,
-    threads: Option<usize>,
+    threads: Option<i64>,
     progress: Option<Py<PyAny>>,
     work: impl FnOnce(&Batch) -> Result<T> + Send,
 ) -> PyResult<T> {

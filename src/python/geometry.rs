@@ -36,7 +36,7 @@ pub(super) fn ingest<'py>(
 pub(super) fn resolve<'py>(
     py: Python<'py>,
     polygons: Ragged<'py>,
-    threads: Option<usize>,
+    threads: Option<i64>,
 ) -> PyResult<(Bound<'py, PyArray1<u8>>, Option<RaggedOut<'py>>)> {
     let polygons = polygons.polygons()?;
     let resolved = with_batch(py, threads, None, |batch| interior::resolve(polygons, batch))?;
@@ -49,7 +49,7 @@ pub(super) fn resolve<'py>(
 fn single<T: Send>(
     py: Python<'_>,
     polygons: &Ragged<'_>,
-    threads: Option<usize>,
+    threads: Option<i64>,
     metric: impl Fn(Rings) -> T + Sync + Send,
 ) -> PyResult<Vec<T>> {
     let polygons = polygons.polygons()?;
@@ -63,7 +63,7 @@ fn single<T: Send>(
 pub(super) fn area<'py>(
     py: Python<'py>,
     polygons: Ragged<'py>,
-    threads: Option<usize>,
+    threads: Option<i64>,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
     Ok(single(py, &polygons, threads, measures::area)?.into_pyarray(py))
 }
@@ -74,7 +74,7 @@ pub(super) fn perimeter<'py>(
     py: Python<'py>,
     polygons: Ragged<'py>,
     scale: [f64; 2],
-    threads: Option<usize>,
+    threads: Option<i64>,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
     Ok(single(py, &polygons, threads, |rings| measures::perimeter(rings, scale))?.into_pyarray(py))
 }
@@ -84,7 +84,7 @@ pub(super) fn perimeter<'py>(
 pub(super) fn centroid<'py>(
     py: Python<'py>,
     polygons: Ragged<'py>,
-    threads: Option<usize>,
+    threads: Option<i64>,
 ) -> PyResult<Bound<'py, PyArray2<f64>>> {
     points_out(py, single(py, &polygons, threads, measures::centroid)?)
 }
@@ -94,7 +94,7 @@ pub(super) fn centroid<'py>(
 pub(super) fn bounds<'py>(
     py: Python<'py>,
     polygons: Ragged<'py>,
-    threads: Option<usize>,
+    threads: Option<i64>,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
     let boxes = single(py, &polygons, threads, |rings| match rings.vertices() {
         [] => [f64::NAN; 4],
@@ -111,7 +111,7 @@ fn double<'py, S: Default>(
     b: &Ragged<'py>,
     index_a: Option<PyReadonlyArray1<'py, i64>>,
     index_b: Option<PyReadonlyArray1<'py, i64>>,
-    threads: Option<usize>,
+    threads: Option<i64>,
     progress: Option<Py<PyAny>>,
     load: impl Fn(&mut S, Rings) + Sync + Send,
     metric: impl Fn(&S, &S, &mut Vec<u32>) -> f64 + Sync + Send,
@@ -149,7 +149,7 @@ pub(super) fn overlap<'py>(
     index_a: Option<PyReadonlyArray1<'py, i64>>,
     index_b: Option<PyReadonlyArray1<'py, i64>>,
     kind: &str,
-    threads: Option<usize>,
+    threads: Option<i64>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
     let value: fn(&shared::Overlap) -> f64 = match kind {
@@ -173,7 +173,7 @@ pub(super) fn hausdorff<'py>(
     index_b: Option<PyReadonlyArray1<'py, i64>>,
     directed: bool,
     vertices_only: bool,
-    threads: Option<usize>,
+    threads: Option<i64>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
     let method = if vertices_only { Method::Vertex } else { Method::Exact };

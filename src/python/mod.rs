@@ -32,13 +32,15 @@ mod _core {
 
 #[pyfunction]
 #[pyo3(signature = (threads))]
-fn set_num_threads(threads: Option<usize>) {
-    crate::batch::set_num_threads(threads);
+fn set_num_threads(threads: Option<i64>) -> PyResult<()> {
+    let threads = threads.map(|threads| crate::batch::num_threads(Some(threads))).transpose();
+    crate::batch::set_num_threads(threads.map_err(errors::to_python)?);
+    Ok(())
 }
 
 #[pyfunction]
 #[pyo3(signature = (threads=None))]
-fn num_threads(threads: Option<usize>) -> PyResult<usize> {
+fn num_threads(threads: Option<i64>) -> PyResult<usize> {
     crate::batch::num_threads(threads).map_err(errors::to_python)
 }
 
@@ -46,7 +48,7 @@ fn num_threads(threads: Option<usize>) -> PyResult<usize> {
 #[pyfunction]
 #[pyo3(signature = (*, threads))]
 #[allow(clippy::panic, reason = "that is its purpose")]
-fn panic_for_tests(py: Python<'_>, threads: usize) -> PyResult<()> {
+fn panic_for_tests(py: Python<'_>, threads: i64) -> PyResult<()> {
     arrays::with_batch(py, Some(threads), None, |batch| {
         crate::batch::rows(batch, 100, 1_000_000, || (), |(), _| panic!("on purpose")).map(drop)
     })

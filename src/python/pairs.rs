@@ -23,7 +23,7 @@ pub(super) fn iou_pairs<'py>(
     groups_a: PyReadonlyArray1<'py, i64>,
     groups_b: PyReadonlyArray1<'py, i64>,
     min_iou: f64,
-    threads: Option<usize>,
+    threads: Option<i64>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<(Ids<'py>, Ids<'py>, Values<'py>)> {
     let (a, b) = (a.polygons()?, b.polygons()?);
@@ -63,7 +63,7 @@ pub(super) fn match_pages<'py>(
     pages: PyReadonlyArray2<'py, i64>,
     gate: f64,
     conflict_gate: f64,
-    threads: Option<usize>,
+    threads: Option<i64>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Matches<'py>> {
     let polygons = polygons.polygons()?;

@@ -16,7 +16,7 @@ use crate::read::label_studio;
 pub(super) fn read_label_studio<'py>(
     py: Python<'py>,
     sources: Vec<(String, PyBackedBytes)>,
-    threads: Option<usize>,
+    threads: Option<i64>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let mut tables = Tables::default();

@@ -1,0 +1,212 @@
+"""README and docstrings: what they show runs, and they say what a caller must know."""
+
+from __future__ import annotations
+
+import doctest
+import inspect
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import lesiongeo
+from lesiongeo.cli import app
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+EXAMPLE = ROOT / "examples" / "dermatology.json"
+
+PUBLIC = [name for name in lesiongeo.__all__ if name != "__version__"]
+EXCEPTIONS = [name for name in PUBLIC if name.endswith("Error")]
+CLASSES = [name for name in PUBLIC if inspect.isclass(getattr(lesiongeo, name)) and name not in EXCEPTIONS]
+FUNCTIONS = [name for name in PUBLIC if inspect.isfunction(getattr(lesiongeo, name))]
+
+
+def blocks(language: str) -> list[str]:
+    """Code of the README between fences of that language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def sections(documented: Any) -> dict[str, str]:
+    """Sections of a numpydoc docstring by their underlined titles."""
+    text = inspect.getdoc(documented) or ""
+    parts = re.split(r"^(\w[\w ]*)\n-{3,}$", text, flags=re.MULTILINE)
+    return {"": parts[0], **dict(zip(parts[1::2], parts[2::2], strict=True))}
+
+
+def documented_names(section: str) -> set[str]:
+    """Names before the colon of the unindented lines: ``a, b : Polygons`` is a and b."""
+    heads = re.findall(r"^(\S[^:\n]*?)(?: :.*)?$", section, re.MULTILINE)
+    return {name.strip().lstrip("*") for head in heads for name in head.split(",")}
+
+
+def callables() -> Iterator[Any]:
+    """Public functions, and the public methods that public classes define."""
+    for name in FUNCTIONS:
+        yield pytest.param(getattr(lesiongeo, name), id=name)
+    for name in CLASSES:
+        own = vars(getattr(lesiongeo, name))
+        for method in sorted(own):
+            found = getattr(getattr(lesiongeo, name), method)
+            if not method.startswith("_") and inspect.isroutine(found):
+                yield pytest.param(found, id=f"{name}.{method}")
+
+
+def parameters(function: Any) -> list[inspect.Parameter]:
+    return [p for name, p in inspect.signature(function).parameters.items() if name not in ("self", "cls")]
+
+
+# README
+
+
+def test_the_readme_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every example, in the root of the repository, one after the other."""
+    monkeypatch.chdir(ROOT)
+    found = doctest.testfile(str(ROOT / "README.md"), module_relative=False, encoding="utf-8")
+    assert found.failed == 0
+    assert found.attempted >= 10
+
+
+def test_every_python_block_of_the_readme_is_an_example() -> None:
+    """A block without a prompt would not run, and so could rot."""
+    python = blocks("python")
+    assert len(python) >= 2
+    for block in python:
+        assert ">>> " in block
+        for line in block.splitlines():
+            if line.startswith((">>>", "...")):
+                assert re.match(r"(>>>|\.\.\.) ", line), line
+    fences = re.findall(r"^```(\w*)$", README, re.MULTILINE)
+    assert set(fences[::2]) == {"python", "sh"}
+    assert set(fences[1::2]) == {""}
+
+
+def command_lines() -> list[str]:
+    lines = [line.split(" #")[0].strip() for block in blocks("sh") for line in block.splitlines()]
+    return [line for line in lines if re.match(r"(\.venv/bin/)?lesiongeo ", line)]
+
+
+@pytest.mark.parametrize("line", command_lines())
+def test_the_commands_of_the_readme_run(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In an empty folder, with halves of the example in place of the reader's own exports."""
+    monkeypatch.chdir(tmp_path)
+    tasks = json.loads(EXAMPLE.read_text(encoding="utf-8"))
+    halves = {"export.json": tasks, "a.json": tasks[:20], "b.json": tasks[20:], "examples/dermatology.json": tasks}
+    (tmp_path / "examples").mkdir()
+    for name, some in halves.items():
+        (tmp_path / name).write_text(json.dumps(some), encoding="utf-8")
+    before = set(tmp_path.rglob("*"))
+    found = CliRunner().invoke(app, shlex.split(line)[1:])
+    assert found.exit_code == 0, found.stderr
+    assert set(tmp_path.rglob("*")) > before
+
+
+def test_the_readme_shows_commands() -> None:
+    assert len(command_lines()) >= 4
+
+
+def test_the_make_targets_of_the_readme_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    named = set(re.findall(r"\bmake ([a-z][a-z-]*)\b", README))
+    assert {"demo", "test", "help"} <= named
+    for target in named:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_files_of_the_readme_are_those_that_are_written(tmp_path: Path) -> None:
+    named = re.findall(r"^\| `([\w.]+)` \|", README, re.MULTILINE)
+    assert CliRunner().invoke(app, ["agree", str(EXAMPLE), "-o", str(tmp_path), "--quiet"]).exit_code == 0
+    written = {path.name.removesuffix(".parquet") for path in tmp_path.iterdir()}
+    assert set(named) == written
+    assert len(named) == len(written)
+
+
+def test_the_links_of_the_readme_lead_somewhere() -> None:
+    targets = [target for target in re.findall(r"\]\(([^)]+)\)", README) if "://" not in target]
+    assert "CONTRIBUTING.md" in targets
+    for target in targets:
+        assert (ROOT / target).exists(), target
+
+
+def test_the_readme_has_no_gaps() -> None:
+    assert re.findall(r"@[A-Z]+@|TODO|FIXME|XXX", README) == []
+
+
+# docstrings
+
+
+def test_all_is_what_there_is() -> None:
+    assert sorted(lesiongeo.__all__) == sorted(set(lesiongeo.__all__))
+    assert len(FUNCTIONS) + len(CLASSES) + len(EXCEPTIONS) == len(PUBLIC)
+    assert len(FUNCTIONS) >= 14
+    assert len(EXCEPTIONS) == 3
+
+
+BARE = pytest.mark.xfail(reason="the class has no example yet")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=BARE if name in ("Agreement", "Export", "IouPairs") else ())
+        for name in FUNCTIONS + CLASSES
+    ],
+)
+def test_examples(name: str) -> None:
+    """Each public name shows itself at work; the examples themselves run as doctests."""
+    examples = sections(getattr(lesiongeo, name)).get("Examples", "")
+    lines = [line for line in examples.splitlines() if line.startswith(">>> ")]
+    assert lines
+    assert f"lg.{name}" in examples or "<" + name in examples, "the name is not shown"
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_a_summary_in_one_line(name: str) -> None:
+    first = (inspect.getdoc(getattr(lesiongeo, name)) or "").split("\n\n")[0]
+    assert first
+    assert "\n" not in first
+    assert first[-1] in ".:"
+
+
+@pytest.mark.parametrize("function", list(callables()))
+def test_parameters_are_documented_by_name(function: Any) -> None:
+    named = documented_names(sections(function).get("Parameters", ""))
+    expected = {parameter.name for parameter in parameters(function)}
+    assert expected <= named
+    assert named - {""} <= expected, "documented, but no parameter"
+
+
+@pytest.mark.parametrize("function", list(callables()))
+def test_options_are_keyword_only(function: Any) -> None:
+    """Data comes first and by position; whatever has a default must be named."""
+    for parameter in parameters(function):
+        has_default = parameter.default is not inspect.Parameter.empty
+        assert has_default == (parameter.kind is inspect.Parameter.KEYWORD_ONLY), parameter.name
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_results_are_documented(name: str) -> None:
+    function = getattr(lesiongeo, name)
+    returns = inspect.signature(function).return_annotation
+    if returns not in (None, "None"):
+        assert sections(function).get("Returns", "").strip()
+
+
+def test_threads_can_be_chosen_everywhere() -> None:
+    """Every function that computes takes `threads`."""
+    without = {name for name in FUNCTIONS if "threads" not in inspect.signature(getattr(lesiongeo, name)).parameters}
+    assert without == {"num_threads"}
+
+
+@pytest.mark.parametrize("name", [name for name in CLASSES if name != "Polygons"])
+def test_attributes_are_documented(name: str) -> None:
+    """What a class holds is listed under Attributes."""
+    found = getattr(lesiongeo, name)
+    fields = list(getattr(found, "__dataclass_fields__", None) or getattr(found, "_fields", ()))
+    listed = documented_names(sections(found)["Attributes"])
+    assert set(fields or found.__slots__) <= listed

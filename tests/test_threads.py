@@ -1,0 +1,279 @@
+"""Threads: the same bits for any number of them, their number from outside, and a free interpreter meanwhile."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lesiongeo
+from lesiongeo import Export, Polygons, _core
+from lesiongeo.testing import make_export, make_outlines
+
+SQUARE = [[0, 0], [2, 0], [2, 2], [0, 2]]
+Calls = dict[str, Callable[[int | None], Any]]
+
+
+@pytest.fixture(autouse=True)
+def _default_threads() -> Iterator[None]:
+    yield
+    lesiongeo.set_num_threads(None)
+
+
+@functools.cache
+def outlines(kind: str = "overlap") -> tuple[Polygons, Polygons]:
+    """Pairs of 120,000 vertices a side: several chunks for each of eight threads."""
+    first, second = make_outlines(2000, vertices=60, kind=kind, seed=5)
+    return Polygons.from_ragged(*first), Polygons.from_ragged(*second)
+
+
+@functools.cache
+def export() -> Export:
+    return lesiongeo.read_label_studio(json.dumps(make_export(patients=30, visits=3, annotators=4, seed=3)).encode())
+
+
+def fresh(polygons: Polygons) -> Polygons:
+    """The same outlines without what an earlier call has kept about them."""
+    return Polygons.from_ragged(*polygons.to_ragged(), roles="oriented")
+
+
+def calls() -> Calls:
+    a, b = outlines()
+    crossed, other = outlines("invalid")
+    groups = np.arange(len(a)) // 100
+    return {
+        "area": lambda n: lesiongeo.area(fresh(a), threads=n),
+        "area of crossed outlines": lambda n: lesiongeo.area(fresh(crossed), threads=n),
+        "perimeter": lambda n: lesiongeo.perimeter(fresh(crossed), threads=n),
+        "centroid": lambda n: lesiongeo.centroid(fresh(crossed), threads=n),
+        "is_valid": lambda n: lesiongeo.is_valid(fresh(crossed), threads=n),
+        "iou": lambda n: lesiongeo.iou(fresh(a), fresh(b), threads=n),
+        "iou of crossed outlines": lambda n: lesiongeo.iou(fresh(crossed), fresh(other), threads=n),
+        "hausdorff": lambda n: lesiongeo.hausdorff(fresh(a), fresh(b), threads=n),
+        "hausdorff of vertices": lambda n: lesiongeo.hausdorff(fresh(a), fresh(b), threads=n, method="vertex"),
+        "iou_pairs": lambda n: np.stack(lesiongeo.iou_pairs(a, b, groups_a=groups, groups_b=groups, threads=n)),
+    }
+
+
+@pytest.mark.parametrize("name", calls())
+def test_any_number_of_threads_gives_the_same_bits(name: str) -> None:
+    call = calls()[name]
+    first = call(1)
+    assert len(first) > 0
+    assert first.dtype == bool or len(np.unique(first)) > 100, "results that say something"
+    for threads in (2, 4, 8, None):
+        again = call(threads)
+        assert again.dtype == first.dtype
+        assert again.tobytes() == first.tobytes(), threads
+
+
+def test_repeats_give_the_same_bits() -> None:
+    call = calls()["iou of crossed outlines"]
+    assert len({call(4).tobytes() for _ in range(50)}) == 1
+
+
+def test_agreement_tables_do_not_depend_on_threads() -> None:
+    assert len(export().regions.polygons.xy) > 40_000, "enough vertices for the pool"
+    first = lesiongeo.agreement(export(), threads=1)
+    assert first.pairs.num_rows > 1000
+    for threads in (2, 4, 8):
+        again = lesiongeo.agreement(export(), threads=threads)
+        for name in ("pairs", "tasks", "annotators", "summary"):
+            assert getattr(again, name).equals(getattr(first, name)), (name, threads)
+
+
+# How many
+
+
+def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run Python code in a process of its own."""
+    inherited = {name: value for name, value in os.environ.items() if name != "LESIONGEO_NUM_THREADS"}
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(code)],
+        env={**inherited, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+POOL = """
+    import os, lesiongeo
+    from lesiongeo.testing import make_outlines
+    a = lesiongeo.Polygons.from_ragged(*make_outlines(2000, vertices=60)[0])
+    def pool():
+        folder = "/proc/self/task"
+        names = [open(f"{folder}/{task}/comm").read() for task in os.listdir(folder)]
+        return sum(name.startswith("lesiongeo-") for name in names)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts threads as Linux lists them")
+def test_a_call_starts_as_many_threads_as_it_says() -> None:
+    code = (
+        POOL
+        + """
+    assert pool() == 0
+    lesiongeo.area(a, threads=1)
+    assert pool() == 0
+    lesiongeo.perimeter(a, threads=5)
+    assert pool() == 5, pool()
+    """
+    )
+    done = run(code)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts threads as Linux lists them")
+def test_the_environment_sets_the_number() -> None:
+    code = (
+        POOL
+        + """
+    assert lesiongeo.num_threads() == 3
+    lesiongeo.area(a)
+    assert pool() == 3, pool()
+    lesiongeo.set_num_threads(2)
+    assert lesiongeo.num_threads() == 2
+    lesiongeo.set_num_threads(None)
+    assert lesiongeo.num_threads() == 3
+    """
+    )
+    done = run(code, LESIONGEO_NUM_THREADS=" 3 ")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("value", ["", "  "])
+def test_an_empty_environment_variable_is_none(value: str) -> None:
+    code = "import lesiongeo; print(lesiongeo.num_threads())"
+    unset = run(code).stdout
+    assert 1 <= int(unset) <= (os.cpu_count() or 1)
+    assert run(code, LESIONGEO_NUM_THREADS=value).stdout == unset
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "two", "1.5", "99999999999999999999999"])
+def test_a_wrong_environment_variable_is_a_value_error(value: str) -> None:
+    code = """
+    import lesiongeo
+    calls = lesiongeo.num_threads, lambda: lesiongeo.area([]), lambda: lesiongeo.read_label_studio(b"[]")
+    for call in calls:
+        try:
+            call()
+        except ValueError as error:
+            print(error)
+    assert lesiongeo.area([], threads=1).tolist() == []
+    """
+    done = run(code, LESIONGEO_NUM_THREADS=value)
+    assert done.returncode == 0, done.stderr
+    line = f"LESIONGEO_NUM_THREADS is {value}; it is a whole number from 1 up"
+    assert done.stdout.splitlines() == [line] * 3
+
+
+def test_wrong_numbers_are_value_errors() -> None:
+    for threads in (0, -1):
+        with pytest.raises(ValueError, match="whole number from 1 up"):
+            lesiongeo.set_num_threads(threads)
+    with pytest.raises(ValueError, match="threads is 0; it is a whole number from 1 up"):
+        lesiongeo.area([SQUARE], threads=0)
+    with pytest.raises(TypeError):
+        lesiongeo.area([SQUARE], threads=1.5)  # type: ignore[arg-type]
+    assert lesiongeo.area([SQUARE]).tolist() == [4]
+
+
+@pytest.mark.xfail(strict=True, raises=OverflowError, reason="the conversion to an unsigned number fails first")
+def test_a_negative_number_is_a_value_error() -> None:
+    with pytest.raises(ValueError, match="whole number from 1 up"):
+        lesiongeo.area([SQUARE], threads=-1)
+
+
+# The interpreter
+
+
+def ticks_during(call: Callable[[], object]) -> tuple[float, int, float]:
+    """Seconds of the call, ticks of another thread meanwhile, and the longest time between two of them."""
+    moments: list[float] = []
+    stop = threading.Event()
+
+    def tick() -> None:
+        while not stop.is_set():
+            moments.append(time.perf_counter())
+            time.sleep(0.001)
+
+    ticker = threading.Thread(target=tick)
+    ticker.start()
+    start = time.perf_counter()
+    call()
+    end = time.perf_counter()
+    stop.set()
+    ticker.join()
+    during = [moment for moment in moments if start <= moment <= end]
+    gaps = np.diff([start, *during, end])
+    return end - start, len(during), float(gaps.max())
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("name", ["iou", "hausdorff"])
+def test_other_threads_go_on_during_a_call(name: str, threads: int) -> None:
+    a, b = outlines()
+    rows = np.arange(30 * len(a)) % len(a)
+    many_a, many_b = a.take(rows), b.take(rows)
+    function = getattr(lesiongeo, name)
+    seconds, ticks, gap = ticks_during(lambda: function(many_a, many_b, threads=threads))
+    assert seconds > 0.1, "too short to say anything"
+    assert ticks > 10
+    assert gap < max(0.1, 0.5 * seconds)
+
+
+def test_calls_from_several_threads_at_once_are_right() -> None:
+    """Different numbers of threads make them replace the pool under each other."""
+    a, b = outlines()
+    iou, hausdorff = lesiongeo.iou(a, b, threads=1), lesiongeo.hausdorff(a, b, threads=1)
+
+    def work(seed: int) -> bool:
+        right = True
+        for turn in range(8):
+            threads = 2 + (seed + turn) % 3
+            right &= np.array_equal(lesiongeo.iou(a, b, threads=threads), iou)
+            right &= np.array_equal(lesiongeo.hausdorff(fresh(a), fresh(b), threads=threads), hausdorff)
+        return right
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(work, range(4))) == [True] * 4
+
+
+def test_one_batch_can_be_resolved_by_two_threads_at_once() -> None:
+    crossed, other = outlines("invalid")
+    expected = lesiongeo.iou(crossed, other, threads=1)
+    for _ in range(5):
+        shared = fresh(crossed)
+        barrier = threading.Barrier(2)
+
+        def work(_: int, shared: Polygons = shared, barrier: threading.Barrier = barrier) -> Any:
+            barrier.wait(10)
+            return lesiongeo.iou(shared, other, threads=2)
+
+        with ThreadPoolExecutor(2) as pool:
+            for found in pool.map(work, range(2)):
+                assert np.array_equal(found, expected)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_panic_of_the_core_is_an_ordinary_exception(threads: int, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(RuntimeError, match="internal error, please report it: on purpose") as caught:
+        _core.panic_for_tests(threads=threads)
+    assert isinstance(caught.value, Exception)
+    assert "on purpose" in capfd.readouterr().err
+    # The pool has survived.
+    a, b = outlines()
+    assert np.array_equal(lesiongeo.iou(a, b, threads=2), lesiongeo.iou(a, b, threads=1))
