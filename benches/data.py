@@ -58,8 +58,8 @@ class Sizes:
 FULL = Sizes(
     pairs={12: 2000, 50: 1000, 200: 200, 1000: 50},
     hausdorff_pairs={12: 2000, 50: 500, 200: 100, 1000: 12},
-    outlines={12: 20_000, 50: 8000, 200: 2000, 1000: 300},
-    thread_pairs={50: 6000, 200: 1200},
+    outlines={12: 8000, 50: 4000, 200: 1000, 1000: 200},
+    thread_pairs={50: 6000, 200: 800},
     growth={50: 4000, 200: 1000, 1000: 200, 4000: 50, 16_000: 12},
     export_regions=20_000,
     pages=1000,
@@ -171,10 +171,11 @@ def _closed(xy: Floats) -> Closed:
 
 @cache
 def export_file(regions: int) -> Path:
-    """Write a Label Studio export with about so many regions of 50 vertices; kept in the system's temporary directory.
+    """Write a Label Studio export with about so many regions of 50 vertices.
 
-    Two annotators, four pages per task, every region with a label, a number and a choice, some with a note. As the editor
-    does, each control repeats the points: about 6.6 kB per region.
+    Two annotators, four pages per task, every region with a label, a number and a choice, some with a note. As the
+    editor does, each control repeats the points: about 6.6 kB per region. The file stays in the system's temporary
+    directory; a change of the generator makes a new one.
     """
     sources = b"".join(path.read_bytes() for path in sorted(Path(generator_path[0]).glob("*.py")))
     stamp = hashlib.sha256(sources).hexdigest()[:8]

@@ -91,7 +91,8 @@ def parse_orjson(path: Path) -> Any:
 def agree(path: Path) -> dict[tuple[str, str], tuple[float, float]]:
     """IoU and (discrete) Hausdorff of all overlapping polygons of two annotators on a page, by region ids.
 
-    Less than `lesiongeo.agreement` does: no rectangles and ellipses, no matching, no missing regions, no columns, no problems.
+    Less than `lesiongeo.agreement` does: no rectangles and ellipses, no matching, no missing regions, no columns, no
+    problems.
     """
     tasks = without_collector(parse_orjson, path)
     points: list[Floats] = []

@@ -57,7 +57,7 @@ def test_pairs_on_a_crowded_page(timed: Timed, sizes: Sizes, way: str) -> None:
     same_pairs(found, expected)
 
 
-# Ours also gives Hausdorff distances, areas, missing regions and all tables; the peer the matched IoUs and nothing else.
+# Ours also gives Hausdorff distances, areas, missing regions and all tables; the peer gives the matched IoUs only.
 MATCH = {
     "ours_objects": lambda export, _sides: lg.agreement(export, gate=0.1),
     "peer_objects": lambda _export, sides: peers.match(*sides, gate=0.1),

@@ -1,6 +1,7 @@
 """Reading a Label Studio export, and the way from the file to the agreement tables.
 
-`json` and `orjson` only parse: what they return are Python lists, without outlines in pixels, columns, checks or problems.
+`json` and `orjson` only parse: what they return are Python lists, without outlines in pixels, columns, checks or
+problems.
 All start from the file, which lies in the operating system's cache after the first turn.
 """
 

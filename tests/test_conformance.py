@@ -164,10 +164,24 @@ def test_invalid_outlines_mean_their_non_zero_interior(
         lesiongeo.Polygons.from_rings([[np.array(ring) for ring in outlines(r)[side]] for r in cases])
         for side in (0, 1)
     )
-    worst = check(a, b, [r["exact_nonzero"] for r in cases], [1e-9] * len(cases), [r["case"] for r in cases])
+    tolerances = [max(1e-9, rounding_floor(r)) for r in cases]
+    assert sum(tolerance > 1e-9 for tolerance in tolerances) <= 1, "the floor is for one needle, 8 ulp wide"
+    worst = check(a, b, [r["exact_nonzero"] for r in cases], tolerances, [r["case"] for r in cases])
     for key, value in {"pairs": len(cases), **worst}.items():
         record_property(key, value)
     assert len(cases) == INVALID[corpus]
+
+
+def rounding_floor(record: dict[str, Any]) -> float:
+    """Relative area that is lost when crossing points are rounded to doubles: half an ulp along the border.
+
+    The interior of an invalid outline has new vertices where it crosses itself, and they are doubles too.
+    """
+    rings = [np.array(ring) for side in outlines(record) for ring in side]
+    points = np.concatenate(rings)
+    border = sum(float(np.hypot(*np.diff(ring, axis=0, append=ring[:1]).T).sum()) for ring in rings)
+    smallest = min(area for area in (record["exact_nonzero"][side] for side in "ab") if area > 0)
+    return 0.5 * float(np.spacing(np.abs(points).max())) * border / smallest
 
 
 @pytest.mark.parametrize("corpus", VALID)

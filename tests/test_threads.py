@@ -109,14 +109,19 @@ def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+# A thread bears its name a moment after it was started, so counting is repeated until it is right.
 POOL = """
-    import os, lesiongeo
+    import pathlib, time, lesiongeo
     from lesiongeo.testing import make_outlines
     a = lesiongeo.Polygons.from_ragged(*make_outlines(2000, vertices=60)[0])
     def pool():
-        folder = "/proc/self/task"
-        names = [open(f"{folder}/{task}/comm").read() for task in os.listdir(folder)]
+        names = [path.read_text() for path in pathlib.Path("/proc/self/task").glob("*/comm")]
         return sum(name.startswith("lesiongeo-") for name in names)
+    def becomes(number):
+        end = time.monotonic() + 10
+        while pool() != number and time.monotonic() < end:
+            time.sleep(0.01)
+        return pool() == number
 """
 
 
@@ -125,11 +130,11 @@ def test_a_call_starts_as_many_threads_as_it_says() -> None:
     code = (
         POOL
         + """
-    assert pool() == 0
     lesiongeo.area(a, threads=1)
+    time.sleep(0.1)
     assert pool() == 0
     lesiongeo.perimeter(a, threads=5)
-    assert pool() == 5, pool()
+    assert becomes(5), pool()
     """
     )
     done = run(code)
@@ -143,9 +148,11 @@ def test_the_environment_sets_the_number() -> None:
         + """
     assert lesiongeo.num_threads() == 3
     lesiongeo.area(a)
-    assert pool() == 3, pool()
+    assert becomes(3), pool()
     lesiongeo.set_num_threads(2)
     assert lesiongeo.num_threads() == 2
+    lesiongeo.perimeter(a)
+    assert becomes(2), pool()
     lesiongeo.set_num_threads(None)
     assert lesiongeo.num_threads() == 3
     """
@@ -184,17 +191,11 @@ def test_wrong_numbers_are_value_errors() -> None:
     for threads in (0, -1):
         with pytest.raises(ValueError, match="whole number from 1 up"):
             lesiongeo.set_num_threads(threads)
-    with pytest.raises(ValueError, match="threads is 0; it is a whole number from 1 up"):
-        lesiongeo.area([SQUARE], threads=0)
+        with pytest.raises(ValueError, match=f"threads is {threads}; it is a whole number from 1 up"):
+            lesiongeo.area([SQUARE], threads=threads)
     with pytest.raises(TypeError):
         lesiongeo.area([SQUARE], threads=1.5)  # type: ignore[arg-type]
     assert lesiongeo.area([SQUARE]).tolist() == [4]
-
-
-@pytest.mark.xfail(strict=True, raises=OverflowError, reason="the conversion to an unsigned number fails first")
-def test_a_negative_number_is_a_value_error() -> None:
-    with pytest.raises(ValueError, match="whole number from 1 up"):
-        lesiongeo.area([SQUARE], threads=-1)
 
 
 # The interpreter
