@@ -51,7 +51,10 @@ fn to_geo(polygons: Polygons, row: usize) -> geo::Polygon {
 }
 
 fn main() {
-    println!("{:>8} {:>10} {:>10} {:>10} {:>10} {:>12} {:>12}", "vertices", "chains", "valid", "iou", "hausdorff", "geo iou", "geo hausd.");
+    println!(
+        "{:>8} {:>10} {:>10} {:>10} {:>10} {:>12} {:>12}",
+        "vertices", "chains", "valid", "iou", "hausdorff", "geo iou", "geo hausd."
+    );
     for (vertices, pairs) in [(12, 4000), (50, 2000), (200, 600), (1000, 120)] {
         let (left, right) = (outlines(pairs, vertices, 0.0), outlines(pairs, vertices, 1.0));
         let (left, right) = (left.view(), right.view());
@@ -85,6 +88,9 @@ fn main() {
             shared / (a.unsigned_area() + b.unsigned_area() - shared)
         });
         let geo_distance = best(pairs.min(200), |k| geo[k].0.hausdorff_distance(&geo[k].1));
-        println!("{vertices:>8} {load:>10.3} {:>10.3} {iou:>10.3} {distance:>10.3} {geo_iou:>12.2} {geo_distance:>12.2}", valid - load);
+        println!(
+            "{vertices:>8} {load:>10.3} {:>10.3} {iou:>10.3} {distance:>10.3} {geo_iou:>12.2} {geo_distance:>12.2}",
+            valid - load
+        );
     }
 }

@@ -112,7 +112,7 @@ def agree(path: Path) -> dict[tuple[str, str], tuple[float, float]]:
                     points.append(np.array(entry["value"]["points"]) * size)
     lengths = [len(outline) for outline in points]
     rings = shapely.linearrings(np.concatenate(points), indices=np.repeat(np.arange(len(points)), lengths))
-    geometries = shapely.polygons(rings)
+    geometries = np.asarray(shapely.polygons(rings))
     wrong = ~shapely.is_valid(geometries)
     geometries[wrong] = shapely.make_valid(geometries[wrong])
     meetings = [
@@ -126,7 +126,7 @@ def agree(path: Path) -> dict[tuple[str, str], tuple[float, float]]:
     found = iou(geometries[index_a], geometries[index_b])
     overlap = found > 0.0
     index_a, index_b, found = index_a[overlap], index_b[overlap], found[overlap]
-    distance = shapely.hausdorff_distance(geometries[index_a], geometries[index_b])
+    distance = np.asarray(shapely.hausdorff_distance(geometries[index_a], geometries[index_b]))
     names = np.array(ids)
     keys = zip(names[index_a].tolist(), names[index_b].tolist(), strict=True)
     return dict(zip(keys, zip(found.tolist(), distance.tolist(), strict=True), strict=True))

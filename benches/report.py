@@ -10,273 +10,25 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
+from tables import Row, by_vertices, grid, load, number, prose, times
+
+Tables = dict[str, list[Row]]
+
 OPERATIONS = {"iou": "IoU", "hausdorff": "Hausdorff", "area": "area", "validity": "validity"}
-ROUND_TRIP = (
-    ("both from arrays", "ours_arrays", "peer_arrays"),
-    ("both from objects", "ours_objects", "peer_objects"),
-    ("ours from arrays, shapely from objects", "ours_arrays", "peer_objects"),
-)
-ENOUGH_SPEEDUP = 1.8
-
-
-@dataclass
-class Row:
-    """One comparison: the best time of every contestant, and what was noted about them."""
-
-    table: str
-    key: dict[str, Any]
-    seconds: dict[str, float] = field(default_factory=dict)
-    items: int = 1
-    notes: dict[str, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))
-
-    def us(self, way: str) -> float | None:
-        """Microseconds per item."""
-        return self.seconds[way] / self.items * 1e6 if way in self.seconds else None
-
-    def ratio(self, ours: str, peer: str) -> float | None:
-        if ours not in self.seconds or peer not in self.seconds:
-            return None
-        return self.seconds[peer] / self.seconds[ours]
-
-
-def load(benchmarks: Iterable[dict[str, Any]]) -> dict[str, list[Row]]:
-    """Merge the turns of every contestant: the smallest time counts."""
-    rows: dict[tuple[Any, ...], Row] = {}
-    for benchmark in benchmarks:
-        info = dict(benchmark["extra_info"])
-        table, way, key = info.pop("table"), info.pop("way"), info.pop("row")
-        row = rows.setdefault((table, *key.values()), Row(table, key))
-        best = benchmark["stats"]["min"]
-        row.seconds[way] = min(best, row.seconds.get(way, best))
-        row.items = info.pop("items")
-        for name, value in info.items():
-            known = row.notes[way].get(name)
-            row.notes[way][name] = value if known is None else max(known, value)
-    tables: dict[str, list[Row]] = defaultdict(list)
-    for row in rows.values():
-        tables[row.table].append(row)
-    return tables
-
-
-def number(value: float | None) -> str:
-    """Three significant digits, no exponent."""
-    if value is None:
-        return ""
-    if value >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
-
-
-def times(ratio: float | None) -> str:
-    """How many times faster ours is; a peer's win is marked."""
-    if ratio is None:
-        return ""
-    text = f"{ratio:,.0f}x" if ratio >= 10 else f"{ratio:.1f}x" if ratio >= 1 else f"{ratio:.2f}x"
-    return text if ratio >= 1.0 else f"**{text} ✗**"
-
-
-def grid(head: Sequence[str], lines: Iterable[Sequence[str]], words: int = 1) -> list[str]:
-    """Make a Markdown table; the first `words` columns are text, the others numbers."""
-    align = ["---"] * words + ["---:"] * (len(head) - words)
-    return ["| " + " | ".join(cells) + " |" for cells in (head, align, *lines)] + [""]
-
-
-def by_vertices(rows: Iterable[Row]) -> list[Row]:
-    return sorted(rows, key=lambda row: (str(row.key.get("kind", "")), row.key.get("vertices", 0)))
-
-
-def against_shapely(rows: list[Row], extra: Sequence[tuple[str, Any]] = ()) -> list[str]:
-    head = [
-        "outlines",
-        "vertices",
-        "lesiongeo, arrays",
-        "lesiongeo, objects",
-        "shapely, arrays",
-        "shapely, objects",
-        "ratio arrays",
-        "ratio objects",
-        "ratio strict",
-        *(name for name, _ in extra),
-    ]
-    ways = ("ours_arrays", "ours_objects", "peer_arrays", "peer_objects")
-    lines = [
-        [
-            row.key["kind"],
-            str(row.key["vertices"]),
-            *(number(row.us(way)) for way in ways),
-            *(times(row.ratio(ours, peer)) for _, ours, peer in ROUND_TRIP),
-            *(make(row) for _, make in extra),
-        ]
-        for row in by_vertices(rows)
-    ]
-    return grid(head, lines)
-
-
-def summary(tables: dict[str, list[Row]], vertices: int = 50) -> Iterator[str]:
-    head = ["operation", "lesiongeo, arrays", "lesiongeo, objects", "shapely, arrays", "shapely, objects"]
-    lines = []
-    for table, kind in (
-        ("iou", "overlap"),
-        ("iou", "rough"),
-        ("iou", "identical"),
-        ("iou", "shared_edge"),
-        ("iou", "disjoint"),
-        ("iou", "invalid"),
-        ("hausdorff", "overlap"),
-        ("area", "area"),
-        ("validity", "valid"),
-    ):
-        for row in tables[table]:
-            if (row.key["kind"], row.key["vertices"]) != (kind, vertices):
-                continue
-            name = OPERATIONS[table] + ("" if kind in ("area", "valid") else f", {kind}")
-            ways = ("ours_arrays", "ours_objects", "peer_arrays", "peer_objects")
-            ratios = [times(row.ratio(ours, peer)) for _, ours, peer in ROUND_TRIP]
-            lines.append([name, *(number(row.us(way)) for way in ways), *ratios])
-    if lines:
-        yield f"## Summary at {vertices} vertices"
-        yield ""
-        yield "Microseconds per pair (area, validity: per outline), one thread."
-        yield ""
-        yield from grid([*head, "ratio arrays", "ratio objects", "ratio strict"], lines)
-
-
-def losses(tables: dict[str, list[Row]]) -> Iterator[str]:
-    """Every comparison that shapely wins."""
-    lines = []
-    for table, name in (*OPERATIONS.items(), ("pairs", "pairs"), ("matching", "matching")):
-        for row in by_vertices(tables[table]):
-            for words, ours, peer in ROUND_TRIP:
-                ratio = row.ratio(ours, peer)
-                if ratio is not None and ratio < 1.0:
-                    what = row.key.get("kind", row.key.get("what", ""))
-                    cells = [name, what, words, str(row.key.get("vertices", 50))]
-                    lines.append([*cells, number(row.us(ours)), number(row.us(peer)), times(ratio)])
-    yield "## Where shapely is faster"
-    yield ""
-    if lines:
-        head = ["operation", "outlines", "comparison", "vertices", "lesiongeo, us", "shapely, us", "ratio"]
-        yield from grid(head, lines, words=3)
-    else:
-        yield "Nowhere in this run."
-        yield ""
-
-
-def iou(rows: list[Row]) -> Iterator[str]:
-    worst = max(notes["difference"] for row in rows for notes in row.notes.values())
-    yield "## IoU"
-    yield ""
-    yield (
-        "Microseconds per pair. Both are exact to rounding on these outlines: the largest difference between any two of the "
-        f"contestants is {worst:.1e}. lesiongeo from arrays includes its test of validity, shapely tests nothing. "
-        "On `invalid` shapely repairs the invalid side first (`make_valid`), inside the clock; `repaired` starts on both sides "
-        "from outlines that were repaired before the clock."
-    )
-    yield ""
-    yield from against_shapely(rows)
-
-
-def plain_on_invalid(rows: list[Row]) -> Iterator[str]:
-    yield "Plain `shapely.intersection` on `invalid`, pair by pair. One exception and a call for many pairs returns nothing:"
-    yield ""
-    lines = []
-    for row in by_vertices(rows):
-        notes = row.notes["peer_objects"]
-        share = f"{notes['raised']} of {row.items}"
-        lines.append([str(row.key["vertices"]), share, str(notes["wrong"]), number(row.us("peer_objects"))])
-    yield from grid(["vertices", "raises", "wrong without a word", "us per pair"], lines)
-
-
-def hausdorff(rows: list[Row]) -> Iterator[str]:
-    def low(row: Row) -> str:
-        share = row.notes["ours_arrays"].get("peer_low")
-        return "" if share is None else f"{share:.2%}" if share > 1e-9 else "0"
-
-    yield "## Hausdorff distance"
-    yield ""
-    yield (
-        "Microseconds per pair. **The definitions differ.** lesiongeo's value is exact: over all points of both boundaries. "
-        "`shapely.hausdorff_distance` is discrete: from the vertices only, so it is a lower bound; the last column says by "
-        "how much it is too low at worst here. `lesiongeo, vertex` is `method=\"vertex\"`, shapely's definition, from objects. "
-        "Shapely needs no repair of `invalid` here, lesiongeo resolves it."
-    )
-    yield ""
-    extra = (("lesiongeo, vertex", lambda row: number(row.us("ours_vertex"))), ("shapely too low by up to", low))
-    yield from against_shapely(rows, extra)
-
-
-def area(rows: list[Row]) -> Iterator[str]:
-    yield "## Area"
-    yield ""
-    yield (
-        "Microseconds per outline. lesiongeo from arrays includes the test of validity, because the area of an outline that "
-        "crosses itself is that of its interior; shapely's is not (0 for a symmetric bow-tie), and tests nothing."
-    )
-    yield ""
-    yield from against_shapely(rows)
-
-
-def validity(rows: list[Row]) -> Iterator[str]:
-    yield "## Validity"
-    yield ""
-    yield (
-        "Microseconds per outline. lesiongeo keeps the answer with the object, so only new objects are timed, and has resolved "
-        "the interior of invalid ones in the same time. `invalid`: against `is_valid`, which only says no; `invalid, "
-        "with repair`: against `make_valid`."
-    )
-    yield ""
-    yield from against_shapely(rows)
-
-
-def pairs(rows: list[Row]) -> Iterator[str]:
-    yield "## Pairs that meet"
-    yield ""
-    yield (
-        "Milliseconds for the whole call, one thread; outlines of 50 vertices. Shapely: one `STRtree` (for many pages one "
-        "plane with the pages side by side), query with `intersects`, then IoU of what was found."
-    )
-    yield ""
-    ways = ("ours_arrays", "ours_objects", "peer_arrays", "peer_objects")
-    lines = [
-        [
-            row.key["what"],
-            f"{row.items:,}",
-            *(number(row.seconds[way] * 1e3 if way in row.seconds else None) for way in ways),
-            *(times(row.ratio(ours, peer)) for _, ours, peer in ROUND_TRIP),
-        ]
-        for row in rows
-    ]
-    head = ["", "pairs", "lesiongeo, arrays", "lesiongeo, objects", "shapely, arrays", "shapely, objects"]
-    yield from grid([*head, "ratio arrays", "ratio objects", "ratio strict"], lines)
-
-
-def matching(rows: list[Row]) -> Iterator[str]:
-    yield "## One-to-one matching"
-    yield ""
-    yield (
-        "Seconds, one thread. lesiongeo: the whole of `agreement`, with Hausdorff distances and all tables. Peer: pairs as "
-        "above, then `scipy.optimize.linear_sum_assignment`. The total IoU is the same."
-    )
-    yield ""
-    lines = [
-        [
-            row.key["what"],
-            f"{row.notes['peer_objects']['matched']:,}",
-            *(number(row.seconds[way]) for way in ("ours_objects", "peer_objects")),
-            times(row.ratio("ours_objects", "peer_objects")),
-        ]
-        for row in rows
-    ]
-    yield from grid(["", "matched", "lesiongeo agreement", "shapely + scipy", "ratio"], lines)
-
-
+WAYS = {
+    "ours_arrays": "lesiongeo, arrays",
+    "ours_objects": "lesiongeo, objects",
+    "peer_arrays": "shapely, arrays",
+    "peer_objects": "shapely, objects",
+}
+RATIOS = {
+    "ratio arrays": ("ours_arrays", "peer_arrays"),
+    "ratio objects": ("ours_objects", "peer_objects"),
+    "ratio strict": ("ours_arrays", "peer_objects"),
+}
 READERS = {
     "ours_1": "lesiongeo, 1 thread",
     "ours_2": "lesiongeo, 2 threads",
@@ -286,192 +38,300 @@ READERS = {
     "orjson_gc_off": "`orjson.loads`, collector off",
     "peer_1": "orjson (collector off) + shapely, 1 thread",
 }
+SUMMARY_VERTICES = 50
+SUMMARY = (
+    *(("iou", kind) for kind in ("overlap", "rough", "identical", "shared_edge", "near", "disjoint", "invalid")),
+    *(("hausdorff", kind) for kind in ("overlap", "rough", "invalid")),
+    ("area", "valid"),
+    ("validity", "valid"),
+)
+ENOUGH_SPEEDUP = 1.8
 
 
-def reading(row: Row) -> Iterator[str]:
-    notes = row.notes["ours_1"]
-    yield "## Reading a Label Studio export"
-    yield ""
-    yield (
-        f"A file of {notes['bytes'] / 1e6:.0f} MB with {notes['regions']:,} regions of 50 vertices, a label, a number and a "
-        "choice each. **`json` and `orjson` only parse**: no outlines in pixels, no columns, no validity, no problems. "
-        '"Collector" is Python\'s cyclic garbage collector, which most programs leave on.'
-    )
-    yield ""
+def contest(row: Row, scale: float | None = None) -> list[str]:
+    """Times of the four ways, per item in microseconds or in all times `scale`, and their ratios."""
+    seconds = [row.seconds.get(way) for way in WAYS]
+    if scale is None:
+        cells = [number(row.us(way)) for way in WAYS]
+    else:
+        cells = [number(None if value is None else value * scale) for value in seconds]
+    return [*cells, *(times(row.ratio(*sides)) for sides in RATIOS.values())]
+
+
+def by_kind(rows: list[Row]) -> list[str]:
+    lines = [[row.key["kind"], str(row.key["vertices"]), *contest(row)] for row in by_vertices(rows)]
+    return grid(["outlines", "vertices", *WAYS.values(), *RATIOS], lines)
+
+
+def summary(tables: Tables) -> list[str]:
+    lines = []
+    for table, kind in SUMMARY:
+        for row in tables[table]:
+            if (row.key["kind"], row.key["vertices"]) == (kind, SUMMARY_VERTICES):
+                name = OPERATIONS[table] + (f", {kind}" if table in ("iou", "hausdorff") else "")
+                lines.append([name, *contest(row)])
+    text = "Microseconds per pair (area, validity: per outline), one thread."
+    head = ["operation", *WAYS.values(), *RATIOS]
+    return [f"## Summary at {SUMMARY_VERTICES} vertices", "", text, "", *grid(head, lines)]
+
+
+def losses(tables: Tables) -> list[str]:
+    """Every comparison that shapely wins."""
+    lines = []
+    for table, name in (*OPERATIONS.items(), ("pairs", "pairs"), ("matching", "matching")):
+        for row in by_vertices(tables[table]):
+            for comparison, (ours, peer) in RATIOS.items():
+                ratio = row.ratio(ours, peer)
+                if ratio is not None and ratio < 1.0:
+                    what = row.key.get("kind", row.key.get("what", ""))
+                    cells = [name, what, comparison, str(row.key.get("vertices", SUMMARY_VERTICES))]
+                    lines.append([*cells, number(row.us(ours)), number(row.us(peer)), times(ratio)])
+    head = ["operation", "outlines", "comparison", "vertices", "lesiongeo, us", "shapely, us", "ratio"]
+    found = grid(head, lines, words=3) if lines else ["Nowhere in this run.", ""]
+    return ["## Where shapely is faster", "", *found]
+
+
+def iou(rows: list[Row]) -> list[str]:
+    worst = max(notes["difference"] for row in rows for notes in row.notes.values())
+    text = f"""
+        Microseconds per pair. Both are exact to rounding on these outlines: the largest difference from
+        shapely is {worst:.1e}. lesiongeo from arrays includes its test of validity; shapely tests nothing. On
+        `invalid`, shapely repairs the invalid side first (`make_valid`), inside the clock; `repaired` starts
+        on both sides from outlines that were repaired before the clock."""
+    return ["## IoU", "", *prose(text), *by_kind(rows)]
+
+
+def plain_on_invalid(rows: list[Row]) -> list[str]:
+    lines = []
+    for row in by_vertices(rows):
+        notes = row.notes["peer_objects"]
+        raised = f"{notes['raised']} of {row.items}"
+        lines.append([str(row.key["vertices"]), raised, str(notes["wrong"]), number(row.us("peer_objects"))])
+    text = """
+        Plain `shapely.intersection` on `invalid`, pair by pair. A call for many pairs returns nothing as soon
+        as one of them raises. "Wrong without a word" is an IoU off by more than 1e-9."""
+    return [*prose(text), *grid(["vertices", "raises", "wrong without a word", "us per pair"], lines)]
+
+
+def hausdorff(rows: list[Row]) -> list[str]:
+    lines = []
+    for row in by_vertices(rows):
+        low = row.notes["ours_arrays"].get("peer_low", 0.0)
+        extra = [number(row.us("ours_vertex")), f"{low:.2%}" if low > 5e-5 else "< 0.01%" if low > 1e-9 else "0"]
+        lines.append([row.key["kind"], str(row.key["vertices"]), *contest(row), *extra])
+    text = """
+        Microseconds per pair. **The definitions differ.** lesiongeo is exact: the maximum over all points of
+        both boundaries. `shapely.hausdorff_distance` is discrete: it looks from the vertices only, so it is a
+        lower bound; the last column says how much it is too low at worst here. *lesiongeo, vertex* is
+        `method="vertex"`, shapely's definition, from objects. Shapely needs no repair of `invalid` for this;
+        lesiongeo resolves it first."""
+    head = ["outlines", "vertices", *WAYS.values(), *RATIOS, "lesiongeo, vertex", "shapely too low by up to"]
+    return ["## Hausdorff distance", "", *prose(text), *grid(head, lines)]
+
+
+def area(rows: list[Row]) -> list[str]:
+    text = """
+        Microseconds per outline. lesiongeo from arrays includes the test of validity, because the area of an
+        outline that crosses itself is that of its interior. Shapely tests nothing; of a symmetric bow-tie its
+        area is 0."""
+    return ["## Area", "", *prose(text), *by_kind(rows)]
+
+
+def validity(rows: list[Row]) -> list[str]:
+    text = """
+        Microseconds per outline. lesiongeo keeps the answer with the object, so only new objects are timed,
+        and has resolved the interior of invalid ones in the same time. `invalid`: against `is_valid`, which
+        only says no. `invalid, with repair`: against `make_valid`."""
+    return ["## Validity", "", *prose(text), *by_kind(rows)]
+
+
+def pairs(rows: list[Row]) -> list[str]:
+    text = """
+        Milliseconds for the whole call, one thread, outlines of 50 vertices. Shapely: one `STRtree` (for many
+        pages, on one plane with the pages side by side), query with `intersects`, then IoU of what was found."""
+    lines = [[row.key["what"], f"{row.items:,}", *contest(row, 1e3)] for row in rows]
+    head = ["", "pairs found", *WAYS.values(), *RATIOS]
+    return ["## Pairs that meet", "", *prose(text), *grid(head, lines)]
+
+
+def matching(rows: list[Row]) -> list[str]:
+    text = """
+        Seconds, one thread. lesiongeo: the whole of `agreement`, with Hausdorff distances and all tables.
+        Peer: pairs as above, then `scipy.optimize.linear_sum_assignment`, and nothing else. Both are exact,
+        the total IoU is the same."""
+    ours, peer = "ours_objects", "peer_objects"
+    lines = [
+        [
+            row.key["what"],
+            f"{row.notes[peer]['matched']:,}",
+            number(row.seconds[ours]),
+            number(row.seconds[peer]),
+            times(row.ratio(ours, peer)),
+        ]
+        for row in rows
+    ]
+    head = ["", "matched", "lesiongeo", "shapely + scipy", "ratio"]
+    return ["## One-to-one matching", "", *prose(text), *grid(head, lines)]
+
+
+def reading(rows: list[Row]) -> list[str]:
+    row, notes = rows[0], rows[0].notes["ours_1"]
+    text = f"""
+        A file of {notes["bytes"] / 1e6:.0f} MB: {notes["regions"]:,} regions of 50 vertices with a label, a
+        number, a choice and some notes. **`json` and `orjson` only parse**: no outlines in pixels, no
+        columns, no validity, no problems. "Collector" is Python's cyclic garbage collector, which most
+        programs leave on."""
     lines = []
     for way, name in READERS.items():
         if way in row.seconds:
             speed = notes["bytes"] / 1e6 / row.seconds[way]
-            ratio = "" if way.startswith("ours") else times(row.ratio("ours_1", way))
+            ratio = "" if way == "ours_1" else times(row.ratio("ours_1", way))
             lines.append([name, number(row.seconds[way]), number(speed), ratio])
-    yield from grid(["reader", "s", "MB/s", "lesiongeo, 1 thread, is faster by"], lines)
+    head = ["reader", "s", "MB/s", "time / lesiongeo, 1 thread"]
+    return ["## Reading a Label Studio export", "", *prose(text), *grid(head, lines)]
 
 
-def agree(row: Row) -> Iterator[str]:
-    notes = row.notes["ours_1"]
-    yield "## From the file to the agreement tables"
-    yield ""
-    yield (
-        f"The same file; lesiongeo reads it and compares the annotators ({notes['pairs']:,} rows). The peer does less: IoU and "
-        "discrete Hausdorff of all overlapping polygons of two annotators on a page, without matching, missing regions, "
-        "rectangles, ellipses and columns."
-    )
-    yield ""
+def agree(rows: list[Row]) -> list[str]:
+    row, notes = rows[0], rows[0].notes["ours_1"]
+    text = f"""
+        The same file; lesiongeo reads it and compares the annotators ({notes["pairs"]:,} rows). The peer does
+        less: IoU and discrete Hausdorff of all overlapping polygons of two annotators on a page, without
+        matching, missing regions, rectangles, ellipses and columns."""
+    lines = [
+        [READERS[way], number(row.seconds[way]), "" if way == "ours_1" else times(row.ratio("ours_1", way))]
+        for way in ("ours_1", "ours_2", "peer_1")
+    ]
+    head = ["", "s", "time / lesiongeo, 1 thread"]
+    return ["## From the file to the agreement tables", "", *prose(text), *grid(head, lines)]
+
+
+def memory(rows: list[Row]) -> list[str]:
+    text = """
+        Peak resident memory, in MB and as a share of the file, of a process that reads the same file and
+        keeps the result."""
     lines = []
-    for way in ("ours_1", "ours_2", "peer_1"):
-        if way in row.seconds:
-            ratio = times(row.ratio("ours_1", way)) if way == "peer_1" else ""
-            lines.append([READERS[way], number(row.seconds[way]), ratio])
-    yield from grid(["", "s", "lesiongeo, 1 thread, is faster by"], lines)
+    for way, notes in rows[0].notes.items():
+        amounts = [f"{notes[name] / 1e6:,.0f}" for name in ("peak", "imports")]
+        shares = [notes["peak"] / notes["bytes"], (notes["peak"] - notes["imports"]) / notes["bytes"]]
+        lines.append([READERS[way], *amounts, *(f"{share:.2f}" for share in shares)])
+    head = ["reader", "peak", "of that Python and imports", "peak / file", "without imports / file"]
+    return ["## Memory of reading", "", *prose(text), *grid(head, lines)]
 
 
-def memory(row: Row) -> Iterator[str]:
-    yield "## Memory of reading"
-    yield ""
-    yield "Peak resident memory of a process that reads the same file and keeps the result, in MB and as a share of the file."
-    yield ""
-    lines = []
-    for way, notes in row.notes.items():
-        read = notes["peak"] - notes["imports"]
-        cells = [f"{notes[name] / 1e6:,.0f}" for name in ("peak", "imports")]
-        shares = [f"{amount / notes['bytes']:.2f}" for amount in (notes["peak"], read)]
-        lines.append([READERS[way], *cells, *shares])
-    head = ["reader", "peak", "of that Python and imports", "peak / file", "peak without imports / file"]
-    yield from grid(head, lines)
-
-
-def threads(rows: list[Row]) -> Iterator[str]:
-    yield "## Two threads"
-    yield ""
-    yield (
-        "Microseconds per pair, `overlap`, from objects. Shapely: a pool of two threads, half of the pairs each. A speed-up below "
-        f"{ENOUGH_SPEEDUP} is marked. The last column says how many processors other processes kept busy just before "
-        "(the larger of the turns): above 0.1 the speed-ups mean little."
-    )
-    yield ""
+def threads(rows: list[Row]) -> list[str]:
+    text = f"""
+        Microseconds per pair, `overlap`, from objects. Shapely: a pool of two threads, half of the pairs
+        each. A speed-up below {ENOUGH_SPEEDUP} is marked. The last column says how many processors other
+        processes kept busy just before (the largest of all): above 0.1, speed-ups mean little."""
     lines = []
     for row in sorted(rows, key=lambda row: (row.key["operation"], row.key["vertices"])):
         cells = [OPERATIONS[row.key["operation"]], str(row.key["vertices"])]
         for side in ("ours", "peer"):
-            cells += [number(row.us(f"{side}_1")), number(row.us(f"{side}_2"))]
-            speedup = row.ratio(f"{side}_2", f"{side}_1")
-            text = "" if speedup is None else f"{speedup:.2f}"
-            cells.append(f"**{text} ✗**" if speedup and speedup < ENOUGH_SPEEDUP else text)
+            speedup = row.ratio(f"{side}_2", f"{side}_1") or 0.0
+            gain = f"{speedup:.2f}" if speedup >= ENOUGH_SPEEDUP else f"**{speedup:.2f} ✗**"
+            cells += [number(row.us(f"{side}_1")), number(row.us(f"{side}_2")), gain]
         busy = [notes["busy"] for notes in row.notes.values() if notes.get("busy") is not None]
         lines.append([*cells, times(row.ratio("ours_2", "peer_2")), f"{max(busy):.2f}" if busy else "unknown"])
-    head = ["", "vertices"]
-    for side in ("lesiongeo", "shapely"):
-        head += [f"{side}, 1", f"{side}, 2", "speed-up"]
-    yield from grid([*head, "ratio at 2", "busy elsewhere"], lines)
+    sides = [f"{name}{what}" for name in ("lesiongeo", "shapely") for what in (", 1", ", 2", " speed-up")]
+    head = ["", "vertices", *sides, "ratio at 2 threads", "busy elsewhere"]
+    return ["## Two threads", "", *prose(text), *grid(head, lines)]
 
 
-def growth(rows: list[Row]) -> Iterator[str]:
-    yield "## Growth with the outline"
-    yield ""
-    yield (
-        "Microseconds per pair (ingest, validity: per outline) and, in brackets, nanoseconds per vertex, one thread. "
-        "`ingest` is `Polygons.from_ragged`, `validity` includes it; `iou` and `hausdorff` start from objects."
-    )
-    yield ""
+def growth(rows: list[Row]) -> list[str]:
+    text = """
+        Microseconds per pair (ingest, validity: per outline) and, in brackets, nanoseconds per vertex, by
+        vertices of an outline, one thread. `ingest` is `Polygons.from_ragged`, `validity` includes it; `iou`
+        and `hausdorff` start from objects."""
     sizes = sorted({row.key["vertices"] for row in rows})
-    found = {tuple(row.key.values()): row for row in rows}
+    found = {(row.key["kind"], row.key["operation"], row.key["vertices"]): row for row in rows}
     lines = []
-    for kind, operation in dict.fromkeys((row.key["kind"], row.key["operation"]) for row in rows):
+    for kind, operation in sorted({(row.key["kind"], row.key["operation"]) for row in rows}):
         sides = 1 if operation in ("ingest", "validity") else 2
-        cells = [kind, operation]
-        for vertices in sizes:
-            cost = found[kind, operation, vertices].us("ours_objects") or 0.0
-            cells.append(f"{number(cost)} ({number(cost * 1e3 / vertices / sides)})")
-        lines.append(cells)
-    lines.sort()
-    yield from grid(["outlines", "operation", *(f"{size:,}" for size in sizes)], lines, words=2)
+        costs = [found[kind, operation, size].us("ours_objects") or 0.0 for size in sizes]
+        each = [cost * 1e3 / size / sides for cost, size in zip(costs, sizes, strict=True)]
+        cells = [f"{number(cost)} ({number(one)})" for cost, one in zip(costs, each, strict=True)]
+        lines.append([kind, operation, *cells])
+    head = ["outlines", "operation", *(f"{size:,}" for size in sizes)]
+    return ["## Growth with the outline", "", *prose(text), *grid(head, lines, words=2)]
 
 
-def growth_in_pairs(rows: list[Row]) -> Iterator[str]:
-    yield "IoU from objects, 12 vertices, by the number of pairs in one call: " + ", ".join(
-        f"{row.key['pairs']:,}: {number(row.us('ours_objects'))} us" for row in rows
-    ) + " per pair."
-    yield ""
+def growth_in_pairs(rows: list[Row]) -> list[str]:
+    costs = ", ".join(f"{number(row.us('ours_objects'))} us for {row.key['pairs']:,}" for row in rows)
+    return prose(f"IoU from objects, 12 vertices, per pair by the number of pairs in one call: {costs}.")
 
 
-def preamble(run: dict[str, Any], provisional: bool) -> Iterator[str]:
-    machine, ours = run["machine_info"], run["machine_info"]["lesiongeo"]
-    commit = run.get("commit_info") or {}
-    yield "# Benchmarks"
-    yield ""
-    yield "Written by `benches/report.py` from one run of the benchmarks; edit that, not this."
-    yield ""
-    if provisional:
-        yield "> **Provisional**: the machine was not quiet, or the code was still changing. Ratios are rough."
-        yield ""
-    yield f"- **Date**: {run['datetime'][:10]}"
-    if commit.get("id"):
-        state = " with uncommitted changes" if commit.get("dirty") else ""
-        yield f"- **Commit**: {commit['id'][:9]}{state}, {ours['build']} build"
-    cpu = machine["cpu"]
-    yield f"- **Machine**: {cpu.get('brand_raw', machine['machine'])}, {ours['processors']} processors, {machine['system']}"
-    yield f"- **Load** (1 minute) before and after: {ours['load'][0]:.2f}, {ours['load'][1]:.2f}"
-    yield "- **Versions**: " + ", ".join(f"{name} {version}" for name, version in ours["versions"].items())
-    yield ""
-    yield "Run: `python -m pytest benches --benchmark-enable --benchmark-only --benchmark-json=bench.json`, then"
-    yield "`python benches/report.py bench.json`."
-    yield ""
-    yield "## Method"
-    yield ""
-    yield (
-        f"- Times are the **minimum** of {ours['rounds']} rounds in each of {ours['turns']} turns (long calls fewer rounds, thread "
-        "comparisons more; the JSON has all), after a warm-up. In a turn the contestants of one comparison run one after "
-        "another, so a disturbance seldom hits one of them only."
-    )
-    yield "- One thread on both sides unless said otherwise. Shapely is called on whole arrays, never in a loop."
-    yield (
-        "- *arrays*: from flat coordinate arrays to the answer, objects made anew every round. *objects*: the outlines exist as "
-        "`Polygons` or shapely geometries before the clock runs; `Polygons` have then been tested for validity."
-    )
-    yield (
-        "- **ratio** = time of the peer / time of lesiongeo. *ratio arrays*, *ratio objects*: both start from the same. *ratio "
-        "strict*: lesiongeo from arrays with everything, shapely from existing geometries. ✗ marks what the peer wins."
-    )
-    yield (
-        "- Outlines are seeded star shapes with the harmonics of a lesion's border: `overlap` two readings of one lesion, "
-        "`identical` the same coordinates, `shared_edge` half of the border exactly equal, `near` boxes overlap but outlines do not, "
-        "`disjoint` boxes far apart, `invalid` the first outline crosses itself once, `rough` as `overlap` with every vertex "
-        "moved by up to a quarter of an edge."
-    )
-    yield "- Every timed result is compared with the peer's; a difference fails the run."
-    yield ""
+SECTIONS = {
+    "iou": iou,
+    "plain shapely on invalid": plain_on_invalid,
+    "hausdorff": hausdorff,
+    "area": area,
+    "validity": validity,
+    "pairs": pairs,
+    "matching": matching,
+    "read": reading,
+    "agree": agree,
+    "memory": memory,
+    "threads": threads,
+    "growth": growth,
+    "growth in pairs": growth_in_pairs,
+}
+
+
+def preamble(run: dict[str, Any], provisional: bool) -> list[str]:
+    machine, ours, commit = run["machine_info"], run["machine_info"]["lesiongeo"], run.get("commit_info") or {}
+    known = commit.get("id") not in (None, "unversioned")
+    state = f"{commit['id'][:9]}{' with uncommitted changes' if commit.get('dirty') else ''}" if known else "unknown"
+    versions = ", ".join(f"{name} {version}" for name, version in ours["versions"].items())
+    warning = "> **Provisional**: the machine was not quiet, or the code was still changing. Ratios are rough."
+    facts = f"""
+        - **Date**: {run["datetime"][:10]}
+        - **Commit**: {state}; {ours["build"]} build
+        - **Machine**: {machine["cpu"].get("brand_raw", machine["machine"])}, {ours["processors"]} processors,
+          {machine["system"]}; load (1 minute) before {ours["load"][0]:.2f}, after {ours["load"][1]:.2f}
+        - **Versions**: {versions}"""
+    command = "python -m pytest benches --benchmark-enable --benchmark-only --benchmark-json=bench.json"
+    method = f"""
+        - Times are the **minimum** of {ours["rounds"]} rounds in each of {ours["turns"]} turns, after a
+          warm-up; calls of more than a second have fewer rounds, thread comparisons more. In a turn the
+          contestants of one comparison follow each other, so a disturbance seldom hits only one of them.
+        - One thread on both sides unless said otherwise. Shapely is called on whole arrays, never in a loop.
+        - *arrays*: from flat coordinate arrays to the answer, with objects made anew every round. *objects*:
+          the outlines exist as `Polygons` or shapely geometries before the clock runs; `Polygons` have then
+          been tested for validity.
+        - A **ratio** is the time of the peer over that of lesiongeo. *ratio arrays*, *ratio objects*: both
+          start from the same. *ratio strict*: lesiongeo from arrays, shapely from objects. ✗ marks what the
+          peer wins.
+        - Outlines are seeded star shapes like the border of a lesion: `overlap` two readings of one lesion,
+          `identical` the same coordinates, `shared_edge` half of the border exactly equal, `near` boxes
+          overlap but outlines do not, `disjoint` boxes far apart, `invalid` the first outline crosses itself
+          once, `rough` as `overlap` with every vertex moved in or out by up to a quarter of an edge.
+        - Every timed result is compared with the peer's; a difference fails the run."""
+    return [
+        "# Benchmarks",
+        "",
+        *prose("Written by `benches/report.py` from one run of the benchmarks; edit that, not this."),
+        *([warning, ""] if provisional else []),
+        *prose(facts),
+        *["```", command, "python benches/report.py bench.json", "```", ""],
+        *["## Method", ""],
+        *prose(method),
+    ]
 
 
 def report(run: dict[str, Any], *, provisional: bool = False) -> str:
     """Return the text of RESULTS.md."""
     tables = load(run["benchmarks"])
     lines = [*preamble(run, provisional), *summary(tables), *losses(tables)]
-    sections = (
-        ("iou", iou),
-        ("plain shapely on invalid", plain_on_invalid),
-        ("hausdorff", hausdorff),
-        ("area", area),
-        ("validity", validity),
-        ("pairs", pairs),
-        ("matching", matching),
-        ("threads", threads),
-        ("growth", growth),
-        ("growth in pairs", growth_in_pairs),
-    )
-    singles = (("read", reading), ("agree", agree), ("memory", memory))
-    for name, section in sections:
+    for name, section in SECTIONS.items():
         if tables[name]:
             lines += section(tables[name])
-    for name, single in singles:
-        if tables[name]:
-            lines += single(tables[name][0])
     return "\n".join(lines).rstrip() + "\n"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Write RESULTS.md from pytest-benchmark's JSON.")
     parser.add_argument("json", type=Path, help="what --benchmark-json wrote")
-    parser.add_argument("--output", type=Path, default=HERE / "RESULTS.md")
+    parser.add_argument("--output", type=Path, default=Path(__file__).with_name("RESULTS.md"))
     parser.add_argument("--provisional", action="store_true", help="say at the top that the figures are rough")
     arguments = parser.parse_args()
     run = json.loads(arguments.json.read_text(encoding="utf-8"))

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +18,17 @@ import lesiongeo as lg
 from conftest import Timed
 from data import Sizes, export_file
 from peers import agree, parse_json, parse_orjson, without_collector
+
+
+@cache
+def expected_export(path: Path) -> lg.Export:
+    return lg.read_label_studio(path, threads=1)
+
+
+@cache
+def expected_agreement(path: Path) -> lg.Agreement:
+    return lg.agreement(expected_export(path), threads=1)
+
 
 READ = {
     "ours_1": lambda path: lg.read_label_studio(path, threads=1),
@@ -34,7 +47,7 @@ def test_read(timed: Timed, sizes: Sizes, way: str) -> None:
     # A second round would run beside the first one's millions of objects and pay for them in the collector.
     read = timed(READ[way], path, table="read", way=way, rounds=3 if ours else 1, warmup=0)
     timed.note(bytes=path.stat().st_size)
-    expected = lg.read_label_studio(path)
+    expected = expected_export(path)
     timed.note(regions=len(expected.regions))
     if ours:
         assert read.regions.polygons == expected.regions.polygons
@@ -43,8 +56,8 @@ def test_read(timed: Timed, sizes: Sizes, way: str) -> None:
         assert len(read) == expected.tasks.num_rows
 
 
-def ours_agree(path: object, threads: int) -> lg.Agreement:
-    return lg.agreement(lg.read_label_studio(path, threads=threads), threads=threads)  # type: ignore[arg-type]
+def ours_agree(path: Path, threads: int) -> lg.Agreement:
+    return lg.agreement(lg.read_label_studio(path, threads=threads), threads=threads)
 
 
 AGREE = {
@@ -62,10 +75,11 @@ def test_agree(timed: Timed, sizes: Sizes, way: str) -> None:
     timed.note(bytes=path.stat().st_size)
     if ours:
         timed.note(pairs=found.pairs.num_rows)
-        assert found.pairs == ours_agree(path, 1).pairs
+        assert found.pairs == expected_agreement(path).pairs
         return
-    pairs = ours_agree(path, 1).pairs.select(["region_a", "region_b", "iou", "hausdorff_px"]).to_pylist()
-    both = [(row, found.get((row["region_a"], row["region_b"]))) for row in pairs if row["iou"] is not None]
+    pairs = expected_agreement(path).pairs.select(["region_a", "region_b", "iou", "hausdorff_px"])
+    rows = pairs.to_pylist()
+    both = [(row, found.get((row["region_a"], row["region_b"]))) for row in rows if row["iou"] is not None]
     known = [(row, peer) for row, peer in both if peer is not None]
     assert len(known) > 0.85 * len(both)  # the peer leaves out rectangles and ellipses
     for row, (iou, distance) in known:
@@ -92,7 +106,7 @@ MEMORY = {
 }
 
 
-def peak_memory(way: str, path: object) -> tuple[int, int]:
+def peak_memory(way: str, path: Path) -> tuple[int, int]:
     """Peak resident bytes of a process of its own: after the imports, and when the file has been read.
 
     Taken from the process itself: what a parent sees of its children's peak can be the parent's own.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,11 +13,18 @@ import shapely
 
 import lesiongeo as lg
 from conftest import Timed
-from data import FULL, Sizes, outlines
-from peers import iou, pooled
+from data import FULL, Case, Floats, Sizes, outlines
+from peers import Pairwise, iou, pooled
 
-OURS = {"iou": lg.iou, "hausdorff": lg.hausdorff}
-PEER = {"iou": iou, "hausdorff": shapely.hausdorff_distance}
+OURS: dict[str, Callable[..., Floats]] = {"iou": lg.iou, "hausdorff": lg.hausdorff}
+PEER: dict[str, Pairwise] = {"iou": iou, "hausdorff": shapely.hausdorff_distance}
+
+
+@cache
+def expected(case: Case, operation: str, side: str) -> Floats:
+    if side == "ours":
+        return OURS[operation](*case.polygons, threads=1)
+    return PEER[operation](*case.geometries)
 
 
 @pytest.fixture(scope="module")
@@ -46,14 +55,12 @@ def test_threads(
         "peer_1": lambda: peer(left, right),
         "peer_2": lambda: pooled(pool, peer, left, right),
     }
-    row = {"operation": operation, "vertices": vertices}
+    row: dict[str, Any] = {"operation": operation, "vertices": vertices}
     rounds = 15 if way.startswith("ours") else 2
     found = timed(contestants[way], table="threads", way=way, items=len(case), rounds=rounds, **row)
     timed.note(busy=quiet)
-    if way.startswith("ours"):
-        assert (found == ours(first, second, threads=1)).all()  # the same bits
-    else:
-        np.testing.assert_array_equal(found, peer(left, right))
+    # The same bits for any number of threads.
+    np.testing.assert_array_equal(found, expected(case, operation, way.split("_")[0]))
 
 
 @pytest.mark.parametrize("operation", ["ingest", "validity", "iou", "hausdorff"])
@@ -68,7 +75,7 @@ def test_growth(timed: Timed, sizes: Sizes, kind: str, vertices: int, operation:
         "iou": lambda: lg.iou(first, second),
         "hausdorff": lambda: lg.hausdorff(first, second),
     }
-    row = {"kind": kind, "operation": operation, "vertices": vertices}
+    row: dict[str, Any] = {"kind": kind, "operation": operation, "vertices": vertices}
     found = timed(contestants[operation], table="growth", way="ours_objects", items=len(case), **row)
     assert len(found) == len(case)
     if operation == "validity":

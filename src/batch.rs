@@ -232,7 +232,8 @@ mod tests {
 
     #[test]
     fn order_and_values_do_not_depend_on_threads() {
-        let square = |threads| rows(&Batch::unwatched(threads), 50_000, 500_000, || (), |(), i| i * i).unwrap();
+        let square =
+            |threads| rows(&Batch::unwatched(threads), 50_000, 500_000, || (), |(), i| i * i).unwrap();
         assert_eq!(square(1), square(4));
         assert_eq!(square(4)[49_999], 49_999 * 49_999);
     }
@@ -258,7 +259,8 @@ mod tests {
     fn the_watcher_can_stop_a_batch() {
         for threads in [1, 2] {
             let batch = Batch { threads, watch: &|_, _| false };
-            let result = rows(&batch, 4_000, 40_000_000, || (), |(), _| std::thread::sleep(Duration::from_millis(1)));
+            let result =
+                rows(&batch, 4_000, 40_000_000, || (), |(), _| std::thread::sleep(Duration::from_millis(1)));
             assert_eq!(result, Err(Error::Interrupted));
         }
     }

@@ -13,7 +13,9 @@ pub enum Error {
         value: i64,
     },
     /// Two neighbouring offsets run backwards.
-    #[error("{level}[{index}] is {after}, below the {before} before it; offsets never decrease: sort or rebuild them")]
+    #[error(
+        "{level}[{index}] is {after}, below the {before} before it; offsets never decrease: sort or rebuild them"
+    )]
     OffsetsOrder {
         /// Name of the offsets array.
         level: &'static str,
@@ -29,7 +31,9 @@ pub enum Error {
         ring: Option<usize>,
     },
     /// The last offset does not equal the length of the level below.
-    #[error("the last of {level} is {last}, but {below} has {len} entries; both must agree: rebuild the offsets")]
+    #[error(
+        "the last of {level} is {last}, but {below} has {len} entries; both must agree: rebuild the offsets"
+    )]
     OffsetsEnd {
         /// Name of the offsets array.
         level: &'static str,

@@ -5,12 +5,12 @@
 //! ([`geometry`]), pairs are found ([`pairs`]) and assigned one to one ([`matching`]), all of it over many
 //! rows at once ([`batch`]). The Python bindings sit on top and are compiled only with the `python` feature.
 
-pub mod error;
-pub mod read;
-pub mod polygons;
-pub mod geometry;
-pub mod pairs;
-pub mod matching;
 pub mod batch;
+pub mod error;
+pub mod geometry;
+pub mod matching;
+pub mod pairs;
+pub mod polygons;
 #[cfg(feature = "python")]
 mod python;
+pub mod read;

@@ -350,10 +350,8 @@ mod tests {
     use super::*;
 
     fn solve(rows: usize, columns: usize, weights: &[(u32, u32, f64)]) -> (f64, usize) {
-        let edges: Vec<Edge> = weights
-            .iter()
-            .map(|&(left, right, iou)| Edge { left, right, iou, same_label: true })
-            .collect();
+        let edges: Vec<Edge> =
+            weights.iter().map(|&(left, right, iou)| Edge { left, right, iou, same_label: true }).collect();
         let mut assignment = Assignment::default();
         let chosen = assignment.solve(rows, columns, &edges);
         let mut seen = (vec![false; rows], vec![false; columns]);

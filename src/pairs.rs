@@ -53,9 +53,13 @@ pub struct Side<'a> {
 ///
 /// Cost: O(n log n) for the boxes plus one kernel call per pair of meeting boxes.
 pub fn overlaps(a: Side, b: Side, groups: &[Group], min_iou: f64, batch: &Batch) -> Result<Vec<Hit>> {
-    let boxes = batch::rows(batch, b.polygons.len(), b.polygons.n_vertices(), || (), |(), row| {
-        bounds(b.polygons.row(row).vertices())
-    })?;
+    let boxes = batch::rows(
+        batch,
+        b.polygons.len(),
+        b.polygons.n_vertices(),
+        || (),
+        |(), row| bounds(b.polygons.row(row).vertices()),
+    )?;
     let large: Vec<usize> = (0..groups.len()).filter(|&index| groups[index].b.len() >= TREE_FROM).collect();
     let trees = batch::run(
         batch,
@@ -111,7 +115,8 @@ pub fn group_by_key(a: &[i64], b: &[i64]) -> Result<(Vec<Group>, Vec<u32>, Vec<u
 }
 
 fn sorted_rows(keys: &[i64]) -> Result<Vec<u32>> {
-    let rows = u32::try_from(keys.len()).map_err(|_| Error::Overflow { what: "regions", count: keys.len() })?;
+    let rows =
+        u32::try_from(keys.len()).map_err(|_| Error::Overflow { what: "regions", count: keys.len() })?;
     let mut order: Vec<u32> = (0..rows).collect();
     order.sort_by_key(|&row| keys[row as usize]);
     Ok(order)
@@ -250,7 +255,13 @@ mod tests {
         built
     }
 
-    fn pairs(a: &PolygonsBuf, b: &PolygonsBuf, keys_a: &[i64], keys_b: &[i64], min_iou: f64) -> Vec<(u32, u32, f64)> {
+    fn pairs(
+        a: &PolygonsBuf,
+        b: &PolygonsBuf,
+        keys_a: &[i64],
+        keys_b: &[i64],
+        min_iou: f64,
+    ) -> Vec<(u32, u32, f64)> {
         let (groups, order_a, order_b) = group_by_key(keys_a, keys_b).unwrap();
         let a = Side { polygons: a.view(), order: &order_a };
         let b = Side { polygons: b.view(), order: &order_b };

@@ -298,8 +298,7 @@ mod tests {
         let far: Vec<Point> = SQUARE.iter().map(|[x, y]| [x + 9.0, y + 9.0]).collect();
         let hole: Vec<Point> = SQUARE.iter().map(|[x, y]| [x / 4.0 + 0.5, y / 4.0 + 0.5]).collect();
         let xy = [&SQUARE[..], &hole, &far].concat();
-        let taken =
-            ingest(&xy, &[0, 5, 10, 15], Some(&[0, 2, 3]), &[0, 2], Roles::FirstIsOutline).unwrap();
+        let taken = ingest(&xy, &[0, 5, 10, 15], Some(&[0, 2, 3]), &[0, 2], Roles::FirstIsOutline).unwrap();
         let areas: Vec<f64> = taken.view().row(0).iter().map(ring_area).collect();
         assert_eq!(areas, [4.0, -0.25, 4.0]);
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import lesiongeo
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -11,8 +12,6 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-import lesiongeo
 from lesiongeo import Polygons, Regions
 from lesiongeo.arrow import geometry_column, geometry_field
 

@@ -207,6 +207,6 @@ def test_threads_can_be_chosen_everywhere() -> None:
 def test_attributes_are_documented(name: str) -> None:
     """What a class holds is listed under Attributes."""
     found = getattr(lesiongeo, name)
-    fields = list(getattr(found, "__dataclass_fields__", None) or getattr(found, "_fields", ()))
+    fields: list[str] = list(getattr(found, "__dataclass_fields__", ())) or list(getattr(found, "_fields", ()))
     listed = documented_names(sections(found)["Attributes"])
     assert set(fields or found.__slots__) <= listed

@@ -12,9 +12,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 import lesiongeo
+import pytest
 from lesiongeo import Export
 from lesiongeo.testing import make_export
 

@@ -160,7 +160,8 @@ def test_parts_are_summed() -> None:
 def test_regions_keep_who_and_where() -> None:
     """Of `Regions`, the columns of identity come first; controls and lists stay out."""
     export = lesiongeo.read_label_studio(
-        b"""[{"id": 7, "data": {"image": "https://x.org/mole.png?secret=1"}, "annotations": [{"id": 1, "completed_by": 4, "result": [
+        b"""[{"id": 7, "data": {"image": "https://x.org/mole.png?secret=1"},
+        "annotations": [{"id": 1, "completed_by": 4, "result": [
         {"id": "r", "type": "polygonlabels", "from_name": "lesion", "original_width": 200, "original_height": 100,
          "value": {"points": [[10, 10], [20, 10], [20, 30]], "polygonlabels": ["nevus"]}},
         {"id": "r", "type": "number", "from_name": "track_id", "value": {"number": 2}}]}]}]"""
@@ -231,8 +232,8 @@ def test_wrong_regions() -> None:
 
 def test_threads_change_nothing() -> None:
     rng = np.random.default_rng(3)
-    regions = [rng.uniform(0, 50, (rng.integers(0, 12), 2)) for _ in range(400)]
-    regions = [points if len(points) else [] for points in regions]
+    drawn = [rng.uniform(0, 50, (rng.integers(0, 12), 2)) for _ in range(400)]
+    regions: list[Any] = [points if len(points) else [] for points in drawn]
     first = lesiongeo.measure(regions, spacing_mm=(0.3, 0.7), threads=1)
     assert len(set(first["problem"].to_pylist())) >= 3
     for threads in (2, 5):

@@ -15,9 +15,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import lesiongeo
+import pytest
 from lesiongeo import Export, ExportError, LesiongeoError
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"

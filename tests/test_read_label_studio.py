@@ -16,13 +16,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import lesiongeo
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-import lesiongeo
 from lesiongeo import Export, ExportError
 from lesiongeo.testing import make_export
 

@@ -61,11 +61,7 @@ pub fn centroid(rings: Rings) -> Point {
             a = b;
         }
     }
-    if twice > 0.0 {
-        [origin[0] + x6 / (3.0 * twice), origin[1] + y6 / (3.0 * twice)]
-    } else {
-        [f64::NAN; 2]
-    }
+    if twice > 0.0 { [origin[0] + x6 / (3.0 * twice), origin[1] + y6 / (3.0 * twice)] } else { [f64::NAN; 2] }
 }
 
 /// Axis-parallel box: `[min x, min y, max x, max y]`.

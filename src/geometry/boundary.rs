@@ -2,9 +2,37 @@
 
 use std::cell::Cell;
 
-use crate::geometry::area::{Bounds, bounds, greater, lesser};
+use crate::geometry::area::{Bounds, NO_BOUNDS, bounds, greater, lesser};
 use crate::geometry::box_tree::BoxTree;
 use crate::polygons::{Point, Rings};
+
+/// Segments to a box of the tree: as many as a look at one box saves.
+const BOXED: usize = 8;
+
+/// A point, as a vertex and a step from it.
+///
+/// Only differences of vertices enter a distance, and these are exact or nearly so wherever the outlines lie; the sum of vertex
+/// and step would be rounded to the size of the coordinates.
+#[derive(Clone, Copy, Debug)]
+pub struct Probe {
+    vertex: Point,
+    step: Point,
+}
+
+impl Probe {
+    /// Coordinates relative to another vertex.
+    #[inline(always)]
+    fn less(self, other: Point) -> (f64, f64) {
+        ((self.vertex[0] - other[0]) + self.step[0], (self.vertex[1] - other[1]) + self.step[1])
+    }
+}
+
+impl From<Point> for Probe {
+    #[inline(always)]
+    fn from(vertex: Point) -> Self {
+        Probe { vertex, step: [0.0; 2] }
+    }
+}
 
 /// A piece of boundary between two neighbouring vertices.
 #[derive(Clone, Copy, Debug)]
@@ -27,14 +55,14 @@ impl Segment {
     }
 
     /// The point at share `t` of the way.
-    pub fn at(&self, t: f64) -> Point {
-        [self.start[0] + t * self.along[0], self.start[1] + t * self.along[1]]
+    pub fn at(&self, t: f64) -> Probe {
+        Probe { vertex: self.start, step: [t * self.along[0], t * self.along[1]] }
     }
 
     /// Squared distance of a point to the nearest point of the segment.
     #[inline]
-    pub fn distance2(&self, point: Point) -> f64 {
-        let (x, y) = (point[0] - self.start[0], point[1] - self.start[1]);
+    pub fn distance2(&self, point: Probe) -> f64 {
+        let (x, y) = point.less(self.start);
         let t = lesser(greater((x * self.along[0] + y * self.along[1]) * self.inverse, 0.0), 1.0);
         let (dx, dy) = (x - t * self.along[0], y - t * self.along[1]);
         dx * dx + dy * dy
@@ -70,9 +98,16 @@ impl Boundary {
             }
         }
         self.bounds = bounds(rings.vertices());
-        self.tree.load(self.segments.iter().map(|segment| {
-            let ([x0, y0], [x1, y1]) = (segment.start, segment.end);
-            [lesser(x0, x1), lesser(y0, y1), greater(x0, x1), greater(y0, y1)]
+        self.tree.load(self.segments.chunks(BOXED).map(|segments| {
+            segments.iter().fold(NO_BOUNDS, |[x0, y0, x1, y1], segment| {
+                let ([a, b], [c, d]) = (segment.start, segment.end);
+                [
+                    lesser(x0, lesser(a, c)),
+                    lesser(y0, lesser(b, d)),
+                    greater(x1, greater(a, c)),
+                    greater(y1, greater(b, d)),
+                ]
+            })
         }));
     }
 
@@ -92,7 +127,7 @@ impl Boundary {
         while at != end {
             let next = if at + 1 == count { 0 } else { at + 1 };
             let vertex = self.segments[at].end;
-            if self.segments[next].start != vertex || edge.distance2(vertex) > enough2 {
+            if self.segments[next].start != vertex || edge.distance2(vertex.into()) > enough2 {
                 return false;
             }
             at = next;
@@ -102,27 +137,31 @@ impl Boundary {
 
     /// A segment within `enough2` (squared) of the point if there is one, else the nearest segment;
     /// with its squared distance. `hint` is a segment that is likely near: the answer for a neighbouring point.
-    pub fn near(&self, point: Point, enough2: f64, hint: usize) -> (usize, f64) {
-        let mut best = (hint, self.segments[hint].distance2(point));
-        if best.1 <= enough2 {
-            return best;
-        }
-        // Walk along the boundary while that comes nearer: the answer is rarely far from the last one.
-        let last = self.segments.len() - 1;
-        let forward = |at: usize| if at == last { 0 } else { at + 1 };
-        let backward = |at: usize| if at == 0 { last } else { at - 1 };
-        for step in [&forward as &dyn Fn(usize) -> usize, &backward] {
+    pub fn near(&self, point: Probe, enough2: f64, hint: usize) -> (usize, f64) {
+        let count = self.segments.len();
+        let step = |at: usize, by: usize| if at + by < count { at + by } else { at + by - count };
+        let measure = |at: usize| (at, self.segments[at].distance2(point));
+        let nearer = |a: (usize, f64), b: (usize, f64)| if b.1 < a.1 { b } else { a };
+        // The answer is rarely far from the last one, and four distances side by side take little longer than one.
+        let (next, before) = (step(hint, 1), step(hint, count - 1));
+        let ahead = step(next, 1);
+        let mut best = nearer(nearer(measure(hint), measure(next)), nearer(measure(ahead), measure(before)));
+        if best.1 > enough2 && (best.0 == ahead || best.0 == before) {
+            // Walk on along the boundary while that comes nearer.
+            let by = if best.0 == ahead { 1 } else { count - 1 };
             loop {
-                let next = step(best.0);
-                let distance2 = self.segments[next].distance2(point);
-                if distance2 >= best.1 {
+                let next = measure(step(best.0, by));
+                if next.1 >= best.1 {
                     break;
                 }
-                best = (next, distance2);
-                if distance2 <= enough2 {
-                    return best;
+                best = next;
+                if best.1 <= enough2 {
+                    break;
                 }
             }
+        }
+        if best.1 <= enough2 {
+            return best;
         }
         let best = Cell::new(best);
         let mut stack = self.stack.take();
@@ -130,9 +169,9 @@ impl Boundary {
             &mut stack,
             |node| box_distance2(node, point) < best.get().1,
             |index| {
-                let distance2 = self.segments[index].distance2(point);
-                if distance2 < best.get().1 {
-                    best.set((index, distance2));
+                let first = index * BOXED;
+                for at in first..self.segments.len().min(first + BOXED) {
+                    best.set(nearer(best.get(), measure(at)));
                 }
                 best.get().1 > enough2
             },
@@ -142,9 +181,11 @@ impl Boundary {
     }
 }
 
-fn box_distance2(node: &Bounds, [x, y]: Point) -> f64 {
-    let dx = greater(greater(node[0] - x, x - node[2]), 0.0);
-    let dy = greater(greater(node[1] - y, y - node[3]), 0.0);
+fn box_distance2(node: &Bounds, point: Probe) -> f64 {
+    let (right, below) = point.less([node[0], node[1]]);
+    let (beyond, under) = point.less([node[2], node[3]]);
+    let dx = greater(greater(-right, beyond), 0.0);
+    let dy = greater(greater(-below, under), 0.0);
     dx * dx + dy * dy
 }
 
@@ -169,11 +210,12 @@ mod tests {
         let mut boundary = Boundary::default();
         boundary.load(built.view().row(0));
         for point in [[0.0, 0.0], [7.0, 1.0], [-3.0, 9.5], [20.0, -20.0], [10.0, 0.0]] {
-            let brute = boundary.segments.iter().map(|s| s.distance2(point)).fold(f64::INFINITY, f64::min);
+            let brute =
+                boundary.segments.iter().map(|s| s.distance2(point.into())).fold(f64::INFINITY, f64::min);
             for hint in 0..60 {
                 // Two segments may tie but for the last bits.
-                assert!((boundary.near(point, 0.0, hint).1 - brute).abs() <= 1e-15 * brute);
-                assert!(boundary.near(point, brute + 1.0, hint).1 <= brute + 1.0);
+                assert!((boundary.near(point.into(), 0.0, hint).1 - brute).abs() <= 1e-15 * brute);
+                assert!(boundary.near(point.into(), brute + 1.0, hint).1 <= brute + 1.0);
             }
         }
     }
@@ -187,6 +229,6 @@ mod tests {
         let mut boundary = Boundary::default();
         boundary.load(built.view().row(0));
         assert_eq!(boundary.segments.len(), 4);
-        assert_eq!(boundary.segments[3].distance2([8.0, 9.0]), 25.0);
+        assert_eq!(boundary.segments[3].distance2([8.0, 9.0].into()), 25.0);
     }
 }

@@ -47,12 +47,16 @@ pub fn directed(a: &Boundary, b: &Boundary, method: Method) -> f64 {
 
 fn order(a: &Boundary, b: &Boundary) -> Ordering {
     let boxes = a.bounds.iter().zip(&b.bounds).map(|(a, b)| a.total_cmp(b));
-    boxes.fold(Ordering::Equal, Ordering::then).then(a.segments.len().cmp(&b.segments.len())).then_with(|| {
-        let starts = a.segments.iter().zip(&b.segments).map(|(a, b)| {
-            a.start[0].total_cmp(&b.start[0]).then(a.start[1].total_cmp(&b.start[1]))
-        });
-        starts.into_iter().find(|&order| order != Ordering::Equal).unwrap_or(Ordering::Equal)
-    })
+    boxes.fold(Ordering::Equal, Ordering::then).then(a.segments.len().cmp(&b.segments.len())).then_with(
+        || {
+            let starts = a
+                .segments
+                .iter()
+                .zip(&b.segments)
+                .map(|(a, b)| a.start[0].total_cmp(&b.start[0]).then(a.start[1].total_cmp(&b.start[1])));
+            starts.into_iter().find(|&order| order != Ordering::Equal).unwrap_or(Ordering::Equal)
+        },
+    )
 }
 
 /// The running maximum, with the squared bound that a witness must keep.
@@ -82,7 +86,7 @@ fn raise(a: &Boundary, b: &Boundary, method: Method, start: f64) -> f64 {
     let mut hint = 0;
     for seed in 0..SEEDS.min(a.segments.len()) {
         let point = a.segments[seed * a.segments.len() / SEEDS.min(a.segments.len())].start;
-        let (segment, squared) = b.near(point, maximum.enough2, hint);
+        let (segment, squared) = b.near(point.into(), maximum.enough2, hint);
         maximum.raise(squared);
         hint = segment;
     }
@@ -90,16 +94,17 @@ fn raise(a: &Boundary, b: &Boundary, method: Method, start: f64) -> f64 {
     let mut stretches = Vec::new();
     for edge in &a.segments {
         if previous != Some(edge.start) {
-            let (segment, squared) = b.near(edge.start, maximum.enough2, hint);
+            let (segment, squared) = b.near(edge.start.into(), maximum.enough2, hint);
             maximum.raise(squared);
             hint = segment;
         }
         let at_start = hint;
-        if b.segments[at_start].distance2(edge.end) > maximum.enough2 {
-            let (at_end, squared) = b.near(edge.end, maximum.enough2, at_start);
+        if b.segments[at_start].distance2(edge.end.into()) > maximum.enough2 {
+            let (at_end, squared) = b.near(edge.end.into(), maximum.enough2, at_start);
             maximum.raise(squared);
             hint = at_end;
-            let covered = |witness: usize, point| b.segments[witness].distance2(point) <= maximum.enough2;
+            let covered =
+                |witness: usize, point: Point| b.segments[witness].distance2(point.into()) <= maximum.enough2;
             if method == Method::Exact
                 && !covered(at_end, edge.start)
                 && !b.leads_along(edge, at_start, at_end, maximum.enough2)

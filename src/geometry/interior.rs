@@ -19,11 +19,12 @@ pub struct Interiors {
 
 /// Judge each row and resolve those that overlap themselves.
 pub fn resolve(polygons: Polygons, batch: &Batch) -> Result<Interiors> {
-    let verdicts = batch::rows(batch, polygons.len(), polygons.n_vertices(), Chains::default, |chains, row| {
-        let rings = polygons.row(row);
-        chains.load(rings);
-        validity(rings, chains)
-    })?;
+    let verdicts =
+        batch::rows(batch, polygons.len(), polygons.n_vertices(), Chains::default, |chains, row| {
+            let rings = polygons.row(row);
+            chains.load(rings);
+            validity(rings, chains)
+        })?;
     let wrong: Vec<usize> =
         (0..verdicts.len()).filter(|&row| verdicts[row] == Validity::SelfOverlap).collect();
     if wrong.is_empty() {

@@ -77,8 +77,10 @@ mod tests {
         assert_eq!(area_of(&[&[[0.0, 0.0], [2.0, 2.0], [2.0, 0.0], [0.0, 2.0]]]), 2.0);
         assert_eq!(area_of(&[&[SQUARE, SQUARE].concat()]), 9.0);
         // Pentagram of radius 1: its non-zero area is 1.1225699414489634.
-        let star: Vec<Point> =
-            (0..5).map(|k| (f64::from(k) * 0.8 * std::f64::consts::PI).sin_cos()).map(|(s, c)| [c, s]).collect();
+        let star: Vec<Point> = (0..5)
+            .map(|k| (f64::from(k) * 0.8 * std::f64::consts::PI).sin_cos())
+            .map(|(s, c)| [c, s])
+            .collect();
         assert!((area_of(&[&star]) - 1.122_569_941_448_963_4).abs() < 1e-14);
     }
 

@@ -95,6 +95,9 @@ mod tests {
         assert_eq!(verdict(&[&SQUARE]), Validity::Valid);
         let touching = SQUARE.map(|[x, y]| [x + 4.0, y]);
         assert_eq!(verdict(&[&SQUARE, &touching]), Validity::Valid);
-        assert_eq!(verdict(&[&[[0.0, 0.0], [4.0, 0.0], [9.0, 0.0], [4.0, 0.0], [4.0, 4.0]]]), Validity::Valid);
+        assert_eq!(
+            verdict(&[&[[0.0, 0.0], [4.0, 0.0], [9.0, 0.0], [4.0, 0.0], [4.0, 4.0]]]),
+            Validity::Valid
+        );
     }
 }

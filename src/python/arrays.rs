@@ -21,7 +21,8 @@ pub(super) struct Ragged<'py>(
 );
 
 /// Three arrays on their way back.
-pub(super) type RaggedOut<'py> = (Bound<'py, PyArray2<f64>>, Bound<'py, PyArray1<i32>>, Bound<'py, PyArray1<i32>>);
+pub(super) type RaggedOut<'py> =
+    (Bound<'py, PyArray2<f64>>, Bound<'py, PyArray1<i32>>, Bound<'py, PyArray1<i32>>);
 
 impl Ragged<'_> {
     pub(super) fn polygons(&self) -> PyResult<Polygons<'_>> {
@@ -32,7 +33,10 @@ impl Ragged<'_> {
 pub(super) fn points<'a>(xy: &'a PyReadonlyArray2<'_, f64>) -> PyResult<&'a [Point]> {
     let shape = xy.shape();
     if shape[1] != 2 {
-        return Err(PyTypeError::new_err(format!("xy has shape ({}, {}); it needs two columns", shape[0], shape[1])));
+        return Err(PyTypeError::new_err(format!(
+            "xy has shape ({}, {}); it needs two columns",
+            shape[0], shape[1]
+        )));
     }
     let flat = xy.as_slice().map_err(|_| PyTypeError::new_err("xy is not C-contiguous"))?;
     Ok(flat.as_chunks().0)

@@ -117,7 +117,8 @@ fn double<'py, S: Default>(
     metric: impl Fn(&S, &S, &mut Vec<u32>) -> f64 + Sync + Send,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
     let (a, b) = (a.polygons()?, b.polygons()?);
-    let (index_a, index_b) = (index_a.as_ref().map(slice).transpose()?, index_b.as_ref().map(slice).transpose()?);
+    let (index_a, index_b) =
+        (index_a.as_ref().map(slice).transpose()?, index_b.as_ref().map(slice).transpose()?);
     let (items, pick_a, pick_b) = Pick::sides((a.len(), index_a), (b.len(), index_b)).map_err(to_python)?;
     let mean = |polygons: Polygons| polygons.n_vertices() / polygons.len().max(1) + 1;
     let weight = items * (mean(a) + mean(b));

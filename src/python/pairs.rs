@@ -28,7 +28,8 @@ pub(super) fn iou_pairs<'py>(
 ) -> PyResult<(Ids<'py>, Ids<'py>, Values<'py>)> {
     let (a, b) = (a.polygons()?, b.polygons()?);
     let (keys_a, keys_b) = (slice(&groups_a)?, slice(&groups_b)?);
-    for (what, expected, found) in [("groups_a", a.len(), keys_a.len()), ("groups_b", b.len(), keys_b.len())] {
+    for (what, expected, found) in [("groups_a", a.len(), keys_a.len()), ("groups_b", b.len(), keys_b.len())]
+    {
         if expected != found {
             let remedy = "pass one group per outline";
             return Err(to_python(Error::Length { what, found, expected, remedy }));
@@ -42,11 +43,7 @@ pub(super) fn iou_pairs<'py>(
     py.detach(|| hits.sort_unstable_by_key(|hit| (hit.a, hit.b)));
     let rows = |row: fn(&pairs::Hit) -> u32| hits.iter().map(|hit| row(hit).into()).collect::<Vec<i64>>();
     let iou: Vec<f64> = hits.iter().map(|hit| hit.iou).collect();
-    Ok((
-        rows(|hit| hit.a).into_pyarray(py),
-        rows(|hit| hit.b).into_pyarray(py),
-        iou.into_pyarray(py),
-    ))
+    Ok((rows(|hit| hit.a).into_pyarray(py), rows(|hit| hit.b).into_pyarray(py), iou.into_pyarray(py)))
 }
 
 /// Result columns of `match_pages`: page, row a, row b (-1 for none), kind, iou; and one score per page.
@@ -111,7 +108,12 @@ fn ranges(pages: &PyReadonlyArray2<'_, i64>, len: usize) -> PyResult<Vec<Group>>
     for (page, row) in rows.iter().enumerate() {
         let inside = |from: i64, to: i64| 0 <= from && from <= to && to as usize <= len;
         if !(inside(row[0], row[1]) && inside(row[2], row[3])) {
-            return Err(to_python(Error::Index { what: "pages", position: page, value: row[1].max(row[3]), len }));
+            return Err(to_python(Error::Index {
+                what: "pages",
+                position: page,
+                value: row[1].max(row[3]),
+                len,
+            }));
         }
         let [a0, a1, b0, b1] = row.map(|value| value as usize);
         groups.push(Group { a: a0..a1, b: b0..b1 });

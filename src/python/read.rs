@@ -143,8 +143,5 @@ impl<'py> Table<'py> {
 }
 
 /// Offsets, UTF-8 bytes, and which texts are there.
-type StringParts<'py> = (
-    Bound<'py, numpy::PyArray1<i32>>,
-    Bound<'py, numpy::PyArray1<u8>>,
-    Bound<'py, numpy::PyArray1<bool>>,
-);
+type StringParts<'py> =
+    (Bound<'py, numpy::PyArray1<i32>>, Bound<'py, numpy::PyArray1<u8>>, Bound<'py, numpy::PyArray1<bool>>);

@@ -269,7 +269,8 @@ pub struct Tables {
 impl Tables {
     /// Join two parts.
     pub fn append(&mut self, other: &Tables) -> Result<()> {
-        let count = |rows: usize| u32::try_from(rows).map_err(|_| Error::Overflow { what: "rows", count: rows });
+        let count =
+            |rows: usize| u32::try_from(rows).map_err(|_| Error::Overflow { what: "rows", count: rows });
         let task = count(self.tasks.task_id.len())?;
         let annotation = count(self.annotations.task.len())?;
         let region = count(self.regions.annotation.len())?;
@@ -316,10 +317,8 @@ impl Tables {
         mine.origin.append(&its.origin)?;
         mine.outlines.append(&its.outlines)?;
 
-        let both = [
-            (&mut self.controls, &other.controls, region),
-            (&mut self.answers, &other.answers, annotation),
-        ];
+        let both =
+            [(&mut self.controls, &other.controls, region), (&mut self.answers, &other.answers, annotation)];
         for (mine, its, by) in both {
             mine.row.extend(shift(&its.row, by));
             mine.page.extend_from_slice(&its.page);

@@ -220,7 +220,11 @@ impl<'a> Cursor<'a> {
     /// Nothing but space may follow.
     pub fn end(&mut self) -> Result<()> {
         self.space();
-        if self.at == self.text.len() { Ok(()) } else { Err(self.error("not JSON: something follows after the end")) }
+        if self.at == self.text.len() {
+            Ok(())
+        } else {
+            Err(self.error("not JSON: something follows after the end"))
+        }
     }
 
     /// Skip a value of any kind without recursion, so that no nesting can exhaust the stack.
@@ -242,7 +246,9 @@ impl<'a> Cursor<'a> {
                         self.at += 1;
                     } else {
                         if depth == MAX_DEPTH {
-                            return Err(self.error(format!("nested deeper than {MAX_DEPTH} levels; no export is")));
+                            return Err(
+                                self.error(format!("nested deeper than {MAX_DEPTH} levels; no export is"))
+                            );
                         }
                         let bit = 1 << (depth % 64);
                         objects[depth / 64] =
@@ -313,7 +319,12 @@ impl<'a> Cursor<'a> {
                     escaped = true;
                     let width = match bytes.get(at + 1) {
                         Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
-                        Some(b'u') if bytes.len() >= at + 6 && bytes[at + 2..at + 6].iter().all(u8::is_ascii_hexdigit) => 6,
+                        Some(b'u')
+                            if bytes.len() >= at + 6
+                                && bytes[at + 2..at + 6].iter().all(u8::is_ascii_hexdigit) =>
+                        {
+                            6
+                        }
                         Some(b'u') if bytes.len() < at + 6 => {
                             self.at = bytes.len();
                             return Err(self.cut_off());
@@ -376,11 +387,14 @@ impl<'a> Cursor<'a> {
             }
             None => {
                 self.at = at;
-                Err(if bytes.len() - at < 3 && whole.is_none_or(|w| w <= bytes.len()) && at + 1 >= bytes.len() {
-                    self.cut_off()
-                } else {
-                    self.error("not JSON: a number is not finished here")
-                })
+                Err(
+                    if bytes.len() - at < 3 && whole.is_none_or(|w| w <= bytes.len()) && at + 1 >= bytes.len()
+                    {
+                        self.cut_off()
+                    } else {
+                        self.error("not JSON: a number is not finished here")
+                    },
+                )
             }
         }
     }
@@ -402,7 +416,8 @@ fn unescape(inner: &str) -> String {
             b't' => out.push('\t'),
             b'u' => {
                 width = 6;
-                let unit = |from: usize| rest.get(from..from + 4).and_then(|hex| u16::from_str_radix(hex, 16).ok());
+                let unit =
+                    |from: usize| rest.get(from..from + 4).and_then(|hex| u16::from_str_radix(hex, 16).ok());
                 let first = unit(at + 2).unwrap_or(0xFFFD);
                 let pair = (0xD800..0xDC00).contains(&first) && rest.get(at + 6..at + 8) == Some("\\u");
                 let second = if pair { unit(at + 8) } else { None };
@@ -495,12 +510,36 @@ mod tests {
 
     #[test]
     fn grammar() {
-        for good in ["0", "-0.5e+10", "[]", "{}", " [1, {\"a\": [null, true, \"\\u00e9\\n\"]}] ", "\"\"", "1e400"] {
+        for good in
+            ["0", "-0.5e+10", "[]", "{}", " [1, {\"a\": [null, true, \"\\u00e9\\n\"]}] ", "\"\"", "1e400"]
+        {
             assert!(verdict(good).is_ok(), "{good}");
         }
         for bad in [
-            "", "01", "1.", ".5", "-", "1e", "[1,]", "{\"a\":1,}", "{a:1}", "[1 2]", "nul", "NaN", "\"\\x\"", "\"a", "[", "]",
-            "{\"a\"}", "\"\\u12\"", "\"\t\"", "1 1", "[1}", "+1", "'a'", "-Infinity",
+            "",
+            "01",
+            "1.",
+            ".5",
+            "-",
+            "1e",
+            "[1,]",
+            "{\"a\":1,}",
+            "{a:1}",
+            "[1 2]",
+            "nul",
+            "NaN",
+            "\"\\x\"",
+            "\"a",
+            "[",
+            "]",
+            "{\"a\"}",
+            "\"\\u12\"",
+            "\"\t\"",
+            "1 1",
+            "[1}",
+            "+1",
+            "'a'",
+            "-Infinity",
         ] {
             assert!(verdict(bad).is_err(), "{bad}");
         }
@@ -517,10 +556,10 @@ mod tests {
     #[test]
     fn positions_count_from_the_start_of_the_file() {
         let mut cursor = Cursor::new("{\"a\": x}", 100);
-        assert_eq!(cursor.skip().unwrap_err(), Error::Export {
-            message: "not JSON: a value should start here".into(),
-            position: 106
-        });
+        assert_eq!(
+            cursor.skip().unwrap_err(),
+            Error::Export { message: "not JSON: a value should start here".into(), position: 106 }
+        );
     }
 
     #[test]

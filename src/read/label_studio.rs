@@ -68,15 +68,21 @@ fn decode(bytes: &[u8]) -> Result<(&str, usize)> {
     match bytes {
         [] => return refuse(0, "the file is empty; export again"),
         [0x1f, 0x8b, ..] => return refuse(0, "the file is compressed with gzip; unpack it first"),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => return refuse(0, "the file is compressed with zstd; unpack it first"),
-        [b'P', b'K', 3, 4, ..] => return refuse(0, "the file is a zip archive; unpack it and read the JSON inside"),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+            return refuse(0, "the file is compressed with zstd; unpack it first");
+        }
+        [b'P', b'K', 3, 4, ..] => {
+            return refuse(0, "the file is a zip archive; unpack it and read the JSON inside");
+        }
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return refuse(0, "the file is UTF-16; save it as UTF-8"),
         _ => {}
     }
     let base = if bytes.starts_with(&[0xef, 0xbb, 0xbf]) { 3 } else { 0 };
     match std::str::from_utf8(&bytes[base..]) {
         Ok(text) => Ok((text, base)),
-        Err(error) => refuse(base + error.valid_up_to(), "not UTF-8 text here; the file is damaged or no JSON export"),
+        Err(error) => {
+            refuse(base + error.valid_up_to(), "not UTF-8 text here; the file is damaged or no JSON export")
+        }
     }
 }
 
@@ -84,7 +90,9 @@ fn decode(bytes: &[u8]) -> Result<(&str, usize)> {
 fn recognise(first: &str, base: usize) -> Result<()> {
     let mut cursor = Cursor::new(first, base);
     if cursor.kind()? != Kind::Object {
-        return Err(cursor.error("not an export: a task should stand here; in Label Studio choose Export, JSON"));
+        return Err(
+            cursor.error("not an export: a task should stand here; in Label Studio choose Export, JSON")
+        );
     }
     let mut keys: Vec<String> = Vec::new();
     cursor.object(|cursor, key| {
@@ -92,13 +100,17 @@ fn recognise(first: &str, base: usize) -> Result<()> {
         cursor.skip()
     })?;
     let has = |key: &str| keys.iter().any(|own| own == key);
-    let looks_like = if ["annotations", "completions", "predictions", "drafts"].into_iter().any(has) && has("data")
+    let looks_like = if ["annotations", "completions", "predictions", "drafts"].into_iter().any(has)
+        && has("data")
         || has("data") && !has("result")
     {
         return Ok(());
     } else if has("images") && has("categories") {
         "COCO, which has neither pages nor annotators' tracks"
-    } else if has("annotation_id") || (has("annotator") && has("lead_time")) || (has("id") && has("updated_at")) {
+    } else if has("annotation_id")
+        || (has("annotator") && has("lead_time"))
+        || (has("id") && has("updated_at"))
+    {
         "JSON_MIN, which drops region ids and pages"
     } else if has("result") {
         "a single annotation without its task"
@@ -107,7 +119,9 @@ fn recognise(first: &str, base: usize) -> Result<()> {
     } else {
         "something else"
     };
-    let message = format!("not a Label Studio JSON export: this looks like {looks_like}; in Label Studio choose Export, JSON");
+    let message = format!(
+        "not a Label Studio JSON export: this looks like {looks_like}; in Label Studio choose Export, JSON"
+    );
     Err(Error::Export { message, position: base })
 }
 
@@ -152,7 +166,9 @@ impl<'a> Reader<'a> {
                         self.tables.tasks.inner_id[row as usize] = cursor.scalar()?.integer().unwrap_or(NONE);
                     }
                     "data" if cursor.kind()? == Kind::Object => data = Some(data_fields(cursor)?),
-                    "annotations" | "completions" => counts[0] = self.list(cursor, row, Source::Annotation)?,
+                    "annotations" | "completions" => {
+                        counts[0] = self.list(cursor, row, Source::Annotation)?
+                    }
                     "predictions" => counts[1] = self.list(cursor, row, Source::Prediction)?,
                     "drafts" => counts[2] = self.list(cursor, row, Source::Draft)?,
                     _ => cursor.skip()?,
@@ -164,7 +180,13 @@ impl<'a> Reader<'a> {
         }
         let tables = &mut self.tables;
         if !has_id {
-            tables.problems.report(here, "id", "no_task_id", "the task has no whole number as id; minus its position in the file stands in for it", false);
+            tables.problems.report(
+                here,
+                "id",
+                "no_task_id",
+                "the task has no whole number as id; minus its position in the file stands in for it",
+                false,
+            );
         }
         match data {
             Some((json, images)) => {
@@ -173,7 +195,13 @@ impl<'a> Reader<'a> {
             }
             None => {
                 tables.tasks.data.push(None);
-                tables.problems.report(here, "data", "no_data", "the task has no data; its images and fields are unknown", false);
+                tables.problems.report(
+                    here,
+                    "data",
+                    "no_data",
+                    "the task has no data; its images and fields are unknown",
+                    false,
+                );
             }
         }
         tables.tasks.images.end();
@@ -189,7 +217,13 @@ impl<'a> Reader<'a> {
             // Null stands for an empty list.
             if cursor.scalar()? != Scalar::Null {
                 let here = Place { task, annotation: NO_ROW, page: -1, region: None };
-                self.tables.problems.report(here, "annotations", "not_a_list", "annotations, predictions or drafts are no list; they were not read", true);
+                self.tables.problems.report(
+                    here,
+                    "annotations",
+                    "not_a_list",
+                    "annotations, predictions or drafts are no list; they were not read",
+                    true,
+                );
             }
             return Ok(0);
         }
@@ -202,7 +236,13 @@ impl<'a> Reader<'a> {
             let id = cursor.scalar()?;
             if source == Source::Annotation || id.integer().is_none() {
                 let here = Place { task, annotation: NO_ROW, page: -1, region: None };
-                self.tables.problems.report(here, "annotations", "not_an_annotation", "an annotation is no object; it was not read", true);
+                self.tables.problems.report(
+                    here,
+                    "annotations",
+                    "not_an_annotation",
+                    "an annotation is no object; it was not read",
+                    true,
+                );
             }
             Ok(())
         })?;
@@ -261,7 +301,13 @@ impl<'a> Reader<'a> {
                 number.number().filter(|s| s.abs() < 1e12).map_or(i64::MIN, |seconds| (seconds * 1e6) as i64)
             }
             Scalar::Text(text) => microseconds(&text).unwrap_or_else(|| {
-                self.tables.problems.report(here, field, "not_a_time", "no ISO 8601 timestamp; it was left empty", false);
+                self.tables.problems.report(
+                    here,
+                    field,
+                    "not_a_time",
+                    "no ISO 8601 timestamp; it was left empty",
+                    false,
+                );
                 i64::MIN
             }),
             _ => i64::MIN,
@@ -316,7 +362,9 @@ fn person<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Cow<'a, str>>> {
     if cursor.kind()? != Kind::Object {
         return Ok(match cursor.scalar()? {
             Scalar::Number(digits) => Some(Cow::Borrowed(digits)),
-            Scalar::Text(name) if name.bytes().all(|byte| byte.is_ascii_digit()) && !name.is_empty() => Some(name),
+            Scalar::Text(name) if name.bytes().all(|byte| byte.is_ascii_digit()) && !name.is_empty() => {
+                Some(name)
+            }
             Scalar::Text(name) if !name.trim().is_empty() => pseudonym(&name),
             _ => None,
         });

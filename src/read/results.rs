@@ -41,7 +41,9 @@ fn role(kind: &str) -> Role {
         "rectangle" | "rectanglelabels" => Role::Outline(Shape::Rectangle),
         "ellipse" | "ellipselabels" => Role::Outline(Shape::Ellipse),
         "labels" => Role::Labels,
-        "number" | "choices" | "textarea" | "rating" | "taxonomy" | "datetime" | "pairwise" | "ranker" => Role::Control,
+        "number" | "choices" | "textarea" | "rating" | "taxonomy" | "datetime" | "pairwise" | "ranker" => {
+            Role::Control
+        }
         "relation" => Role::Relation,
         _ => Role::Other,
     }
@@ -68,7 +70,13 @@ impl<'a> Results<'a> {
             }
             _ => {
                 cursor.skip()?;
-                tables.problems.report(place, "result", "not_a_list", "result is no list; nothing of this annotation was read", true);
+                tables.problems.report(
+                    place,
+                    "result",
+                    "not_a_list",
+                    "result is no list; nothing of this annotation was read",
+                    true,
+                );
                 return Ok(0);
             }
         }
@@ -79,7 +87,13 @@ impl<'a> Results<'a> {
                 entries.push(entry(cursor)?);
                 return Ok(());
             }
-            problems.report(place, "result", "entry_not_object", "an entry of result is no object; it was not read", true);
+            problems.report(
+                place,
+                "result",
+                "entry_not_object",
+                "an entry of result is no object; it was not read",
+                true,
+            );
             cursor.skip()
         })?;
         self.group();
@@ -132,12 +146,24 @@ impl<'a> Results<'a> {
         // Without an index an entry belongs to the first page.
         let place = Place { page: geometry.page.unwrap_or(0), ..place };
         if entries.iter().any(|entry| entry.page.is_some_and(|page| page != place.page)) {
-            tables.problems.report(place, "item_index", "page_differs", "entries of one region name different pages; the page of its shape was taken", false);
+            tables.problems.report(
+                place,
+                "item_index",
+                "page_differs",
+                "entries of one region name different pages; the page of its shape was taken",
+                false,
+            );
         }
         let drawn = entries.iter().filter(|entry| matches!(role(&entry.kind), Role::Outline(_)));
         for other in drawn {
             if other.kind == geometry.kind && other.value.map(|v| v.0) != geometry.value.map(|v| v.0) {
-                tables.problems.report(place, "value", "repeated_region", "two different shapes share this region id; the first was taken", true);
+                tables.problems.report(
+                    place,
+                    "value",
+                    "repeated_region",
+                    "two different shapes share this region id; the first was taken",
+                    true,
+                );
             }
         }
         let size = geometry.size;
@@ -146,7 +172,13 @@ impl<'a> Results<'a> {
             return Ok(false);
         }
         let Some((text, base)) = geometry.value else {
-            tables.problems.report(place, "value", "no_value", "the region has no value; redraw or delete it", true);
+            tables.problems.report(
+                place,
+                "value",
+                "no_value",
+                "the region has no value; redraw or delete it",
+                true,
+            );
             return Ok(false);
         };
         match outline(shape, &mut Cursor::new(text, base), size, &mut self.ring)? {
@@ -156,10 +188,22 @@ impl<'a> Results<'a> {
             }
             Ok(remarks) => {
                 if remarks.unfinished {
-                    tables.problems.report(place, "value.closed", "unfinished", "the outline was never closed in the editor; it is measured as if it were", false);
+                    tables.problems.report(
+                        place,
+                        "value.closed",
+                        "unfinished",
+                        "the outline was never closed in the editor; it is measured as if it were",
+                        false,
+                    );
                 }
                 if remarks.outside {
-                    tables.problems.report(place, "value", "outside_image", "the outline leaves the image; redraw it or check the image size", false);
+                    tables.problems.report(
+                        place,
+                        "value",
+                        "outside_image",
+                        "the outline leaves the image; redraw it or check the image size",
+                        false,
+                    );
                 }
             }
         }
@@ -185,17 +229,35 @@ impl<'a> Results<'a> {
         for entry in entries.iter().filter(|entry| role(&entry.kind) == Role::Control) {
             let (name, kind, found) = control(entry, tables)?;
             let Some((text, number)) = found else {
-                tables.problems.report(place, "value", "control_not_read", &format!("the value of {} could not be read", entry.kind), false);
+                tables.problems.report(
+                    place,
+                    "value",
+                    "control_not_read",
+                    &format!("the value of {} could not be read", entry.kind),
+                    false,
+                );
                 continue;
             };
             if seen.contains(&name) {
-                tables.problems.report(place, "from_name", "repeated_control", "a control was answered twice for one region; the last answer was taken", false);
+                tables.problems.report(
+                    place,
+                    "from_name",
+                    "repeated_control",
+                    "a control was answered twice for one region; the last answer was taken",
+                    false,
+                );
             }
             seen.push(name);
             push(&mut tables.controls, row, place.page, name, kind, text.as_deref(), number);
         }
         for entry in entries.iter().filter(|entry| role(&entry.kind) == Role::Other) {
-            tables.problems.report(place, "type", "kind_not_read", &format!("an entry of type {} was not read", entry.kind), false);
+            tables.problems.report(
+                place,
+                "type",
+                "kind_not_read",
+                &format!("an entry of type {} was not read", entry.kind),
+                false,
+            );
         }
         Ok(true)
     }
@@ -204,26 +266,54 @@ impl<'a> Results<'a> {
 /// Entries without an outline: answers to a page or a task, relations, or regions of a kind that is not read.
 fn no_outline(entries: &[&Entry], place: Place, tables: &mut Tables) -> Result<()> {
     if entries.iter().all(|entry| role(&entry.kind) == Role::Relation) {
-        tables.problems.report(place, "type", "relation_not_read", "a relation between regions was not read", false);
+        tables.problems.report(
+            place,
+            "type",
+            "relation_not_read",
+            "a relation between regions was not read",
+            false,
+        );
         return Ok(());
     }
     if !entries.iter().all(|entry| role(&entry.kind) == Role::Control) {
-        let kind = entries.iter().find(|entry| role(&entry.kind) != Role::Control).map_or("", |entry| &entry.kind);
-        let message = format!("a region of type '{kind}' was not read; polygons, rectangles and ellipses are");
+        let kind =
+            entries.iter().find(|entry| role(&entry.kind) != Role::Control).map_or("", |entry| &entry.kind);
+        let message =
+            format!("a region of type '{kind}' was not read; polygons, rectangles and ellipses are");
         tables.problems.report(place, "type", "kind_not_read", &message, true);
         return Ok(());
     }
     for entry in entries {
         let geometry = ["\"points\"", "\"radiusX\"", "\"rle\"", "\"vertices\"", "\"width\""];
         if entry.value.is_some_and(|(text, _)| geometry.iter().any(|key| text.contains(key))) {
-            tables.problems.report(place, "id", "control_without_region", "a per-region answer whose region is not in the annotation; it was kept as an answer", false);
+            tables.problems.report(
+                place,
+                "id",
+                "control_without_region",
+                "a per-region answer whose region is not in the annotation; it was kept as an answer",
+                false,
+            );
         }
         let (name, kind, found) = control(entry, tables)?;
         let Some((text, number)) = found else {
-            tables.problems.report(place, "value", "control_not_read", &format!("the value of {} could not be read", entry.kind), false);
+            tables.problems.report(
+                place,
+                "value",
+                "control_not_read",
+                &format!("the value of {} could not be read", entry.kind),
+                false,
+            );
             continue;
         };
-        push(&mut tables.answers, place.annotation, entry.page.unwrap_or(-1), name, kind, text.as_deref(), number);
+        push(
+            &mut tables.answers,
+            place.annotation,
+            entry.page.unwrap_or(-1),
+            name,
+            kind,
+            text.as_deref(),
+            number,
+        );
     }
     Ok(())
 }
@@ -343,7 +433,9 @@ fn control(entry: &Entry, tables: &mut Tables) -> Result<(u32, u32, Option<Answe
             _ => match cursor.scalar()? {
                 Scalar::Number(digits) => digits.parse().ok().map(|number: f64| (None, number)),
                 // A number typed as text is still that number.
-                Scalar::Text(text) if entry.kind == "number" => text.trim().parse().ok().map(|n: f64| (None, n)),
+                Scalar::Text(text) if entry.kind == "number" => {
+                    text.trim().parse().ok().map(|n: f64| (None, n))
+                }
                 Scalar::Text(text) => Some((Some(text.into_owned()), f64::NAN)),
                 Scalar::Bool(value) => Some((Some(value.to_string()), f64::NAN)),
                 _ => None,
@@ -372,7 +464,9 @@ fn texts(raw: &str) -> Result<Option<String>> {
     Ok(match list.as_slice() {
         [] => None,
         [one] => Some(one.clone().into_owned()),
-        several => Some(format!("[{}]", several.iter().map(|text| quoted(text)).collect::<Vec<_>>().join(","))),
+        several => {
+            Some(format!("[{}]", several.iter().map(|text| quoted(text)).collect::<Vec<_>>().join(",")))
+        }
     })
 }
 
@@ -441,7 +535,8 @@ mod tests {
         let keypoint = r#"{"id":"k","type":"keypointlabels","value":{"x":1,"y":2}}"#;
         let relation = r#"{"type":"relation","from_id":"a1","to_id":"b"}"#;
         let unsized_shape = r#"{"id":"u","type":"polygon","value":{"points":[[1,2],[3,4],[5,6]]}}"#;
-        let answer = r#"{"id":"q","from_name":"visit","type":"choices","item_index":2,"value":{"choices":["worse"]}}"#;
+        let answer =
+            r#"{"id":"q","from_name":"visit","type":"choices","item_index":2,"value":{"choices":["worse"]}}"#;
         let tables = read(&format!("[{keypoint},{relation},{unsized_shape},{answer},7]"));
         let codes: Vec<_> = (0..4).map(|row| tables.problems.code.get(row).unwrap()).collect();
         assert_eq!(codes, ["entry_not_object", "kind_not_read", "relation_not_read", "no_image_size"]);

@@ -92,9 +92,11 @@ pub fn outline(
     if ring.iter().flatten().any(|value| value.is_nan() || value.abs() > MAX_COORDINATE) {
         return Ok(Err(TOO_LARGE));
     }
-    let beyond = |value: f64, size: f64| value < -BORDER_ROUNDING * size || value > (1.0 + BORDER_ROUNDING) * size;
+    let beyond =
+        |value: f64, size: f64| value < -BORDER_ROUNDING * size || value > (1.0 + BORDER_ROUNDING) * size;
     // The border of an ellipse is approximated, so only its centre could be judged; polygons and rectangles are exact.
-    remarks.outside = shape != Shape::Ellipse && ring.iter().any(|&[x, y]| beyond(x, width) || beyond(y, height));
+    remarks.outside =
+        shape != Shape::Ellipse && ring.iter().any(|&[x, y]| beyond(x, width) || beyond(y, height));
     if ring.len() > 1 && ring.first() == ring.last() {
         ring.pop();
     }
@@ -234,7 +236,11 @@ fn ellipse_steps(radius: f64) -> u32 {
 mod tests {
     use super::*;
 
-    fn read(shape: Shape, text: &str, size: [f64; 2]) -> (std::result::Result<Remarks, Unreadable>, Vec<Point>) {
+    fn read(
+        shape: Shape,
+        text: &str,
+        size: [f64; 2],
+    ) -> (std::result::Result<Remarks, Unreadable>, Vec<Point>) {
         let mut ring = Vec::new();
         let read = outline(shape, &mut Cursor::new(text, 0), size, &mut ring).unwrap();
         (read, ring)
@@ -242,7 +248,11 @@ mod tests {
 
     #[test]
     fn percent_becomes_pixels_by_width_and_height() {
-        let (read, ring) = read(Shape::Polygon, r#"{"points": [[10, 10], [20, 10], [15, 22.5]], "closed": true}"#, [1600.0, 1200.0]);
+        let (read, ring) = read(
+            Shape::Polygon,
+            r#"{"points": [[10, 10], [20, 10], [15, 22.5]], "closed": true}"#,
+            [1600.0, 1200.0],
+        );
         assert_eq!(read, Ok(Remarks::default()));
         assert_eq!(ring, [[160.0, 120.0], [320.0, 120.0], [240.0, 270.0]]);
     }
@@ -250,10 +260,17 @@ mod tests {
     #[test]
     fn a_rectangle_turns_about_its_corner_in_pixels() {
         // 20 x 10 px at (100, 50), turned by 90 degrees clockwise on the screen: it now hangs down to the left.
-        let (_, ring) = read(Shape::Rectangle, r#"{"x": 50, "y": 50, "width": 10, "height": 10, "rotation": 90}"#, [200.0, 100.0]);
+        let (_, ring) = read(
+            Shape::Rectangle,
+            r#"{"x": 50, "y": 50, "width": 10, "height": 10, "rotation": 90}"#,
+            [200.0, 100.0],
+        );
         let expected = [[100.0, 50.0], [100.0, 70.0], [90.0, 70.0], [90.0, 50.0]];
         for (corner, expected) in ring.iter().zip(expected) {
-            assert!((corner[0] - expected[0]).abs() < 1e-12 && (corner[1] - expected[1]).abs() < 1e-12, "{ring:?}");
+            assert!(
+                (corner[0] - expected[0]).abs() < 1e-12 && (corner[1] - expected[1]).abs() < 1e-12,
+                "{ring:?}"
+            );
         }
         assert!((ring_area(&ring) - 200.0).abs() < 1e-12);
     }
@@ -261,7 +278,10 @@ mod tests {
     #[test]
     fn an_ellipse_keeps_its_area_and_stays_within_the_stated_error() {
         for radius in [0.5, 3.0, 40.0, 500.0, 5000.0] {
-            let text = format!(r#"{{"x": 50, "y": 50, "radiusX": {radius}, "radiusY": {}, "rotation": 30}}"#, radius / 2.0);
+            let text = format!(
+                r#"{{"x": 50, "y": 50, "radiusX": {radius}, "radiusY": {}, "rotation": 30}}"#,
+                radius / 2.0
+            );
             let (_, ring) = read(Shape::Ellipse, &text, [100.0, 100.0]);
             let area = PI * radius * radius / 2.0;
             assert!((ring_area(&ring) / area - 1.0).abs() < 1e-12);

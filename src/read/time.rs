@@ -3,7 +3,12 @@
 /// `None` where the text is no timestamp. Without a zone the time is taken as UTC, as Label Studio writes it.
 pub fn microseconds(text: &str) -> Option<i64> {
     let bytes = text.as_bytes();
-    if bytes.len() < 19 || !text.is_ascii() || bytes[4] != b'-' || bytes[7] != b'-' || !matches!(bytes[10], b'T' | b' ') {
+    if bytes.len() < 19
+        || !text.is_ascii()
+        || bytes[4] != b'-'
+        || bytes[7] != b'-'
+        || !matches!(bytes[10], b'T' | b' ')
+    {
         return None;
     }
     let field = |from: usize, to: usize| -> Option<i64> {
@@ -36,7 +41,8 @@ pub fn microseconds(text: &str) -> Option<i64> {
         }
         _ => return None,
     };
-    let seconds = (days_from_civil(year, month, day) * 24 + hour) * 3600 + (minute - zone_minutes) * 60 + second;
+    let seconds =
+        (days_from_civil(year, month, day) * 24 + hour) * 3600 + (minute - zone_minutes) * 60 + second;
     Some(seconds * 1_000_000 + micros)
 }
 
@@ -69,7 +75,14 @@ mod tests {
         assert_eq!(microseconds("2026-11-21T18:12:08.5"), microseconds("2026-11-21T18:12:08.500000+00:00"));
         assert_eq!(microseconds("2026-11-21 19:12:08+0100"), microseconds("2026-11-21T18:12:08Z"));
         assert_eq!(microseconds("2024-02-29T00:00:00Z"), Some(1_709_164_800_000_000));
-        for wrong in ["", "2026-11-21", "2026-13-01T00:00:00Z", "2023-02-29T00:00:00Z", "2026-11-21T18:12:08x", "yesterday, at noon"] {
+        for wrong in [
+            "",
+            "2026-11-21",
+            "2026-13-01T00:00:00Z",
+            "2023-02-29T00:00:00Z",
+            "2026-11-21T18:12:08x",
+            "yesterday, at noon",
+        ] {
             assert_eq!(microseconds(wrong), None, "{wrong}");
         }
     }
