@@ -133,11 +133,11 @@ def _busy(seconds: float) -> float | None:
 
 @pytest.fixture
 def quiet(request: pytest.FixtureRequest) -> float | None:
-    """Wait until other processes rest, some seconds at most; return how many processors they keep busy."""
+    """Wait until other processes rest, two seconds at most; return how many processors they keep busy."""
     if not _timing(request.config):
         return None
     busy = _busy(0.2)
-    for _ in range(10):
+    for _ in range(4):
         if busy is None or busy <= QUIET:
             break
         busy = _busy(0.5)

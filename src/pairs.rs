@@ -15,8 +15,10 @@ use crate::polygons::Polygons;
 const TREE_FROM: usize = 48;
 /// Prepared outlines kept per thread: 2 million knots are 64 MB.
 const CACHED_KNOTS: usize = 2_000_000;
-/// Rows of A per part, at most: a row of a crowded page may meet thousands.
+/// Rows of A per part, at most.
 const PART_ROWS: usize = 256;
+/// Pairs of boxes per part, at most: a row of a crowded page may meet thousands, and Ctrl-C waits for a part to end.
+const PART_PAIRS: usize = 200_000;
 
 /// Rows of A and rows of B that may meet, as ranges into two lists of rows.
 #[derive(Clone, Debug, PartialEq)]
@@ -135,10 +137,11 @@ fn cut(groups: &[Group], a: Side) -> Vec<Part> {
     let mut open: Option<Part> = None;
     for (index, group) in groups.iter().enumerate() {
         let weight = group.a.len() * mean * 2;
-        if group.a.len() > PART_ROWS {
+        let most = (PART_PAIRS / group.b.len().max(1)).clamp(1, PART_ROWS);
+        if group.a.len() > most {
             parts.extend(open.take());
-            for start in group.a.clone().step_by(PART_ROWS) {
-                let rows = start..(start + PART_ROWS).min(group.a.end);
+            for start in group.a.clone().step_by(most) {
+                let rows = start..(start + most).min(group.a.end);
                 let weight = rows.len() * mean * 2;
                 parts.push(Part { groups: index..index + 1, rows: Some(rows), weight });
             }

@@ -21,10 +21,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import shapely
-from reference_export import Annotation, Points, Region, read
 from scipy.optimize import linear_sum_assignment
 from shapely.geometry import LineString, Polygon
 from shapely.geometry.base import BaseGeometry
+
+from reference_export import Annotation, Points, Region, read
 
 Line = tuple[Fraction, Fraction, Fraction, Fraction]
 Matrix = npt.NDArray[np.float64]

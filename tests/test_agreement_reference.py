@@ -18,11 +18,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import lesiongeo
 import numpy as np
 import numpy.typing as npt
 import pytest
 import shapely
+
+import lesiongeo
 from reference_agreement import (
     Comparison,
     Key,

@@ -10,9 +10,10 @@ import math
 from collections import Counter
 from typing import Any
 
-import lesiongeo
 import numpy as np
 import pytest
+
+import lesiongeo
 
 Entry = dict[str, Any]
 Row = dict[str, Any]

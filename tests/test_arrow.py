@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import lesiongeo
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -12,6 +11,8 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+import lesiongeo
 from lesiongeo import Polygons, Regions
 from lesiongeo.arrow import geometry_column, geometry_field
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import lesiongeo
 import numpy as np
 import numpy.typing as npt
 import pytest
 import shapely
+
+import lesiongeo
 from lesiongeo import LesiongeoError, Polygons, RegionError
 
 XY = np.array(

@@ -24,10 +24,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import lesiongeo
 import numpy as np
 import pytest
 import shapely
+
+import lesiongeo
 from oracles import exact_shoelace
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "conformance"

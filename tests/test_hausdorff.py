@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 
-import lesiongeo
 import numpy as np
 import numpy.typing as npt
 import pytest
 import shapely
+
+import lesiongeo
 from lesiongeo import Polygons
 from oracles import directed_bounds, hausdorff_bounds, vertex_hausdorff
 

@@ -12,8 +12,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import lesiongeo
 import pytest
+
+import lesiongeo
 from lesiongeo import Export
 from lesiongeo.testing import make_export
 
@@ -141,7 +142,6 @@ def test_a_callback_with_other_arguments_is_a_type_error() -> None:
         lesiongeo.read_label_studio(long_text(), progress=progress)  # type: ignore[arg-type]
 
 
-@pytest.mark.xfail(strict=True, reason="the name of the source is written over it")
 def test_an_exception_of_a_callback_keeps_its_attributes() -> None:
     error: Any = StopError("enough")
     error.source = "mine"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import lesiongeo
 import numpy as np
 import numpy.typing as npt
 import pytest
 import shapely
+
+import lesiongeo
 from lesiongeo import Polygons, RegionError
 
 Array = npt.NDArray[np.float64]

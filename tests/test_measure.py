@@ -113,7 +113,6 @@ def test_regions_without_area() -> None:
     assert (nothing["perimeter_px"], nothing["perimeter_mm"]) == (0.0, 0.0)
 
 
-@pytest.mark.xfail(reason="the length of nothing is minus zero, which a CSV file shows as -0")
 def test_nothing_is_plus_zero() -> None:
     (row,) = rows([[]], spacing_mm=1)
     for name in ("area_px2", "perimeter_px", "area_mm2", "perimeter_mm"):

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import os
 
-import lesiongeo
 import numpy as np
 import numpy.typing as npt
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
+
+import lesiongeo
 from lesiongeo import Polygons
 
 Array = npt.NDArray[np.float64]

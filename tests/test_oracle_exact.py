@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-import lesiongeo
 import numpy as np
 import numpy.typing as npt
 import pytest
+
+import lesiongeo
 from lesiongeo import Polygons
 from oracles import directed_bounds, exact_areas, exact_misfit, hausdorff_bounds
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 import pickle
 
-import lesiongeo
 import numpy as np
 import numpy.typing as npt
 import pytest
 import shapely
+
+import lesiongeo
 from lesiongeo import Polygons
 
 Array = npt.NDArray[np.float64]

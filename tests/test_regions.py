@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib.util
 from typing import Any
 
-import lesiongeo
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pytest
+
+import lesiongeo
 from lesiongeo import Polygons, RegionError, Regions
 
 # Squares of side 1, 2, 3, the last with a hole of side 1, and a region of no outline.

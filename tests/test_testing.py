@@ -11,13 +11,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import lesiongeo.testing as synthetic
 import numpy as np
 import pytest
 import shapely
+from numpy.typing import NDArray
+
+import lesiongeo.testing as synthetic
 from lesiongeo.testing import Annotator, Ragged, TrueLesion
 from lesiongeo.testing.__main__ import main
-from numpy.typing import NDArray
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"

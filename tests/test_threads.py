@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import lesiongeo
 import numpy as np
 import pytest
+
+import lesiongeo
 from lesiongeo import Export, Polygons, _core
 from lesiongeo.testing import make_export, make_outlines
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import lesiongeo
 import numpy as np
 import numpy.typing as npt
 import pytest
+
+import lesiongeo
 from lesiongeo import Polygons
 
 Array = npt.NDArray[np.float64]

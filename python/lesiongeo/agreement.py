@@ -23,6 +23,7 @@ from .annotators import annotator_table, summary_table
 from .arrow import nullable
 from .pairs import Comparisons, Counted, Ints, compare_pages, label_sets
 from .read import Export
+from .regions import FIXED
 
 __all__ = ["Agreement", "agreement"]
 
@@ -30,11 +31,6 @@ Progress = Callable[[int, int], object]
 
 MATCH = ("matched", "label_conflict", "near_miss", "missing")
 MATCHED, LABEL_CONFLICT, NEAR_MISS, MISSING = range(4)
-#: Columns of a region that are no answers of the annotator.
-FIXED = frozenset(
-    "task_id page image width height annotation_id annotator region_id kind label labels score origin source "
-    "ground_truth cancelled created_at updated_at lead_time_s valid problem".split()
-)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -53,6 +49,12 @@ class Agreement:
         One row per pair of annotators, and first one for all.
     reason : str or None
         Why there is no pair of annotators at all, where that is so.
+
+    Examples
+    --------
+    >>> import lesiongeo as lg
+    >>> lg.agreement(lg.read_label_studio(b"[]")).reason
+    'no annotation counts: all are cancelled, or there is none'
     """
 
     pairs: pa.Table

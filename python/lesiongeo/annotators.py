@@ -219,9 +219,13 @@ def _pair_codes(
     return np.array([code[pair] for pair in listed], dtype=np.int64), names
 
 
-def annotator_order(name: str) -> tuple[int, int, str]:
+def annotator_order(name: str) -> tuple[int, int, str, str]:
     """Sort ids that are whole numbers as numbers and before other names."""
-    return (0, int(name), "") if name.isascii() and name.isdigit() else (1, 0, name)
+    if not (name.isascii() and name.isdigit()):
+        return (1, 0, name, name)
+    # By length, then by digits: the order of numbers, for numbers of any size.
+    digits = name.lstrip("0")
+    return (0, len(digits), digits, name)
 
 
 def _mean(values: Floats) -> float | None:

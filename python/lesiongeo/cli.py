@@ -21,7 +21,7 @@ from .errors import LesiongeoError
 from .files import write_json, write_table
 from .measure import measure, with_measures
 from .read import read_label_studio
-from .summary import print_agreement, print_reading, summary_json
+from .summary import print_agreement, print_reading, printable, summary_json
 
 __all__ = ["app", "main"]
 
@@ -106,11 +106,11 @@ def agree(
             write_table(table, out / f"{name}.{ending}")
         write_json(content, out / "summary.json")
     _finish(content, as_json)
-    console = Console(quiet=quiet or as_json, highlight=False)
+    console = Console(quiet=quiet or as_json, highlight=False, emoji=False)
     print_reading(console, export)
     print_agreement(console, result)
     names = ", ".join(f"{name}.{ending}" for name in tables)
-    console.print(f"\nWritten to [bold]{escape(str(out))}[/]: {names}, summary.json")
+    console.print(f"\nWritten to [bold]{escape(printable(str(out)))}[/]: {names}, summary.json")
 
 
 @app.command("measure", epilog="Exit code 0: done, 2: wrong usage, 3: a file could not be read or written.")
@@ -143,11 +143,11 @@ def measure_command(
             write_table(table, out)
     _finish({"regions": table.num_rows, "problems": export.problems.num_rows}, as_json)
     # The table on the screen may go into a pipe, so everything else goes beside it.
-    console = Console(stderr=True, quiet=quiet or as_json, highlight=False)
+    console = Console(stderr=True, quiet=quiet or as_json, highlight=False, emoji=False)
     print_reading(console, export)
     if out is not None:
-        console.print(f"Written to [bold]{escape(str(out))}[/]: {table.num_rows} regions")
-    elif not as_json:
+        console.print(f"Written to [bold]{escape(printable(str(out)))}[/]: {table.num_rows} regions")
+    elif not (as_json or quiet):
         _show(table)
 
 
@@ -176,7 +176,8 @@ def _errors() -> Iterator[None]:
 
 
 def _fail(message: str, code: int) -> None:
-    Console(stderr=True, highlight=False).print(f"[bold red]lesiongeo:[/] {escape(message)}", soft_wrap=True)
+    console = Console(stderr=True, highlight=False, emoji=False)
+    console.print("[bold red]lesiongeo:[/]", escape(printable(message)), soft_wrap=True)
     raise typer.Exit(code)
 
 
@@ -225,4 +226,4 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     text = f"{value:.6g}" if isinstance(value, float) else str(value)
-    return "".join(character if character.isprintable() else " " for character in text)
+    return printable(text)

@@ -52,7 +52,7 @@ def write_table(table: pa.Table | Regions, path: Path) -> None:
 
 
 def write_json(content: dict[str, Any], path: Path) -> None:
-    """Write a small JSON file: sorted keys, no timestamps, NaN as null."""
+    """Write a small JSON file: sorted keys, UTF-8; numbers that JSON does not have are an error."""
     path.write_text(json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
 
 
@@ -65,9 +65,9 @@ def _for_csv(table: pa.Table) -> pa.Table:
             column = pa.array(texts, pa.string())
         if pa.types.is_string(column.type):
             column = pc.replace_substring_regex(column, r"^([=+\-@\t\r])", r"'\1")
-        columns[_safe_name(name)] = column
+        if name.startswith(("=", "+", "-", "@", "\t", "\r")):
+            name = f"'{name}"
+        while name in columns:
+            name = f"'{name}"
+        columns[name] = column
     return pa.table(columns)
-
-
-def _safe_name(name: str) -> str:
-    return f"'{name}" if name[:1] in "=+-@\t\r" and name else name

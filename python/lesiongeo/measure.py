@@ -92,6 +92,8 @@ def measure(
 
 def _spacing(spacing_mm: float | Sequence[float]) -> tuple[float, float]:
     try:
+        if isinstance(spacing_mm, str | bytes | bool):
+            raise TypeError("text")
         values = np.atleast_1d(np.asarray(spacing_mm, dtype=np.float64))
     except (TypeError, ValueError) as error:
         raise ValueError(f"spacing_mm is {spacing_mm!r}; it is a number or a pair of numbers") from error

@@ -378,6 +378,13 @@ class IouPairs(NamedTuple):
         Rows of the two batches.
     iou : ndarray of float64, shape (k,)
         Their intersection over union, above 0.
+
+    Examples
+    --------
+    >>> import lesiongeo as lg
+    >>> triangle = [[0, 0], [2, 0], [2, 2]]
+    >>> lg.iou_pairs([triangle], [triangle]).iou.tolist()
+    [1.0]
     """
 
     index_a: NDArray[np.int64]

@@ -16,7 +16,18 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-__all__ = ["Regions"]
+__all__ = ["FIXED", "RESERVED", "Regions"]
+
+#: Columns of a region that are no answers of the annotator.
+FIXED = frozenset(
+    "task_id page image width height annotation_id annotator region_id kind label labels score origin source "
+    "ground_truth cancelled created_at updated_at lead_time_s valid problem".split()
+)
+#: Names that controls cannot have in tables: they stand for something else there, or beside it.
+RESERVED = FIXED | frozenset(
+    "annotation area_mm2 area_px2 centroid_x_px centroid_y_px geometry max_x_px max_y_px min_x_px min_y_px "
+    "perimeter_mm perimeter_px region spacing_x_mm spacing_y_mm".split()
+)
 
 
 class Regions:

@@ -10,12 +10,13 @@ import pyarrow.compute as pc
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from . import __version__
 from .agreement import Agreement
 from .read import Export
 
-__all__ = ["print_agreement", "print_reading", "summary_json"]
+__all__ = ["print_agreement", "print_reading", "printable", "summary_json"]
 
 WORST = 10
 
@@ -73,11 +74,11 @@ def print_agreement(console: Console, result: Agreement) -> None:
     headers = ["annotators", "pages", "match", "confl", "near", "only a", "only b", "score", "IoU", "IoU p5", "HD px"]
     table = _table("Annotator pairs", headers, left=("annotators",))
     for row in [*rows[1:], rows[0]]:
-        names = "all" if row["annotator_a"] is None else f"{row['annotator_a']} / {row['annotator_b']}"
+        names = Text("all") if row["annotator_a"] is None else _sides(row, "annotator")
         counts = ("n_pages", "n_matched", "n_label_conflict", "n_near_miss", "n_missing_a", "n_missing_b")
         means = ("score_mean", "iou_median", "iou_p5")
         cells = [str(row[key]) for key in counts] + [_number(row[key]) for key in means]
-        table.add_row(escape(names), *cells, _number(row["hausdorff_px_median"], 1), style=_bold(row))
+        table.add_row(names, *cells, _number(row["hausdorff_px_median"], 1), style=_bold(row))
     console.print(table)
     console.print(
         "score: mean IoU over matched and unmatched regions, of pages on which somebody drew\n"
@@ -114,16 +115,15 @@ def _print_worst(console: Console, pairs: pa.Table) -> None:
     )
     for row in pairs.slice(0, WORST).to_pylist():
         area = max(value for value in (row["area_a_px2"], row["area_b_px2"]) if value is not None)
-        regions, labels = (" / ".join(_text(row[f"{name}_{side}"]) for side in "ab") for name in ("region", "label"))
         table.add_row(
             str(row["task_id"]),
             str(row["page"]),
-            f"{_text(row['annotator_a'])} / {_text(row['annotator_b'])}",
+            _sides(row, "annotator"),
             row["match"].replace("_", " "),
             _number(row["iou"]),
             _number(row["hausdorff_px"], 1),
             _number(area, 0),
-            f"{regions}\n{labels}",
+            Text("\n").join([_sides(row, "region"), _sides(row, "label")]),
         )
     console.print(table)
 
@@ -132,15 +132,19 @@ def _table(title: str, headers: list[str], *, left: tuple[str, ...]) -> Table:
     """Make a table that folds long cells instead of cutting them: ids must stay whole."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0))
     for name in headers:
-        table.add_column(name, justify="left" if name in left else "right", overflow="fold", no_wrap=name not in left)
+        table.add_column(name, justify="left" if name in left else "right", overflow="fold")
     return table
 
 
-def _text(value: Any) -> str:
-    """Text of the export, on one line and without control characters or markup."""
-    if value is None:
-        return "-"
-    return escape("".join(character if character.isprintable() else " " for character in str(value)))
+def printable(text: str) -> str:
+    """Text from outside on one line, without control characters."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def _sides(row: dict[str, Any], name: str) -> Text:
+    """Both sides of a column; no markup, whatever the text holds."""
+    values = (row[f"{name}_{side}"] for side in "ab")
+    return Text(" / ".join("-" if value is None else printable(str(value)) for value in values))
 
 
 def _number(value: float | None, digits: int = 3) -> str:

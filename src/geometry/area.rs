@@ -30,7 +30,8 @@ pub fn ring_area(ring: &[Point]) -> f64 {
 
 /// Area of a region: outlines less holes; never negative.
 pub fn area(rings: Rings) -> f64 {
-    rings.iter().map(ring_area).sum::<f64>().max(0.0)
+    // Adding 0 makes the sum of nothing 0 and not -0.
+    (rings.iter().map(ring_area).sum::<f64>() + 0.0).max(0.0)
 }
 
 /// Length of the whole boundary, holes included, with the axes scaled by `scale`.
@@ -43,7 +44,7 @@ pub fn perimeter(rings: Rings, scale: [f64; 2]) -> f64 {
         }
         [_] => 0.0,
     };
-    rings.iter().map(ring_length).sum()
+    rings.iter().map(ring_length).sum::<f64>() + 0.0
 }
 
 /// Centre of gravity of the interior; NaN where there is no area.

@@ -32,8 +32,10 @@ pub(super) fn read_label_studio<'py>(
             tables.append(&read)
         });
         if let Err(error) = read {
-            // Exceptions of other origin have no such attribute and keep what they have.
-            let _ = error.value(py).setattr("source", name);
+            // Exceptions of other origin, as of the progress callback, keep what they have.
+            if error.get_type(py).name()? == "ExportError" {
+                error.value(py).setattr("source", name)?;
+            }
             return Err(error);
         }
     }

@@ -355,46 +355,35 @@ impl<'a> Cursor<'a> {
 
     fn skip_number(&mut self) -> Result<()> {
         let bytes = self.text.as_bytes();
-        let digits = |mut at: usize| {
-            let start = at;
-            while bytes.get(at).is_some_and(u8::is_ascii_digit) {
-                at += 1;
+        // The place after at least one digit, else the place where one is missing.
+        let digits = |from: usize| {
+            let count =
+                bytes[from.min(bytes.len())..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+            if count > 0 { Ok(from + count) } else { Err(from) }
+        };
+        let scan = || -> std::result::Result<usize, usize> {
+            let first = self.at + usize::from(self.peek() == Some(b'-'));
+            let mut at = if bytes.get(first) == Some(&b'0') { first + 1 } else { digits(first)? };
+            if bytes.get(at) == Some(&b'.') {
+                at = digits(at + 1)?;
             }
-            (at > start).then_some(at)
+            if matches!(bytes.get(at), Some(b'e' | b'E')) {
+                at = digits(at + 1 + usize::from(matches!(bytes.get(at + 1), Some(b'+' | b'-'))))?;
+            }
+            Ok(at)
         };
-        let mut at = self.at + usize::from(self.peek() == Some(b'-'));
-        let whole = match bytes.get(at) {
-            Some(b'0') => Some(at + 1),
-            _ => digits(at),
-        };
-        let mut end = whole;
-        if let Some(after) = end
-            && bytes.get(after) == Some(&b'.')
-        {
-            at = after;
-            end = digits(after + 1);
-        }
-        if let Some(after) = end
-            && matches!(bytes.get(after), Some(b'e' | b'E'))
-        {
-            at = after;
-            end = digits(after + 1 + usize::from(matches!(bytes.get(after + 1), Some(b'+' | b'-'))));
-        }
-        match end {
-            Some(end) => {
+        match scan() {
+            Ok(end) => {
                 self.at = end;
                 Ok(())
             }
-            None => {
-                self.at = at;
-                Err(
-                    if bytes.len() - at < 3 && whole.is_none_or(|w| w <= bytes.len()) && at + 1 >= bytes.len()
-                    {
-                        self.cut_off()
-                    } else {
-                        self.error("not JSON: a number is not finished here")
-                    },
-                )
+            Err(missing) => {
+                self.at = missing.min(bytes.len());
+                Err(if missing >= bytes.len() {
+                    self.cut_off()
+                } else {
+                    self.error("not JSON: a number is not finished here")
+                })
             }
         }
     }

@@ -100,13 +100,11 @@ fn recognise(first: &str, base: usize) -> Result<()> {
         cursor.skip()
     })?;
     let has = |key: &str| keys.iter().any(|own| own == key);
-    let looks_like = if ["annotations", "completions", "predictions", "drafts"].into_iter().any(has)
-        && has("data")
-        || has("data") && !has("result")
-    {
-        return Ok(());
-    } else if has("images") && has("categories") {
+    let listed = ["annotations", "completions", "predictions", "drafts"].into_iter().any(has);
+    let looks_like = if has("images") && has("categories") {
         "COCO, which has neither pages nor annotators' tracks"
+    } else if listed || has("data") && !has("result") {
+        return Ok(());
     } else if has("annotation_id")
         || (has("annotator") && has("lead_time"))
         || (has("id") && has("updated_at"))
@@ -167,10 +165,10 @@ impl<'a> Reader<'a> {
                     }
                     "data" if cursor.kind()? == Kind::Object => data = Some(data_fields(cursor)?),
                     "annotations" | "completions" => {
-                        counts[0] = self.list(cursor, row, Source::Annotation)?
+                        counts[0] += self.list(cursor, row, Source::Annotation)?
                     }
-                    "predictions" => counts[1] = self.list(cursor, row, Source::Prediction)?,
-                    "drafts" => counts[2] = self.list(cursor, row, Source::Draft)?,
+                    "predictions" => counts[1] += self.list(cursor, row, Source::Prediction)?,
+                    "drafts" => counts[2] += self.list(cursor, row, Source::Draft)?,
                     _ => cursor.skip()?,
                 }
                 Ok(())
@@ -257,7 +255,7 @@ impl<'a> Reader<'a> {
         self.tables.annotations.task.push(task);
         cursor.object(|cursor, key| {
             match key {
-                "result" => own.regions = self.results.read(cursor, here, &mut self.tables)?,
+                "result" => own.regions += self.results.read(cursor, here, &mut self.tables)?,
                 "id" => own.id = cursor.scalar()?.integer().unwrap_or(NONE),
                 "completed_by" | "user" => own.annotator = person(cursor)?.or(own.annotator.take()),
                 "was_cancelled" | "skipped" => own.cancelled |= cursor.scalar()? == Scalar::Bool(true),
@@ -352,33 +350,37 @@ impl Default for Annotation<'_> {
 /// Who annotated: an id, or an object with one. Names and addresses stay behind: where there is nothing but an
 /// address (files made for import), a fixed hash of it stands in, so that the same person stays the same.
 fn person<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Cow<'a, str>>> {
-    let pseudonym = |name: &str| {
-        // FNV-1a, 64 bits: the same on every machine.
-        let hash = name.trim().to_lowercase().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        Some(Cow::Owned(format!("user-{hash:016x}")))
-    };
     if cursor.kind()? != Kind::Object {
-        return Ok(match cursor.scalar()? {
-            Scalar::Number(digits) => Some(Cow::Borrowed(digits)),
-            Scalar::Text(name) if name.bytes().all(|byte| byte.is_ascii_digit()) && !name.is_empty() => {
-                Some(name)
-            }
-            Scalar::Text(name) if !name.trim().is_empty() => pseudonym(&name),
-            _ => None,
-        });
+        return Ok(identity(cursor.scalar()?));
     }
-    let (mut id, mut name) = (None, None);
+    let (mut id, mut email, mut username) = (None, None, None);
     cursor.object(|cursor, key| {
         match key {
-            "id" => id = text(cursor.scalar()?),
-            "email" | "username" => name = text(cursor.scalar()?).or(name.take()),
+            "id" => id = identity(cursor.scalar()?),
+            "email" => email = identity(cursor.scalar()?),
+            "username" => username = identity(cursor.scalar()?),
             _ => cursor.skip()?,
         }
         Ok(())
     })?;
-    Ok(id.or_else(|| name.and_then(|name| pseudonym(&name))))
+    Ok(id.or(email).or(username))
+}
+
+/// A number as it is written, any other text as a hash.
+fn identity(scalar: Scalar) -> Option<Cow<str>> {
+    match scalar {
+        Scalar::Number(digits) => Some(Cow::Borrowed(digits)),
+        Scalar::Text(name) if name.trim().is_empty() => None,
+        Scalar::Text(name) if name.bytes().all(|byte| byte.is_ascii_digit()) => Some(name),
+        Scalar::Text(name) => {
+            // FNV-1a, 64 bits: the same on every machine.
+            let hash = name.trim().to_lowercase().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+            });
+            Some(Cow::Owned(format!("user-{hash:016x}")))
+        }
+        _ => None,
+    }
 }
 
 /// The data object as JSON without spaces and without query strings in addresses, and the task's images: the first list of
@@ -470,19 +472,28 @@ fn copy_nested(cursor: &mut Cursor, json: &mut String, texts: &mut Vec<String>) 
     }
 }
 
+/// An address with a scheme or from the root, or a name with the ending of an image.
 fn is_image(text: &str) -> bool {
-    let lower = text.to_ascii_lowercase();
-    let endings = [".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".gif", ".dcm"];
-    lower.contains('/') || endings.iter().any(|ending| lower.ends_with(ending))
+    text.starts_with('/') || has_scheme(text) || has_image_ending(text)
 }
 
-/// An address without query and fragment, where signatures of presigned links live. Other text stays as it is. Label Studio's
-/// local files keep the path that their query holds.
-fn without_query(text: &str) -> String {
-    let scheme = text.split_once("://").is_some_and(|(scheme, _)| {
+fn has_image_ending(text: &str) -> bool {
+    let endings = [".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".gif", ".dcm"];
+    let lower = text.to_ascii_lowercase();
+    endings.iter().any(|ending| lower.ends_with(ending))
+}
+
+fn has_scheme(text: &str) -> bool {
+    text.split_once("://").is_some_and(|(scheme, _)| {
         !scheme.is_empty() && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+.-".contains(&b))
-    });
-    if !scheme && !text.starts_with('/') {
+    })
+}
+
+/// An address without query and fragment, where signatures of presigned links live. Other text stays as it is. Label
+/// Studio's local files keep the path that their query holds.
+fn without_query(text: &str) -> String {
+    let path = text.split(['?', '#']).next().unwrap_or_default();
+    if !has_scheme(text) && !text.starts_with('/') && !has_image_ending(path) {
         return text.to_owned();
     }
     if let Some((path, query)) = text.split_once("?d=")
@@ -491,7 +502,7 @@ fn without_query(text: &str) -> String {
         let kept = query.split(['&', '#']).next().unwrap_or_default();
         return format!("{path}?d={kept}");
     }
-    text.split(['?', '#']).next().unwrap_or_default().to_owned()
+    path.to_owned()
 }
 
 #[cfg(test)]
@@ -527,6 +538,7 @@ mod tests {
             ("/data/upload/1/a.png?token=1", "/data/upload/1/a.png"),
             ("/data/local-files/?d=p1/a.png&t=2", "/data/local-files/?d=p1/a.png"),
             ("is it growing?", "is it growing?"),
+            ("mole.png?x=1", "mole.png"),
         ] {
             assert_eq!(without_query(from), to);
         }

@@ -5,7 +5,7 @@
 //! are skipped. Ids are unique within one annotation only.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::error::Result;
 use crate::polygons::Point;
@@ -19,11 +19,21 @@ struct Entry<'a> {
     from_name: Option<Cow<'a, str>>,
     kind: Cow<'a, str>,
     page: Option<i32>,
+    /// There is a page, but it is no whole number from 0 to [`MOST_PAGES`].
+    odd_page: bool,
     size: [f64; 2],
     origin: Option<Cow<'a, str>>,
     score: f64,
+    /// There is a note beside the value.
+    note: bool,
     value: Option<(&'a str, usize)>,
 }
+
+/// No task has this many images; a larger index is damage, and every page up to it would have to be compared.
+const MOST_PAGES: i32 = 100_000;
+
+const NOT_A_PAGE: &str =
+    "the page is no whole number from 0 to 99999, so nobody can say which image is meant";
 
 /// What an entry's type makes of it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -154,17 +164,22 @@ impl<'a> Results<'a> {
                 false,
             );
         }
-        let drawn = entries.iter().filter(|entry| matches!(role(&entry.kind), Role::Outline(_)));
-        for other in drawn {
-            if other.kind == geometry.kind && other.value.map(|v| v.0) != geometry.value.map(|v| v.0) {
-                tables.problems.report(
-                    place,
-                    "value",
-                    "repeated_region",
-                    "two different shapes share this region id; the first was taken",
-                    true,
-                );
+        for other in entries.iter().filter(|entry| !std::ptr::eq(**entry, geometry)) {
+            if let Role::Outline(its_shape) = role(&other.kind)
+                && !same_outline((geometry, shape), (other, its_shape))?
+            {
+                let message = "two different shapes share this region id; the first was taken";
+                tables.problems.report(place, "value", "repeated_region", message, true);
             }
+        }
+        if entries.iter().any(|entry| entry.odd_page) {
+            let place = Place { page: -1, ..place };
+            tables.problems.report(place, "item_index", "not_a_page", NOT_A_PAGE, true);
+            return Ok(false);
+        }
+        if entries.iter().any(|entry| entry.note) {
+            let message = "the note of a region (meta.text) was not read";
+            tables.problems.report(place, "meta.text", "note_not_read", message, false);
         }
         let size = geometry.size;
         if !(size[0] > 0.0 && size[1] > 0.0 && size[0] < 1e9 && size[1] < 1e9) {
@@ -263,6 +278,26 @@ impl<'a> Results<'a> {
     }
 }
 
+/// Whether two entries of one region draw the same: a region with two label controls has its outline twice.
+fn same_outline(first: (&Entry, Shape), second: (&Entry, Shape)) -> Result<bool> {
+    let same_size = (0..2).all(|axis| first.0.size[axis].total_cmp(&second.0.size[axis]).is_eq());
+    Ok(first.1 == second.1 && same_size && drawing(first.0)? == drawing(second.0)?)
+}
+
+/// The fields of a value that say where its border runs, by name.
+fn drawing<'a>(entry: &Entry<'a>) -> Result<Option<BTreeMap<String, &'a str>>> {
+    let Some((value, base)) = entry.value else { return Ok(None) };
+    let mut fields = BTreeMap::new();
+    Cursor::new(value, base).object(|cursor, key| {
+        let field = cursor.raw()?;
+        if ["points", "x", "y", "width", "height", "radiusX", "radiusY", "rotation"].contains(&key) {
+            fields.insert(key.to_owned(), field);
+        }
+        Ok(())
+    })?;
+    Ok(Some(fields))
+}
+
 /// Entries without an outline: answers to a page or a task, relations, or regions of a kind that is not read.
 fn no_outline(entries: &[&Entry], place: Place, tables: &mut Tables) -> Result<()> {
     if entries.iter().all(|entry| role(&entry.kind) == Role::Relation) {
@@ -282,6 +317,9 @@ fn no_outline(entries: &[&Entry], place: Place, tables: &mut Tables) -> Result<(
             format!("a region of type '{kind}' was not read; polygons, rectangles and ellipses are");
         tables.problems.report(place, "type", "kind_not_read", &message, true);
         return Ok(());
+    }
+    if entries.iter().any(|entry| entry.odd_page) {
+        tables.problems.report(place, "item_index", "not_a_page", NOT_A_PAGE, false);
     }
     for entry in entries {
         let geometry = ["\"points\"", "\"radiusX\"", "\"rle\"", "\"vertices\"", "\"width\""];
@@ -333,9 +371,11 @@ fn entry<'a>(cursor: &mut Cursor<'a>) -> Result<Entry<'a>> {
         from_name: None,
         kind: Cow::Borrowed(""),
         page: None,
+        odd_page: false,
         size: [f64::NAN; 2],
         origin: None,
         score: f64::NAN,
+        note: false,
         value: None,
     };
     cursor.object(|cursor, key| {
@@ -345,9 +385,10 @@ fn entry<'a>(cursor: &mut Cursor<'a>) -> Result<Entry<'a>> {
             "type" => entry.kind = text(cursor.scalar()?).unwrap_or_default(),
             "origin" => entry.origin = text(cursor.scalar()?),
             "score" => entry.score = cursor.scalar()?.number().unwrap_or(f64::NAN),
-            "item_index" => entry.page = page(&cursor.scalar()?),
+            "item_index" => (entry.page, entry.odd_page) = page(&cursor.scalar()?),
             "original_width" => entry.size[0] = cursor.scalar()?.number().unwrap_or(f64::NAN),
             "original_height" => entry.size[1] = cursor.scalar()?.number().unwrap_or(f64::NAN),
+            "meta" => entry.note = cursor.raw()?.contains("\"text\""),
             "value" if cursor.kind()? == Kind::Object => {
                 let base = cursor.position();
                 entry.value = Some((cursor.raw()?, base));
@@ -358,12 +399,13 @@ fn entry<'a>(cursor: &mut Cursor<'a>) -> Result<Entry<'a>> {
     })?;
     // Older builds wrote the page into the value.
     if entry.page.is_none()
+        && !entry.odd_page
         && let Some((value, base)) = entry.value
         && value.contains("\"item_index\"")
     {
         Cursor::new(value, base).object(|cursor, key| {
             if key == "item_index" {
-                entry.page = page(&cursor.scalar()?);
+                (entry.page, entry.odd_page) = page(&cursor.scalar()?);
                 return Ok(());
             }
             cursor.skip()
@@ -372,8 +414,13 @@ fn entry<'a>(cursor: &mut Cursor<'a>) -> Result<Entry<'a>> {
     Ok(entry)
 }
 
-fn page(scalar: &Scalar) -> Option<i32> {
-    scalar.integer().and_then(|page| i32::try_from(page).ok()).filter(|&page| page >= 0)
+/// The page, and whether there is something in its place that is none.
+fn page(scalar: &Scalar) -> (Option<i32>, bool) {
+    let page = scalar
+        .integer()
+        .and_then(|page| i32::try_from(page).ok())
+        .filter(|page| (0..MOST_PAGES).contains(page));
+    (page, page.is_none() && *scalar != Scalar::Null)
 }
 
 /// A text, or a number as its text.
@@ -419,32 +466,36 @@ fn control(entry: &Entry, tables: &mut Tables) -> Result<(u32, u32, Option<Answe
     let kind = tables.kinds.code(&entry.kind);
     let Some((value, base)) = entry.value else { return Ok((name, kind, None)) };
     let field = if entry.kind == "textarea" { "text" } else { &*entry.kind };
+    let numeric = matches!(&*entry.kind, "number" | "rating");
     let mut found = None;
     Cursor::new(value, base).object(|cursor, key| {
         if key != field {
             return cursor.skip();
         }
         found = match cursor.kind()? {
-            Kind::Array => {
-                let raw = cursor.raw()?;
-                Some((texts(raw)?, f64::NAN))
+            Kind::Array | Kind::Object if numeric => {
+                cursor.skip()?;
+                None
             }
+            Kind::Array => Some((texts(cursor.raw()?)?, f64::NAN)),
             Kind::Object => Some((Some(cursor.raw()?.to_owned()), f64::NAN)),
             _ => match cursor.scalar()? {
-                Scalar::Number(digits) => digits.parse().ok().map(|number: f64| (None, number)),
                 // A number typed as text is still that number.
-                Scalar::Text(text) if entry.kind == "number" => {
-                    text.trim().parse().ok().map(|n: f64| (None, n))
-                }
+                Scalar::Text(text) if numeric => finite(&text),
+                Scalar::Number(digits) => finite(digits),
                 Scalar::Text(text) => Some((Some(text.into_owned()), f64::NAN)),
-                Scalar::Bool(value) => Some((Some(value.to_string()), f64::NAN)),
+                Scalar::Bool(value) if !numeric => Some((Some(value.to_string()), f64::NAN)),
                 _ => None,
             },
         };
         Ok(())
     })?;
-    let finite = found.filter(|(text, number)| text.is_some() || number.is_nan() || number.is_finite());
-    Ok((name, kind, finite))
+    Ok((name, kind, found))
+}
+
+fn finite(digits: &str) -> Option<Answer> {
+    let number: f64 = digits.trim().parse().ok()?;
+    number.is_finite().then_some((None, number))
 }
 
 /// A list of one text is that text, an empty list is nothing, anything else stays a JSON list without spaces.

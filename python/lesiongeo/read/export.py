@@ -31,6 +31,12 @@ class Export:
         Everything odd, with task, annotation, region and field; `dropped` says that a region was lost to it.
     annotation_rows : ndarray of int64, shape (n_regions,)
         The row in `annotations` that each region belongs to.
+
+    Examples
+    --------
+    >>> import lesiongeo as lg
+    >>> lg.read_label_studio(b"[]")
+    <Export: 0 tasks, 0 annotations, 0 regions, 0 problems>
     """
 
     regions: Regions

@@ -16,7 +16,7 @@ from .. import _core
 from ..arrow import lists, nullable, strings, timestamps
 from ..errors import ExportError
 from ..polygons import PROBLEMS, Polygons
-from ..regions import Regions
+from ..regions import RESERVED, Regions
 from .export import Export
 
 __all__ = ["Source", "read_label_studio"]
@@ -217,7 +217,9 @@ def _regions(columns: dict[str, Any], annotations: pa.Table, tasks: pa.Table, co
     )
     for name, column in _controls(columns, len(row)).items():
         # A control that is called like a column of ours keeps its values under a name that says so.
-        table = table.append_column(f"control_{name}" if name in table.column_names else name, column)
+        while name in RESERVED or name in table.column_names:
+            name = f"control_{name}"
+        table = table.append_column(name, column)
     return table.combine_chunks()
 
 
@@ -249,7 +251,7 @@ def _image(tasks: pa.Table, task: NDArray[Any], page: NDArray[np.int32]) -> pa.A
     """Look up the address of each region's page."""
     images = tasks["images"].combine_chunks()
     offsets = images.offsets.to_numpy()
-    position = offsets[:-1][task] + page
+    position = offsets[:-1][task].astype(np.int64) + page
     return images.values.take(pa.array(position, mask=position >= offsets[1:][task]))
 
 
