@@ -147,16 +147,7 @@ def test_all_is_what_there_is() -> None:
     assert len(EXCEPTIONS) == 3
 
 
-BARE = pytest.mark.xfail(reason="the class has no example yet")
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=BARE if name in ("Agreement", "Export", "IouPairs") else ())
-        for name in FUNCTIONS + CLASSES
-    ],
-)
+@pytest.mark.parametrize("name", FUNCTIONS + CLASSES)
 def test_examples(name: str) -> None:
     """Each public name shows itself at work; the examples themselves run as doctests."""
     examples = sections(getattr(lesiongeo, name)).get("Examples", "")

@@ -53,7 +53,10 @@ class Agreement:
     Examples
     --------
     >>> import lesiongeo as lg
-    >>> lg.agreement(lg.read_label_studio(b"[]")).reason
+    >>> empty = lg.agreement(lg.read_label_studio(b"[]"))
+    >>> empty
+    <Agreement: 0 task pages, 0 pairs>
+    >>> empty.reason
     'no annotation counts: all are cancelled, or there is none'
     """
 

@@ -383,8 +383,9 @@ class IouPairs(NamedTuple):
     --------
     >>> import lesiongeo as lg
     >>> triangle = [[0, 0], [2, 0], [2, 2]]
-    >>> lg.iou_pairs([triangle], [triangle]).iou.tolist()
-    [1.0]
+    >>> found = lg.iou_pairs([triangle], [triangle])
+    >>> isinstance(found, lg.IouPairs), found.iou.tolist()
+    (True, [1.0])
     """
 
     index_a: NDArray[np.int64]

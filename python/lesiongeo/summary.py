@@ -19,6 +19,7 @@ from .read import Export
 __all__ = ["print_agreement", "print_reading", "printable", "summary_json"]
 
 WORST = 10
+TABLE_WIDTH = 160
 
 
 def summary_json(export: Export, result: Agreement, *, options: dict[str, Any]) -> dict[str, Any]:
@@ -70,6 +71,10 @@ def print_agreement(console: Console, result: Agreement) -> None:
     if result.reason is not None:
         console.print(f"[yellow]No agreement:[/] {escape(result.reason)}")
         return
+    # On a narrow terminal lines of a table may run over, but no column and no id may be lost.
+    wide = Console(
+        file=console.file, width=max(console.width, TABLE_WIDTH), quiet=console.quiet, highlight=False, emoji=False
+    )
     rows = result.summary.to_pylist()
     headers = ["annotators", "pages", "match", "confl", "near", "only a", "only b", "score", "IoU", "IoU p5", "HD px"]
     table = _table("Annotator pairs", headers, left=("annotators",))
@@ -79,7 +84,7 @@ def print_agreement(console: Console, result: Agreement) -> None:
         means = ("score_mean", "iou_median", "iou_p5")
         cells = [str(row[key]) for key in counts] + [_number(row[key]) for key in means]
         table.add_row(names, *cells, _number(row["hausdorff_px_median"], 1), style=_bold(row))
-    console.print(table)
+    wide.print(table)
     console.print(
         "score: mean IoU over matched and unmatched regions, of pages on which somebody drew\n"
         "confl: matched, but labels differ; near: overlaps too little to match; only: no partner\n"
@@ -87,7 +92,7 @@ def print_agreement(console: Console, result: Agreement) -> None:
         style="dim",
     )
     _print_distribution(console, result)
-    _print_worst(console, result.pairs)
+    _print_worst(wide, result.pairs)
 
 
 def _print_distribution(console: Console, result: Agreement) -> None:
@@ -132,7 +137,7 @@ def _table(title: str, headers: list[str], *, left: tuple[str, ...]) -> Table:
     """Make a table that folds long cells instead of cutting them: ids must stay whole."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0))
     for name in headers:
-        table.add_column(name, justify="left" if name in left else "right", overflow="fold")
+        table.add_column(name, justify="left" if name in left else "right", overflow="fold", no_wrap=name not in left)
     return table
 
 
