@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _core
 from .errors import RegionError
-from .polygons import PolygonsLike, as_polygons
+from .polygons import SELF_OVERLAP, PolygonsLike, as_polygons
 
 __all__ = [
     "IouPairs",
@@ -455,7 +455,20 @@ def iou_pairs(
 
 def _overlap(a: Any, b: Any, kind: str, threads: int | None) -> Floats:
     left, right = as_polygons(a), as_polygons(b)
-    return _core.overlap(left._interior(threads), right._interior(threads), kind=kind, threads=threads)
+    if left._is_resolved or right._is_resolved or not (len(left) and len(right)):
+        return _core.overlap(left._interior(threads), right._interior(threads), kind=kind, threads=threads)[0]
+    # What a kernel prepares for the overlap tells also which outlines are valid, so both come from one pass. Only pairs
+    # with an outline that overlaps itself are measured again, by its interior.
+    values, *verdicts = _core.overlap(left.to_ragged(), right.to_ragged(), kind=kind, judge=True, threads=threads)
+    for side, codes in zip((left, right), verdicts, strict=True):
+        side._resolve(threads, codes[: len(side)])
+    wrong = np.flatnonzero((verdicts[0] == SELF_OVERLAP) | (verdicts[1] == SELF_OVERLAP))
+    if wrong.size:
+        rows = [wrong if len(side) > 1 else np.zeros_like(wrong) for side in (left, right)]
+        values[wrong] = _core.overlap(
+            left._interior(threads), right._interior(threads), *rows, kind=kind, threads=threads
+        )[0]
+    return values
 
 
 def _group_codes(

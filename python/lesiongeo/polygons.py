@@ -22,6 +22,7 @@ Ragged: TypeAlias = tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int
 
 #: Why a region is not valid, by the code of the core.
 PROBLEMS: tuple[str | None, ...] = (None, "empty", "too_few_points", "zero_area", "self_overlap")
+SELF_OVERLAP = PROBLEMS.index("self_overlap")
 
 
 class Polygons:
@@ -334,10 +335,17 @@ class Polygons:
     def _resolved(self) -> tuple[NDArray[np.uint8], Ragged]:
         return self._resolve(None)
 
-    def _resolve(self, threads: int | None) -> tuple[NDArray[np.uint8], Ragged]:
+    @property
+    def _is_resolved(self) -> bool:
+        return "_resolved" in self.__dict__
+
+    def _resolve(
+        self, threads: int | None, verdicts: NDArray[np.uint8] | None = None
+    ) -> tuple[NDArray[np.uint8], Ragged]:
+        """Codes of the problems and the interiors; `verdicts` are the codes where a kernel has judged already."""
         known: tuple[NDArray[np.uint8], Ragged] | None = self.__dict__.get("_resolved")
         if known is None:
-            codes, replaced = _core.resolve(self.to_ragged(), threads=threads)
+            codes, replaced = _core.resolve(self.to_ragged(), verdicts=verdicts, threads=threads)
             known = codes, self.to_ragged() if replaced is None else Polygons._trusted(replaced).to_ragged()
             self.__dict__["_resolved"] = known
         return known

@@ -16,9 +16,11 @@ pub fn ring_area(ring: &[Point]) -> f64 {
     let (mut twice, mut size) = (0.0, 0.0);
     for point in rest {
         let current = [point[0] - origin[0], point[1] - origin[1]];
-        let cross = previous[0] * current[1] - previous[1] * current[0];
-        twice += cross;
-        size += (previous[0] * current[1]).abs();
+        // With the step to the next vertex in place of that vertex the terms stay as small as the triangles are.
+        let step = [current[0] - previous[0], current[1] - previous[1]];
+        let along = previous[0] * step[1];
+        twice += along - previous[1] * step[0];
+        size += along.abs();
         previous = current;
     }
     // Where the products cancel to a sliver of their size, so do their digits.

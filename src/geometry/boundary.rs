@@ -138,30 +138,28 @@ impl Boundary {
     /// A segment within `enough2` (squared) of the point if there is one, else the nearest segment;
     /// with its squared distance. `hint` is a segment that is likely near: the answer for a neighbouring point.
     pub fn near(&self, point: Probe, enough2: f64, hint: usize) -> (usize, f64) {
+        let best = (hint, self.segments[hint].distance2(point));
+        if best.1 <= enough2 { best } else { self.nearer(point, enough2, best) }
+    }
+
+    /// As [`Boundary::near`], from a segment whose squared distance is known and not within `enough2`.
+    pub fn nearer(&self, point: Probe, enough2: f64, from: (usize, f64)) -> (usize, f64) {
         let count = self.segments.len();
-        let step = |at: usize, by: usize| if at + by < count { at + by } else { at + by - count };
         let measure = |at: usize| (at, self.segments[at].distance2(point));
-        let nearer = |a: (usize, f64), b: (usize, f64)| if b.1 < a.1 { b } else { a };
-        // The answer is rarely far from the last one, and four distances side by side take little longer than one.
-        let (next, before) = (step(hint, 1), step(hint, count - 1));
-        let ahead = step(next, 1);
-        let mut best = nearer(nearer(measure(hint), measure(next)), nearer(measure(ahead), measure(before)));
-        if best.1 > enough2 && (best.0 == ahead || best.0 == before) {
-            // Walk on along the boundary while that comes nearer.
-            let by = if best.0 == ahead { 1 } else { count - 1 };
+        let mut best = from;
+        // Walk along the boundary while that comes nearer, forward, then backward: the answer is rarely far from the last one.
+        for by in [1, count - 1] {
             loop {
-                let next = measure(step(best.0, by));
+                let next = best.0 + by;
+                let next = measure(if next < count { next } else { next - count });
                 if next.1 >= best.1 {
                     break;
                 }
                 best = next;
                 if best.1 <= enough2 {
-                    break;
+                    return best;
                 }
             }
-        }
-        if best.1 <= enough2 {
-            return best;
         }
         let best = Cell::new(best);
         let mut stack = self.stack.take();
@@ -170,10 +168,10 @@ impl Boundary {
             |node| box_distance2(node, point) < best.get().1,
             |index| {
                 let first = index * BOXED;
-                for at in first..self.segments.len().min(first + BOXED) {
-                    best.set(nearer(best.get(), measure(at)));
-                }
-                best.get().1 > enough2
+                let boxed = (first..count.min(first + BOXED)).map(measure);
+                let nearest = boxed.fold(best.get(), |a, b| if b.1 < a.1 { b } else { a });
+                best.set(nearest);
+                nearest.1 > enough2
             },
         );
         self.stack.set(stack);

@@ -84,8 +84,10 @@ fn raise(a: &Boundary, b: &Boundary, method: Method, start: f64) -> f64 {
         .max(a.bounds[3].max(b.bounds[3]) - a.bounds[1].min(b.bounds[1]));
     let mut maximum = Maximum::new(start, SLACK * extent);
     let mut hint = 0;
-    for seed in 0..SEEDS.min(a.segments.len()) {
-        let point = a.segments[seed * a.segments.len() / SEEDS.min(a.segments.len())].start;
+    // The maximum of the first direction serves the second one as it is.
+    let seeds = if start > 0.0 { 0 } else { SEEDS.min(a.segments.len()) };
+    for seed in 0..seeds {
+        let point = a.segments[seed * a.segments.len() / seeds].start;
         let (segment, squared) = b.near(point.into(), maximum.enough2, hint);
         maximum.raise(squared);
         hint = segment;
@@ -99,8 +101,9 @@ fn raise(a: &Boundary, b: &Boundary, method: Method, start: f64) -> f64 {
             hint = segment;
         }
         let at_start = hint;
-        if b.segments[at_start].distance2(edge.end.into()) > maximum.enough2 {
-            let (at_end, squared) = b.near(edge.end.into(), maximum.enough2, at_start);
+        let still = b.segments[at_start].distance2(edge.end.into());
+        if still > maximum.enough2 {
+            let (at_end, squared) = b.nearer(edge.end.into(), maximum.enough2, (at_start, still));
             maximum.raise(squared);
             hint = at_end;
             let covered =

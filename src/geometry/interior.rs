@@ -9,27 +9,17 @@ use crate::geometry::overlay;
 use crate::geometry::validity::{Validity, validity};
 use crate::polygons::{Point, Polygons, PolygonsBuf};
 
-/// Verdict of each row, and the replaced batch where any row had to be.
-pub struct Interiors {
-    /// One verdict per row.
-    pub validity: Vec<Validity>,
-    /// The batch with its self-overlapping rows replaced; `None` where there was none.
-    pub replaced: Option<PolygonsBuf>,
+/// The verdict on each row.
+pub fn judge(polygons: Polygons, batch: &Batch) -> Result<Vec<Validity>> {
+    batch::rows(batch, polygons.len(), polygons.n_vertices(), Chains::default, |chains, row| {
+        let rings = polygons.row(row);
+        chains.load(rings);
+        validity(rings, chains)
+    })
 }
 
-/// Judge each row and resolve those that overlap themselves.
-pub fn resolve(polygons: Polygons, batch: &Batch) -> Result<Interiors> {
-    let verdicts =
-        batch::rows(batch, polygons.len(), polygons.n_vertices(), Chains::default, |chains, row| {
-            let rings = polygons.row(row);
-            chains.load(rings);
-            validity(rings, chains)
-        })?;
-    let wrong: Vec<usize> =
-        (0..verdicts.len()).filter(|&row| verdicts[row] == Validity::SelfOverlap).collect();
-    if wrong.is_empty() {
-        return Ok(Interiors { validity: verdicts, replaced: None });
-    }
+/// The batch with the rows of these numbers, in ascending order, replaced by their interiors.
+pub fn mend(polygons: Polygons, wrong: &[usize], batch: &Batch) -> Result<PolygonsBuf> {
     // The engine costs about ten times a kernel, hence the weight.
     let weight = wrong.iter().map(|&row| 16 * polygons.row(row).vertices().len()).sum();
     let mended = batch::rows(
@@ -49,7 +39,7 @@ pub fn resolve(polygons: Polygons, batch: &Batch) -> Result<Interiors> {
         }
         replaced.end_region()?;
     }
-    Ok(Interiors { validity: verdicts, replaced: Some(replaced) })
+    Ok(replaced)
 }
 
 #[cfg(test)]
@@ -66,9 +56,10 @@ mod tests {
             built.push_ring(ring).unwrap();
             built.end_region().unwrap();
         }
-        let resolved = resolve(built.view(), &Batch::unwatched(1)).unwrap();
-        assert_eq!(resolved.validity, [Validity::Valid, Validity::SelfOverlap, Validity::Valid]);
-        let replaced = resolved.replaced.unwrap();
+        let batch = Batch::unwatched(1);
+        let verdicts = judge(built.view(), &batch).unwrap();
+        assert_eq!(verdicts, [Validity::Valid, Validity::SelfOverlap, Validity::Valid]);
+        let replaced = mend(built.view(), &[1], &batch).unwrap();
         assert_eq!(replaced.view().rows().map(area).collect::<Vec<_>>(), [1.0, 2.0, 1.0]);
         assert_eq!(replaced.view().row(2).vertices(), square);
     }

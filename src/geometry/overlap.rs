@@ -19,7 +19,7 @@ use std::cmp::Ordering;
 use crate::geometry::area::{boxes_meet, greater, lesser};
 use crate::geometry::chains::{BLOCK, Block, Chain, Chains, Knot};
 
-/// Overlaps below this share of the common box are rounding noise of the sum and count as none.
+/// Overlaps below this share of the box around both regions are rounding noise of the sum and count as none.
 const NOISE: f64 = 1e-14;
 
 /// Chains of two regions with up to this many knots together are merged without looking at blocks: borders of one lesion
@@ -81,8 +81,8 @@ pub fn overlap(a: &Chains, b: &Chains, active: &mut Vec<u32>) -> Overlap {
         parts.add(-f.sign * g.sign, (first, f), (second, g));
     });
     let sum = parts.sum();
-    let width = a.bounds[2].min(b.bounds[2]) - a.bounds[0].max(b.bounds[0]);
-    let height = a.bounds[3].max(b.bounds[3]) - a.bounds[1].min(b.bounds[1]);
+    let width = greater(a.bounds[2], b.bounds[2]) - lesser(a.bounds[0], b.bounds[0]);
+    let height = greater(a.bounds[3], b.bounds[3]) - lesser(a.bounds[1], b.bounds[1]);
     if sum <= NOISE * width * height {
         return none;
     }

@@ -12,6 +12,7 @@ use crate::geometry::chains::Chains;
 use crate::geometry::hausdorff::{self as distance, Method};
 use crate::geometry::interior;
 use crate::geometry::overlap as shared;
+use crate::geometry::validity::{Validity, validity};
 use crate::polygons::{self, Polygons, Rings, Roles};
 
 #[pyfunction]
@@ -31,17 +32,28 @@ pub(super) fn ingest<'py>(
     ragged_out(py, built.map_err(to_python)?)
 }
 
+/// Verdicts on the rows, as given or judged here, and the batch with self-overlapping rows replaced if there are any.
 #[pyfunction]
-#[pyo3(signature = (polygons, *, threads=None))]
+#[pyo3(signature = (polygons, *, verdicts=None, threads=None))]
 pub(super) fn resolve<'py>(
     py: Python<'py>,
     polygons: Ragged<'py>,
+    verdicts: Option<PyReadonlyArray1<'py, u8>>,
     threads: Option<i64>,
 ) -> PyResult<(Bound<'py, PyArray1<u8>>, Option<RaggedOut<'py>>)> {
     let polygons = polygons.polygons()?;
-    let resolved = with_batch(py, threads, None, |batch| interior::resolve(polygons, batch))?;
-    let verdicts: Vec<u8> = resolved.validity.into_iter().map(|verdict| verdict as u8).collect();
-    let replaced = resolved.replaced.map(|built| ragged_out(py, built)).transpose()?;
+    let known = verdicts.as_ref().map(slice).transpose()?;
+    let (verdicts, replaced) = with_batch(py, threads, None, |batch| {
+        let verdicts = match known {
+            Some(known) if known.len() == polygons.len() => known.to_vec(),
+            _ => interior::judge(polygons, batch)?.into_iter().map(|verdict| verdict as u8).collect(),
+        };
+        let wrong = (0..verdicts.len()).filter(|&row| verdicts[row] == Validity::SelfOverlap as u8);
+        let wrong: Vec<usize> = wrong.collect();
+        let replaced = if wrong.is_empty() { None } else { Some(interior::mend(polygons, &wrong, batch)?) };
+        Ok((verdicts, replaced))
+    })?;
+    let replaced = replaced.map(|built| ragged_out(py, built)).transpose()?;
     Ok((verdicts.into_pyarray(py), replaced))
 }
 
@@ -105,7 +117,7 @@ pub(super) fn bounds<'py>(
 
 /// One value per pair of rows. `load` prepares a row; a row that stays the same is not prepared again.
 #[allow(clippy::too_many_arguments, reason = "the two sides of a call with what belongs to each")]
-fn double<'py, S: Default>(
+fn double<'py, S: Default, T: Send>(
     py: Python<'py>,
     a: &Ragged<'py>,
     b: &Ragged<'py>,
@@ -114,15 +126,15 @@ fn double<'py, S: Default>(
     threads: Option<i64>,
     progress: Option<Py<PyAny>>,
     load: impl Fn(&mut S, Rings) + Sync + Send,
-    metric: impl Fn(&S, &S, &mut Vec<u32>) -> f64 + Sync + Send,
-) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    metric: impl Fn(&S, &S, &mut Vec<u32>) -> T + Sync + Send,
+) -> PyResult<Vec<T>> {
     let (a, b) = (a.polygons()?, b.polygons()?);
     let (index_a, index_b) =
         (index_a.as_ref().map(slice).transpose()?, index_b.as_ref().map(slice).transpose()?);
     let (items, pick_a, pick_b) = Pick::sides((a.len(), index_a), (b.len(), index_b)).map_err(to_python)?;
     let mean = |polygons: Polygons| polygons.n_vertices() / polygons.len().max(1) + 1;
     let weight = items * (mean(a) + mean(b));
-    let values = with_batch(py, threads, progress, |batch| {
+    with_batch(py, threads, progress, |batch| {
         let scratch = || (S::default(), S::default(), None, None, Vec::new());
         rows(batch, items, weight, scratch, |(left, right, at_left, at_right, spare), index| {
             let (row_a, row_b) = (pick_a.row(index), pick_b.row(index));
@@ -136,12 +148,22 @@ fn double<'py, S: Default>(
             }
             metric(left, right, spare)
         })
-    })?;
-    Ok(values.into_pyarray(py))
+    })
 }
 
+/// A row's chains and, where asked for, the verdict on it.
+#[derive(Default)]
+struct Judged {
+    chains: Chains,
+    verdict: u8,
+}
+
+type Codes<'py> = Bound<'py, PyArray1<u8>>;
+
+/// Values per pair, and with `judge` the verdicts on its two rows: the same chains serve both. The values of pairs with a
+/// self-overlapping row hold only after that row is resolved.
 #[pyfunction]
-#[pyo3(signature = (a, b, index_a=None, index_b=None, *, kind, threads=None, progress=None))]
+#[pyo3(signature = (a, b, index_a=None, index_b=None, *, kind, judge=false, threads=None, progress=None))]
 #[allow(clippy::too_many_arguments, reason = "keyword arguments of one Python function")]
 pub(super) fn overlap<'py>(
     py: Python<'py>,
@@ -150,17 +172,29 @@ pub(super) fn overlap<'py>(
     index_a: Option<PyReadonlyArray1<'py, i64>>,
     index_b: Option<PyReadonlyArray1<'py, i64>>,
     kind: &str,
+    judge: bool,
     threads: Option<i64>,
     progress: Option<Py<PyAny>>,
-) -> PyResult<Bound<'py, PyArray1<f64>>> {
+) -> PyResult<(Bound<'py, PyArray1<f64>>, Codes<'py>, Codes<'py>)> {
     let value: fn(&shared::Overlap) -> f64 = match kind {
         "intersection" => |both| both.intersection,
         "dice" => shared::Overlap::dice,
         _ => shared::Overlap::iou,
     };
-    double(py, &a, &b, index_a, index_b, threads, progress, Chains::load, |a, b, active| {
-        value(&shared::overlap(a, b, active))
-    })
+    let load = |row: &mut Judged, rings: Rings| {
+        row.chains.load(rings);
+        if judge {
+            row.verdict = validity(rings, &row.chains) as u8;
+        }
+    };
+    let pairs = double(py, &a, &b, index_a, index_b, threads, progress, load, |a, b, active| {
+        (value(&shared::overlap(&a.chains, &b.chains, active)), [a.verdict, b.verdict])
+    })?;
+    let values: Vec<f64> = pairs.iter().map(|(value, _)| *value).collect();
+    let judged = if judge { &pairs[..] } else { &[] };
+    let [of_a, of_b] =
+        [0, 1].map(|side| judged.iter().map(|(_, verdicts)| verdicts[side]).collect::<Vec<u8>>());
+    Ok((values.into_pyarray(py), of_a.into_pyarray(py), of_b.into_pyarray(py)))
 }
 
 #[pyfunction]
@@ -179,5 +213,8 @@ pub(super) fn hausdorff<'py>(
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
     let method = if vertices_only { Method::Vertex } else { Method::Exact };
     let measure = if directed { distance::directed } else { distance::hausdorff };
-    double(py, &a, &b, index_a, index_b, threads, progress, Boundary::load, |a, b, _| measure(a, b, method))
+    let values = double(py, &a, &b, index_a, index_b, threads, progress, Boundary::load, |a, b, _| {
+        measure(a, b, method)
+    })?;
+    Ok(values.into_pyarray(py))
 }
