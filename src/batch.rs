@@ -162,7 +162,9 @@ where
             let _ = finished.send(());
             result
         };
-        let handle = scope.spawn(worker);
+        let Ok(handle) = std::thread::Builder::new().spawn_scoped(scope, worker) else {
+            return Err(Error::Internal("the system refuses to start another thread".into()));
+        };
         while finish.recv_timeout(WATCH_INTERVAL) == Err(mpsc::RecvTimeoutError::Timeout) {
             if !(batch.watch)(done.load(Ordering::Relaxed), parts.len()) {
                 stop.store(true, Ordering::Relaxed);

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 import lesiongeo
 from lesiongeo.cli import app
+from lesiongeo.read.label_studio import superseded_problems
 from lesiongeo.testing import make_export
 from test_agreement_rules import Entry, annotation, box, entry, task
 
@@ -132,8 +133,13 @@ def test_agree_writes_what_the_functions_return(source: str, ending: str, small:
         "tasks": result.tasks,
         "annotators": result.annotators,
         "summary": result.summary,
-        "problems": export.problems,
+        "problems": pa.concat_tables([export.problems, superseded_problems(result.superseded)]),
     }
+    added = expected["problems"].slice(export.problems.num_rows).to_pylist()
+    assert [(row["annotation_id"], row["code"]) for row in added] == [
+        (number, "superseded") for number in result.superseded["annotation_id"].to_pylist()
+    ]
+    assert bool(added) == (source == "example")
     if ending == "csv":
         for name, table in expected.items():
             assert_csv_is(out / f"{name}.csv", table)

@@ -653,6 +653,7 @@ PROBLEMS: list[tuple[Row, tuple[str, str, bool, str | None, int | None], int | N
         5,
     ),
     (case(polygon(), polygon(points=TRIANGLE[::-1])), ("value", "repeated_region", True, "r", 0), 7, 5),
+    (case(polygon("r", None)), ("value", "label_not_read", False, "r", 0), 7, 5),
     (case(polygon(item_index=-1)), ("item_index", "not_a_page", True, "r", None), 7, 5),
     (case(polygon(meta={"text": ["note"]})), ("meta.text", "note_not_read", False, "r", 0), 7, 5),
     (case(NO_SIZE), ("original_width", "no_image_size", True, "r", 0), 7, 5),

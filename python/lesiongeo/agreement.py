@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from . import _core
 from .annotators import annotator_table, summary_table
-from .arrow import nullable
+from .arrow import nullable, numbers
 from .pairs import Comparisons, Counted, Ints, compare_pages, label_sets
 from .read import Export
 from .regions import FIXED
@@ -47,6 +47,9 @@ class Agreement:
         One row per annotator.
     summary : pyarrow.Table
         One row per pair of annotators, and first one for all.
+    superseded : pyarrow.Table
+        Older annotations of a person who annotated the same task again: task_id, annotation_id, annotator. They do
+        not count.
     reason : str or None
         Why there is no pair of annotators at all, where that is so.
 
@@ -64,6 +67,7 @@ class Agreement:
     tasks: pa.Table
     annotators: pa.Table
     summary: pa.Table
+    superseded: pa.Table
     reason: str | None
 
     def __repr__(self) -> str:
@@ -172,6 +176,9 @@ def agreement(
         tasks=tasks,
         annotators=annotator_table(export, counted.annotations, counted.names, pairs, tasks),
         summary=summary_table(pairs, tasks),
+        superseded=export.annotations.select(["task_id", "annotation_id", "annotator"]).take(
+            pa.array(counted.superseded)
+        ),
         reason=_reason(counted, comparisons),
     )
 
@@ -274,9 +281,6 @@ def _pair_table(export: Export, counted: Counted, comparisons: Comparisons, rows
             f"{name}_{side}": column.take(pa.array(np.maximum(row, 0), mask=row < 0))
             for side, row in (("a", a), ("b", b))
         }
-
-    def numbers(values: NDArray[np.float64]) -> pa.Array:
-        return nullable(values, np.isnan(values))
 
     columns = _who(export, counted, comparisons, rows.comparison[keep])
     ids = sides("region_id")

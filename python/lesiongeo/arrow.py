@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .polygons import Polygons
 
-__all__ = ["geometry_column", "geometry_field", "lists", "nullable", "strings", "timestamps"]
+__all__ = ["geometry_column", "geometry_field", "lists", "nullable", "numbers", "strings", "timestamps"]
 
 GEOMETRY_TYPE = pa.list_(
     pa.field(
@@ -55,6 +55,11 @@ def lists(parts: Any) -> pa.ListArray:
 def nullable(values: NDArray[Any], missing: NDArray[np.bool_]) -> pa.Array:
     """Make a column with nulls where `missing`."""
     return pa.array(values, mask=missing) if missing.any() else pa.array(values)
+
+
+def numbers(values: NDArray[np.float64]) -> pa.Array:
+    """Make a column of numbers with null for NaN."""
+    return nullable(values, np.isnan(values))
 
 
 def timestamps(microseconds: NDArray[np.int64]) -> pa.Array:

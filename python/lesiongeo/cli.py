@@ -21,6 +21,7 @@ from .errors import LesiongeoError
 from .files import write_json, write_table
 from .measure import measure, with_measures
 from .read import read_label_studio
+from .read.label_studio import superseded_problems
 from .summary import print_agreement, print_reading, printable, summary_json
 
 __all__ = ["app", "main"]
@@ -100,7 +101,7 @@ def agree(
             "tasks": result.tasks,
             "annotators": result.annotators,
             "summary": result.summary,
-            "problems": export.problems,
+            "problems": pa.concat_tables([export.problems, superseded_problems(result.superseded)]),
         }
         for name, table in tables.items():
             write_table(table, out / f"{name}.{ending}")

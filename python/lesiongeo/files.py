@@ -41,14 +41,17 @@ def write_table(table: pa.Table | Regions, path: Path) -> None:
     """
     if path.suffix == ".csv":
         plain = table.table if isinstance(table, Regions) else table
-        pyarrow.csv.write_csv(_for_csv(plain), path)
+        with path.open("wb") as file:
+            pyarrow.csv.write_csv(_for_csv(plain), file)
         return
     if isinstance(table, Regions):
         arrow = table.to_arrow()
         arrow = arrow.replace_schema_metadata({"geo": json.dumps(GEO_METADATA, sort_keys=True)})
     else:
         arrow = table
-    pyarrow.parquet.write_table(arrow, path, compression="zstd", row_group_size=ROWS_PER_GROUP)
+    # Opened here: a path with a colon would be taken for an address.
+    with path.open("wb") as file:
+        pyarrow.parquet.write_table(arrow, file, compression="zstd", row_group_size=ROWS_PER_GROUP)
 
 
 def write_json(content: dict[str, Any], path: Path) -> None:

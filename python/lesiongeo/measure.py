@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from . import _core
+from .arrow import numbers
 from .polygons import as_polygons
 from .regions import Regions
 
@@ -76,9 +76,9 @@ def measure(
     columns["area_px2"] = pa.array(area)
     columns["perimeter_px"] = pa.array(_core.perimeter(interior, (1.0, 1.0), threads=threads))
     for axis, name in enumerate("xy"):
-        columns[f"centroid_{name}_px"] = _numbers(centroid[:, axis])
+        columns[f"centroid_{name}_px"] = numbers(centroid[:, axis])
     for column, name in enumerate(("min_x_px", "min_y_px", "max_x_px", "max_y_px")):
-        columns[name] = _numbers(bounds[:, column])
+        columns[name] = numbers(bounds[:, column])
     if spacing_mm is not None:
         sx, sy = _spacing(spacing_mm)
         columns["area_mm2"] = pa.array(area * (sx * sy))
@@ -100,11 +100,6 @@ def _spacing(spacing_mm: float | Sequence[float]) -> tuple[float, float]:
     if values.shape not in ((1,), (2,)) or not (np.isfinite(values).all() and (values > 0).all()):
         raise ValueError(f"spacing_mm is {spacing_mm!r}; it is a positive number, or (x, y), in mm per pixel")
     return float(values[0]), float(values[-1])
-
-
-def _numbers(values: NDArray[np.float64]) -> pa.Array:
-    missing = np.isnan(values)
-    return pa.array(values, mask=missing) if missing.any() else pa.array(values)
 
 
 def with_measures(regions: Regions, table: pa.Table) -> Regions:

@@ -47,6 +47,8 @@ class Counted:
         rows = rows[by_age]
         newest = np.ones(len(rows), dtype=bool)
         newest[:-1] = (task[rows][1:] != task[rows][:-1]) | (rank[rows][1:] != rank[rows][:-1])
+        #: Rows of older annotations by the same person on the same task: they do not count.
+        self.superseded: Ints = rows[~newest]
         #: Rows of the export's annotations, by task, then annotator.
         self.annotations: Ints = rows[newest]
         self.task: Ints = task[self.annotations]

@@ -26,7 +26,7 @@ impl Strings {
     /// Add one.
     pub fn push(&mut self, text: Option<&str>) {
         self.bytes.extend_from_slice(text.unwrap_or_default().as_bytes());
-        // Wrapping shows as an offset that runs backwards; `append` and `check` refuse such columns.
+        // A part of a file is a few megabytes; `append` refuses columns that grow beyond 32 bits.
         self.offsets.push(self.bytes.len() as i32);
         self.present.push(text.is_some());
     }

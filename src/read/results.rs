@@ -236,7 +236,7 @@ impl<'a> Results<'a> {
         regions.outlines.end_region()?;
         for entry in &entries {
             if entry.kind.ends_with("labels") {
-                labels(entry, tables)?;
+                labels(entry, place, tables)?;
             }
         }
         tables.regions.labels.end();
@@ -433,28 +433,41 @@ pub fn text<'a>(scalar: Scalar<'a>) -> Option<Cow<'a, str>> {
 }
 
 /// Add the labels of an entry, found under its own type, to the list that is being built.
-fn labels(entry: &Entry, tables: &mut Tables) -> Result<()> {
+fn labels(entry: &Entry, place: Place, tables: &mut Tables) -> Result<()> {
     let Some((value, base)) = entry.value else { return Ok(()) };
     let values = &mut tables.regions.labels.values;
+    let mut odd = false;
     Cursor::new(value, base).object(|cursor, key| {
         if key != entry.kind {
             return cursor.skip();
         }
-        let mut add = |scalar: Scalar| {
-            if let Some(label) = text(scalar) {
-                values.push(Some(&label));
-            }
+        let mut add = |scalar: Scalar| match text(scalar) {
+            Some(label) => values.push(Some(&label)),
+            None => odd = true,
         };
-        if cursor.kind()? == Kind::Array {
-            cursor.array(|cursor| {
+        match cursor.kind()? {
+            Kind::Array => cursor.array(|cursor| {
                 add(cursor.scalar()?);
                 Ok(())
-            })
-        } else {
-            add(cursor.scalar()?);
-            Ok(())
+            }),
+            // No labels at all.
+            Kind::Null => cursor.skip(),
+            _ => {
+                add(cursor.scalar()?);
+                Ok(())
+            }
         }
-    })
+    })?;
+    if odd {
+        tables.problems.report(
+            place,
+            "value",
+            "label_not_read",
+            "a label is no text; it was left out",
+            false,
+        );
+    }
+    Ok(())
 }
 
 /// A value as text or as number.

@@ -22,7 +22,7 @@ pub enum Shape {
     Ellipse = 2,
 }
 
-/// Largest distance in pixels between an ellipse and the polygon that stands for it.
+/// Largest distance in pixels between an ellipse and the polygon that stands for it, for radii up to 250,000 px.
 pub const CHORD_ERROR_PX: f64 = 0.05;
 
 /// Why a shape could not be read: the field, a stable code, what to do.
@@ -92,11 +92,12 @@ pub fn outline(
     if ring.iter().flatten().any(|value| value.is_nan() || value.abs() > MAX_COORDINATE) {
         return Ok(Err(TOO_LARGE));
     }
-    let beyond =
-        |value: f64, size: f64| value < -BORDER_ROUNDING * size || value > (1.0 + BORDER_ROUNDING) * size;
-    // The border of an ellipse is approximated, so only its centre could be judged; polygons and rectangles are exact.
-    remarks.outside =
-        shape != Shape::Ellipse && ring.iter().any(|&[x, y]| beyond(x, width) || beyond(y, height));
+    // The polygon of an ellipse goes beyond it by up to the chord error.
+    let slack = if shape == Shape::Ellipse { CHORD_ERROR_PX } else { 0.0 };
+    let beyond = |value: f64, size: f64| {
+        value < -BORDER_ROUNDING * size - slack || value > (1.0 + BORDER_ROUNDING) * size + slack
+    };
+    remarks.outside = ring.iter().any(|&[x, y]| beyond(x, width) || beyond(y, height));
     if ring.len() > 1 && ring.first() == ring.last() {
         ring.pop();
     }

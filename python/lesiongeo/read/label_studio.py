@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from .. import _core
-from ..arrow import lists, nullable, strings, timestamps
+from ..arrow import lists, nullable, numbers, strings, timestamps
 from ..errors import ExportError
 from ..polygons import PROBLEMS, Polygons
 from ..regions import RESERVED, Regions
@@ -131,6 +131,8 @@ def read_label_studio(
 
 
 def _contents(source: Source | Sequence[Source]) -> list[tuple[str, bytes]]:
+    if isinstance(source, dict):
+        raise TypeError("a source is a dict; pass paths or bytes, not parsed JSON")
     single = isinstance(source, str | os.PathLike | bytes | bytearray | memoryview)
     listed: Iterable[Any] = [source] if single else source  # type: ignore[assignment]
     contents = []
@@ -173,10 +175,10 @@ def _annotations(columns: dict[str, Any], tasks: pa.Table) -> pa.Table:
             "ground_truth": pa.array(columns["ground_truth"]),
             "created_at": timestamps(columns["created_at"]),
             "updated_at": timestamps(columns["updated_at"]),
-            "lead_time_s": _numbers(columns["lead_time_s"]),
+            "lead_time_s": numbers(columns["lead_time_s"]),
             "n_regions": pa.array(columns["n_regions"]),
             "model_version": strings(columns["model_version"]),
-            "score": _numbers(columns["score"]),
+            "score": numbers(columns["score"]),
             "parent_prediction": _ids(columns["parent_prediction"]),
             "parent_annotation": _ids(columns["parent_annotation"]),
         }
@@ -203,7 +205,7 @@ def _regions(columns: dict[str, Any], annotations: pa.Table, tasks: pa.Table, co
             "kind": _words(KINDS, own["kind"]),
             "label": first_label,
             "labels": labels,
-            "score": _numbers(own["score"]),
+            "score": numbers(own["score"]),
             "origin": strings(own["origin"]),
             "source": theirs["source"],
             "ground_truth": theirs["ground_truth"],
@@ -236,13 +238,13 @@ def _controls(columns: dict[str, Any], rows: int) -> dict[str, pa.Array]:
         entry = np.full(rows, -1, dtype=np.int64)
         entry[controls["row"][chosen]] = chosen
         missing = entry < 0
-        numbers = np.where(missing, np.nan, controls["number"][np.where(missing, 0, entry)])
+        given = np.where(missing, np.nan, controls["number"][np.where(missing, 0, entry)])
         if numeric[chosen].all():
-            spread[name] = _numbers(numbers)
+            spread[name] = numbers(given)
             continue
         column = text.take(pa.array(entry, mask=missing))
         # A control that changed its type within one export keeps its numbers as text.
-        written = pc.cast(_numbers(numbers), pa.string())
+        written = pc.cast(numbers(given), pa.string())
         spread[name] = pc.coalesce(column, written)
     return spread
 
@@ -268,7 +270,7 @@ def _answers(columns: dict[str, Any], annotations: pa.Table) -> pa.Table:
             "name": _words(columns["names"], own["name"]),
             "kind": _words(columns["kinds"], own["kind"]),
             "text": strings(own["text"]),
-            "number": _numbers(own["number"]),
+            "number": numbers(own["number"]),
         }
     )
 
@@ -341,6 +343,16 @@ def _sizes_differ(regions: pa.Table) -> pa.Table:
     return _report(chosen, "original_width", "image_size_differs", message)
 
 
+def superseded_problems(annotations: pa.Table) -> pa.Table:
+    """Report annotations that a later one by the same person replaces."""
+    place = annotations.select(["task_id", "annotation_id"])
+    count = place.num_rows
+    place = place.append_column("page", pa.nulls(count, pa.int32()))
+    place = place.append_column("region_id", pa.nulls(count, pa.string()))
+    message = "the same person annotated the task again; only the newest annotation was compared"
+    return _report(place, "completed_by", "superseded", message)
+
+
 def _repeated_tasks(tasks: pa.Table) -> pa.Table:
     ids, counts = np.unique(tasks["task_id"].to_numpy(), return_counts=True)
     again = ids[counts > 1]
@@ -362,7 +374,3 @@ def _words(words: Sequence[str | None], codes: NDArray[Any]) -> pa.Array:
 
 def _ids(values: NDArray[np.int64]) -> pa.Array:
     return nullable(values, values == -1)
-
-
-def _numbers(values: NDArray[np.float64]) -> pa.Array:
-    return nullable(values, np.isnan(values))
