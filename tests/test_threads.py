@@ -227,7 +227,7 @@ def ticks_during(call: Callable[[], object]) -> tuple[float, int, float]:
 @pytest.mark.parametrize("name", ["iou", "hausdorff"])
 def test_other_threads_go_on_during_a_call(name: str, threads: int) -> None:
     a, b = outlines()
-    rows = np.arange(30 * len(a)) % len(a)
+    rows = np.arange(120 * len(a)) % len(a)
     many_a, many_b = a.take(rows), b.take(rows)
     function = getattr(lesiongeo, name)
     seconds, ticks, gap = ticks_during(lambda: function(many_a, many_b, threads=threads))

@@ -106,7 +106,7 @@ impl<'a> Pick<'a> {
 }
 
 /// Run `work` without the interpreter lock. Signals are looked at, and `progress(done, total)` is called,
-/// every 50 ms; an exception from either stops the batch and is raised.
+/// every 50 ms and at the end, never going back; an exception from either stops the batch and is raised.
 pub(super) fn with_batch<T: Send>(
     py: Python<'_>,
     threads: Option<i64>,
@@ -115,11 +115,20 @@ pub(super) fn with_batch<T: Send>(
 ) -> PyResult<T> {
     let threads = num_threads(threads).map_err(to_python)?;
     let raised: Mutex<Option<PyErr>> = Mutex::new(None);
+    // A batch may run in several steps that each count from 0.
+    let reached = Mutex::new(0.0_f64);
+    let goes_on = |done: usize, total: usize| {
+        let share = done as f64 / total.max(1) as f64;
+        let mut reached = reached.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let forward = share >= *reached;
+        *reached = reached.max(share);
+        forward
+    };
     let watch = |done: usize, total: usize| {
         Python::attach(|py| {
             let looked = py.check_signals().and_then(|()| match &progress {
-                Some(progress) => progress.call1(py, (done, total)).map(drop),
-                None => Ok(()),
+                Some(progress) if goes_on(done, total) => progress.call1(py, (done, total)).map(drop),
+                _ => Ok(()),
             });
             match looked {
                 Ok(()) => true,
@@ -130,7 +139,13 @@ pub(super) fn with_batch<T: Send>(
             }
         })
     };
-    let result = py.detach(|| work(&Batch { threads, watch: &watch }));
+    let result = py.detach(|| {
+        let result = work(&Batch { threads, watch: &watch });
+        if result.is_ok() && progress.is_some() {
+            watch(1, 1);
+        }
+        result
+    });
     match raised.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
         Some(error) => Err(error),
         None => result.map_err(to_python),
