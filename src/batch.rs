@@ -113,7 +113,7 @@ fn pool(threads: usize) -> Result<Arc<ThreadPool>> {
     Ok(pool)
 }
 
-/// Cut `items` into ranges of about [`CHUNK_VERTICES`] vertices, given their total.
+/// Cut `items` into ranges of about `CHUNK_VERTICES` vertices, given their total.
 pub fn chunks(items: usize, vertices: usize) -> Vec<Range<usize>> {
     let mean = vertices / items.max(1) + 4;
     let size = (CHUNK_VERTICES / mean).clamp(1, 8192);

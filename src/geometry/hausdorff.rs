@@ -4,7 +4,7 @@
 //! convex along a segment, so where one segment of B is within the current maximum at both ends of an edge of A, it
 //! is so for the whole edge, and the edge is done. Edges that no single segment covers are split where their two witnesses are
 //! equally far; that point either raises the maximum or has a third witness. Nothing is sampled; the result lies
-//! within [`SLACK`] of the extent below the exact distance and never above it but for rounding.
+//! within `SLACK` of the extent below the exact distance and never above it but for rounding.
 //!
 //! Early exit against the running maximum is A. A. Taha and A. Hanbury's (IEEE TPAMI 2015), here along ordered boundaries.
 
