@@ -404,7 +404,8 @@ def test_areas(both: Both) -> None:
 def test_hausdorff_distances(both: Both) -> None:
     """Never below the distance from the vertices, and right to 1e-9 px on a sample."""
     outlines = {region_key(row): rings[0] for row, rings in zip(both.rows, both.rings, strict=True)}
-    rows = [row for row in both.pair_rows if row["match"] != "missing"]
+    # Of an outline that crosses itself the distance is that of its interior, not of the ring as it was drawn.
+    rows = [row for row in both.pair_rows if row["match"] != "missing" and row["valid_a"] and row["valid_b"]]
     sample = random.Random(1).sample(rows, min(len(rows), HAUSDORFF_SAMPLE))
     chosen = {id(row) for row in sample}
     for row in rows:
