@@ -210,7 +210,7 @@ def intersection_area(a: PolygonsLike, b: PolygonsLike, *, threads: int | None =
     -------
     ndarray of float64, shape (n,)
         Between 0 and the smaller area, the same bits when `a` and `b` swap; 0 where a region has no area. Overlaps
-        below 1e-14 of the two regions' common box are within rounding of touching and count as 0.
+        below 1e-14 of the box around both regions are within rounding of touching and count as 0.
 
     Raises
     ------
