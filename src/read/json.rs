@@ -112,7 +112,7 @@ impl<'a> Cursor<'a> {
         self.error("the file ends in the middle; it was cut off: download or export it again")
     }
 
-    fn expect(&mut self, byte: u8) -> Result<()> {
+    fn require(&mut self, byte: u8) -> Result<()> {
         self.space();
         match self.peek() {
             Some(found) if found == byte => {
@@ -143,7 +143,7 @@ impl<'a> Cursor<'a> {
 
     /// Walk an object. `member` gets each key with the cursor before the value, and must consume the value.
     pub fn object(&mut self, mut member: impl FnMut(&mut Self, &str) -> Result<()>) -> Result<()> {
-        self.expect(b'{')?;
+        self.require(b'{')?;
         self.space();
         if self.peek() == Some(b'}') {
             self.at += 1;
@@ -152,7 +152,7 @@ impl<'a> Cursor<'a> {
         loop {
             self.space();
             let key = self.string()?;
-            self.expect(b':')?;
+            self.require(b':')?;
             member(self, &key)?;
             if !self.more(b'}')? {
                 return Ok(());
@@ -162,7 +162,7 @@ impl<'a> Cursor<'a> {
 
     /// Walk a list. `item` is called with the cursor before each value, and must consume the value.
     pub fn array(&mut self, mut item: impl FnMut(&mut Self) -> Result<()>) -> Result<()> {
-        self.expect(b'[')?;
+        self.require(b'[')?;
         self.space();
         if self.peek() == Some(b']') {
             self.at += 1;
@@ -280,7 +280,7 @@ impl<'a> Cursor<'a> {
     fn skip_key(&mut self) -> Result<()> {
         self.space();
         self.skip_string()?;
-        self.expect(b':')
+        self.require(b':')
     }
 
     fn skip_literal(&mut self) -> Result<()> {
@@ -430,7 +430,7 @@ fn unescape(inner: &str) -> String {
 /// the next is checked; the elements themselves are for the caller to check.
 pub fn split_list(text: &str, base: usize) -> Result<Vec<std::ops::Range<usize>>> {
     let mut cursor = Cursor::new(text, base);
-    cursor.expect(b'[')?;
+    cursor.require(b'[')?;
     cursor.space();
     let mut elements = Vec::new();
     if cursor.peek() == Some(b']') {

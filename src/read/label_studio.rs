@@ -6,8 +6,10 @@ use std::ops::Range;
 use crate::batch::{self, Batch};
 use crate::error::{Error, Result};
 use crate::read::columns::{NO_ROW, NONE, Place, Tables};
+use crate::read::entry::text;
 use crate::read::json::{Cursor, Kind, Scalar, split_list};
-use crate::read::results::{Results, quoted, text};
+use crate::read::privacy::{data_fields, person};
+use crate::read::results::Results;
 use crate::read::time::microseconds;
 
 /// Bytes of tasks that one piece of work holds, at least.
@@ -347,167 +349,10 @@ impl Default for Annotation<'_> {
     }
 }
 
-/// Who annotated: an id, or an object with one. Names and addresses stay behind: where there is nothing but an
-/// address (files made for import), a fixed hash of it stands in, so that the same person stays the same.
-fn person<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Cow<'a, str>>> {
-    if cursor.kind()? != Kind::Object {
-        return Ok(identity(cursor.scalar()?));
-    }
-    let (mut id, mut email, mut username) = (None, None, None);
-    cursor.object(|cursor, key| {
-        match key {
-            "id" => id = identity(cursor.scalar()?),
-            "email" => email = identity(cursor.scalar()?),
-            "username" => username = identity(cursor.scalar()?),
-            _ => cursor.skip()?,
-        }
-        Ok(())
-    })?;
-    Ok(id.or(email).or(username))
-}
-
-/// A number as it is written, any other text as a hash.
-fn identity(scalar: Scalar) -> Option<Cow<str>> {
-    match scalar {
-        Scalar::Number(digits) => Some(Cow::Borrowed(digits)),
-        Scalar::Text(name) if name.trim().is_empty() => None,
-        Scalar::Text(name) if name.bytes().all(|byte| byte.is_ascii_digit()) => Some(name),
-        Scalar::Text(name) => {
-            // FNV-1a, 64 bits: the same on every machine.
-            let hash = name.trim().to_lowercase().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-            });
-            Some(Cow::Owned(format!("user-{hash:016x}")))
-        }
-        _ => None,
-    }
-}
-
-/// The data object as JSON without spaces and without query strings in addresses, and the task's images: the first list of
-/// addresses, else the first single address of an image.
-fn data_fields(cursor: &mut Cursor) -> Result<(String, Vec<String>)> {
-    let mut json = String::from("{");
-    let (mut list, mut single): (Vec<String>, Option<String>) = (Vec::new(), None);
-    cursor.object(|cursor, key| {
-        if json.len() > 1 {
-            json.push(',');
-        }
-        json.push_str(&quoted(key));
-        json.push(':');
-        let mut texts = Vec::new();
-        let kind = cursor.kind()?;
-        let all_texts = copy_without_queries(cursor, &mut json, &mut texts)?;
-        let images = !texts.is_empty() && all_texts && texts.iter().all(|text| is_image(text));
-        if images && kind == Kind::Array && list.is_empty() {
-            list = texts;
-        } else if images && kind == Kind::String && single.is_none() {
-            single = texts.pop();
-        }
-        Ok(())
-    })?;
-    json.push('}');
-    let images = if list.is_empty() { single.into_iter().collect() } else { list };
-    Ok((json, images))
-}
-
-/// Copy a value; `texts` gets the strings of a string or of a flat list. Returns whether it was nothing but strings.
-fn copy_without_queries(cursor: &mut Cursor, json: &mut String, texts: &mut Vec<String>) -> Result<bool> {
-    match cursor.kind()? {
-        Kind::String => {
-            let clean = without_query(&cursor.string()?);
-            json.push_str(&quoted(&clean));
-            texts.push(clean);
-            Ok(true)
-        }
-        Kind::Array => {
-            json.push('[');
-            let (mut first, mut all) = (true, true);
-            cursor.array(|cursor| {
-                if !std::mem::take(&mut first) {
-                    json.push(',');
-                }
-                all &= cursor.kind()? == Kind::String;
-                copy_nested(cursor, json, texts)
-            })?;
-            json.push(']');
-            Ok(all)
-        }
-        _ => copy_nested(cursor, json, &mut Vec::new()).map(|()| false),
-    }
-}
-
-/// Deeper values: containers that hold no strings with addresses are copied as they are.
-fn copy_nested(cursor: &mut Cursor, json: &mut String, texts: &mut Vec<String>) -> Result<()> {
-    match cursor.kind()? {
-        Kind::String => copy_without_queries(cursor, json, texts).map(drop),
-        Kind::Object | Kind::Array => {
-            let base = cursor.position();
-            let raw = cursor.raw()?;
-            if !raw.contains('?') && !raw.contains('#') {
-                json.push_str(raw);
-                return Ok(());
-            }
-            // The grammar has been checked and the depth is bounded, so this recursion is too.
-            let mut inner = Cursor::new(raw, base);
-            if inner.kind()? == Kind::Array {
-                return copy_without_queries(&mut inner, json, &mut Vec::new()).map(drop);
-            }
-            json.push('{');
-            let mut first = true;
-            inner.object(|inner, key| {
-                if !std::mem::take(&mut first) {
-                    json.push(',');
-                }
-                json.push_str(&quoted(key));
-                json.push(':');
-                copy_nested(inner, json, &mut Vec::new())
-            })?;
-            json.push('}');
-            Ok(())
-        }
-        _ => {
-            json.push_str(cursor.raw()?);
-            Ok(())
-        }
-    }
-}
-
-/// An address with a scheme or from the root, or a name with the ending of an image.
-fn is_image(text: &str) -> bool {
-    text.starts_with('/') || has_scheme(text) || has_image_ending(text)
-}
-
-fn has_image_ending(text: &str) -> bool {
-    let endings = [".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".gif", ".dcm"];
-    let lower = text.to_ascii_lowercase();
-    endings.iter().any(|ending| lower.ends_with(ending))
-}
-
-fn has_scheme(text: &str) -> bool {
-    text.split_once("://").is_some_and(|(scheme, _)| {
-        !scheme.is_empty() && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+.-".contains(&b))
-    })
-}
-
-/// An address without query and fragment, where signatures of presigned links live. Other text stays as it is. Label
-/// Studio's local files keep the path that their query holds.
-fn without_query(text: &str) -> String {
-    let path = text.split(['?', '#']).next().unwrap_or_default();
-    if !has_scheme(text) && !text.starts_with('/') && !has_image_ending(path) {
-        return text.to_owned();
-    }
-    if let Some((path, query)) = text.split_once("?d=")
-        && path.ends_with("/local-files/")
-    {
-        let kept = query.split(['&', '#']).next().unwrap_or_default();
-        return format!("{path}?d={kept}");
-    }
-    path.to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::read::privacy::without_query;
 
     fn tables(text: &str) -> Tables {
         read(text.as_bytes(), &Batch::unwatched(1)).unwrap()

@@ -9,55 +9,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::error::Result;
 use crate::polygons::Point;
+use crate::read::answers::control;
 use crate::read::columns::{Answers, Place, Tables};
+use crate::read::entry::{Entry, NOT_A_PAGE, Role, entry, role, text};
 use crate::read::json::{Cursor, Kind, Scalar};
 use crate::read::shapes::{Shape, outline};
-
-/// One entry, with its value still as text.
-struct Entry<'a> {
-    id: Option<Cow<'a, str>>,
-    from_name: Option<Cow<'a, str>>,
-    kind: Cow<'a, str>,
-    page: Option<i32>,
-    /// There is a page, but it is no whole number from 0 to [`MOST_PAGES`].
-    odd_page: bool,
-    size: [f64; 2],
-    origin: Option<Cow<'a, str>>,
-    score: f64,
-    /// There is a note beside the value.
-    note: bool,
-    value: Option<(&'a str, usize)>,
-}
-
-/// No task has this many images; a larger index is damage, and every page up to it would have to be compared.
-const MOST_PAGES: i32 = 100_000;
-
-const NOT_A_PAGE: &str =
-    "the page is no whole number from 0 to 99999, so nobody can say which image is meant";
-
-/// What an entry's type makes of it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Role {
-    Outline(Shape),
-    Labels,
-    Control,
-    Relation,
-    Other,
-}
-
-fn role(kind: &str) -> Role {
-    match kind {
-        "polygon" | "polygonlabels" => Role::Outline(Shape::Polygon),
-        "rectangle" | "rectanglelabels" => Role::Outline(Shape::Rectangle),
-        "ellipse" | "ellipselabels" => Role::Outline(Shape::Ellipse),
-        "labels" => Role::Labels,
-        "number" | "choices" | "textarea" | "rating" | "taxonomy" | "datetime" | "pairwise" | "ranker" => {
-            Role::Control
-        }
-        "relation" => Role::Relation,
-        _ => Role::Other,
-    }
-}
 
 /// Buffers that are reused from annotation to annotation.
 #[derive(Default)]
@@ -242,17 +198,7 @@ impl<'a> Results<'a> {
         tables.regions.labels.end();
         let mut seen: Vec<u32> = Vec::new();
         for entry in entries.iter().filter(|entry| role(&entry.kind) == Role::Control) {
-            let (name, kind, found) = control(entry, tables)?;
-            let Some((text, number)) = found else {
-                tables.problems.report(
-                    place,
-                    "value",
-                    "control_not_read",
-                    &format!("the value of {} could not be read", entry.kind),
-                    false,
-                );
-                continue;
-            };
+            let Some((name, kind, (text, number))) = control(entry, place, tables)? else { continue };
             if seen.contains(&name) {
                 tables.problems.report(
                     place,
@@ -332,17 +278,7 @@ fn no_outline(entries: &[&Entry], place: Place, tables: &mut Tables) -> Result<(
                 false,
             );
         }
-        let (name, kind, found) = control(entry, tables)?;
-        let Some((text, number)) = found else {
-            tables.problems.report(
-                place,
-                "value",
-                "control_not_read",
-                &format!("the value of {} could not be read", entry.kind),
-                false,
-            );
-            continue;
-        };
+        let Some((name, kind, (text, number))) = control(entry, place, tables)? else { continue };
         push(
             &mut tables.answers,
             place.annotation,
@@ -363,73 +299,6 @@ fn push(answers: &mut Answers, row: u32, page: i32, name: u32, kind: u32, text: 
     answers.kind.push(kind);
     answers.text.push(text);
     answers.number.push(number);
-}
-
-fn entry<'a>(cursor: &mut Cursor<'a>) -> Result<Entry<'a>> {
-    let mut entry = Entry {
-        id: None,
-        from_name: None,
-        kind: Cow::Borrowed(""),
-        page: None,
-        odd_page: false,
-        size: [f64::NAN; 2],
-        origin: None,
-        score: f64::NAN,
-        note: false,
-        value: None,
-    };
-    cursor.object(|cursor, key| {
-        match key {
-            "id" => entry.id = text(cursor.scalar()?),
-            "from_name" => entry.from_name = text(cursor.scalar()?),
-            "type" => entry.kind = text(cursor.scalar()?).unwrap_or_default(),
-            "origin" => entry.origin = text(cursor.scalar()?),
-            "score" => entry.score = cursor.scalar()?.number().unwrap_or(f64::NAN),
-            "item_index" => (entry.page, entry.odd_page) = page(&cursor.scalar()?),
-            "original_width" => entry.size[0] = cursor.scalar()?.number().unwrap_or(f64::NAN),
-            "original_height" => entry.size[1] = cursor.scalar()?.number().unwrap_or(f64::NAN),
-            "meta" => entry.note = cursor.raw()?.contains("\"text\""),
-            "value" if cursor.kind()? == Kind::Object => {
-                let base = cursor.position();
-                entry.value = Some((cursor.raw()?, base));
-            }
-            _ => cursor.skip()?,
-        }
-        Ok(())
-    })?;
-    // Older builds wrote the page into the value.
-    if entry.page.is_none()
-        && !entry.odd_page
-        && let Some((value, base)) = entry.value
-        && value.contains("\"item_index\"")
-    {
-        Cursor::new(value, base).object(|cursor, key| {
-            if key == "item_index" {
-                (entry.page, entry.odd_page) = page(&cursor.scalar()?);
-                return Ok(());
-            }
-            cursor.skip()
-        })?;
-    }
-    Ok(entry)
-}
-
-/// The page, and whether there is something in its place that is none.
-fn page(scalar: &Scalar) -> (Option<i32>, bool) {
-    let page = scalar
-        .integer()
-        .and_then(|page| i32::try_from(page).ok())
-        .filter(|page| (0..MOST_PAGES).contains(page));
-    (page, page.is_none() && *scalar != Scalar::Null)
-}
-
-/// A text, or a number as its text.
-pub fn text<'a>(scalar: Scalar<'a>) -> Option<Cow<'a, str>> {
-    match scalar {
-        Scalar::Text(text) => Some(text),
-        Scalar::Number(digits) => Some(Cow::Borrowed(digits)),
-        _ => None,
-    }
 }
 
 /// Add the labels of an entry, found under its own type, to the list that is being built.
@@ -468,87 +337,6 @@ fn labels(entry: &Entry, place: Place, tables: &mut Tables) -> Result<()> {
         );
     }
     Ok(())
-}
-
-/// A value as text or as number.
-type Answer = (Option<String>, f64);
-
-/// The name, the type and the value of a control; no value where it has none that could be read.
-fn control(entry: &Entry, tables: &mut Tables) -> Result<(u32, u32, Option<Answer>)> {
-    let name = tables.names.code(entry.from_name.as_deref().unwrap_or(&entry.kind));
-    let kind = tables.kinds.code(&entry.kind);
-    let Some((value, base)) = entry.value else { return Ok((name, kind, None)) };
-    let field = if entry.kind == "textarea" { "text" } else { &*entry.kind };
-    let numeric = matches!(&*entry.kind, "number" | "rating");
-    let mut found = None;
-    Cursor::new(value, base).object(|cursor, key| {
-        if key != field {
-            return cursor.skip();
-        }
-        found = match cursor.kind()? {
-            Kind::Array | Kind::Object if numeric => {
-                cursor.skip()?;
-                None
-            }
-            Kind::Array => Some((texts(cursor.raw()?)?, f64::NAN)),
-            Kind::Object => Some((Some(cursor.raw()?.to_owned()), f64::NAN)),
-            _ => match cursor.scalar()? {
-                // A number typed as text is still that number.
-                Scalar::Text(text) if numeric => finite(&text),
-                Scalar::Number(digits) => finite(digits),
-                Scalar::Text(text) => Some((Some(text.into_owned()), f64::NAN)),
-                Scalar::Bool(value) if !numeric => Some((Some(value.to_string()), f64::NAN)),
-                _ => None,
-            },
-        };
-        Ok(())
-    })?;
-    Ok((name, kind, found))
-}
-
-fn finite(digits: &str) -> Option<Answer> {
-    let number: f64 = digits.trim().parse().ok()?;
-    number.is_finite().then_some((None, number))
-}
-
-/// A list of one text is that text, an empty list is nothing, anything else stays a JSON list without spaces.
-fn texts(raw: &str) -> Result<Option<String>> {
-    let mut list: Vec<Cow<str>> = Vec::new();
-    let mut plain = true;
-    Cursor::new(raw, 0).array(|cursor| {
-        match cursor.scalar()? {
-            Scalar::Text(text) => list.push(text),
-            _ => plain = false,
-        }
-        Ok(())
-    })?;
-    if !plain {
-        return Ok(Some(raw.to_owned()));
-    }
-    Ok(match list.as_slice() {
-        [] => None,
-        [one] => Some(one.clone().into_owned()),
-        several => {
-            Some(format!("[{}]", several.iter().map(|text| quoted(text)).collect::<Vec<_>>().join(",")))
-        }
-    })
-}
-
-/// A JSON string.
-pub fn quoted(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for character in text.chars() {
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            control if (control as u32) < 0x20 => out.push_str(&format!("\\u{:04x}", control as u32)),
-            other => out.push(other),
-        }
-    }
-    out.push('"');
-    out
 }
 
 #[cfg(test)]
