@@ -112,6 +112,13 @@ impl PolygonsBuf {
         Polygons { xy: &self.xy, ring_offsets: &self.ring_offsets, polygon_offsets: &self.polygon_offsets }
     }
 
+    /// Empty the columns, to fill them anew.
+    pub fn clear(&mut self) {
+        self.xy.clear();
+        self.ring_offsets.truncate(1);
+        self.polygon_offsets.truncate(1);
+    }
+
     /// Add a ring to the region that is being built.
     pub fn push_ring(&mut self, ring: impl IntoIterator<Item = Point>) -> Result<()> {
         self.xy.extend(ring);

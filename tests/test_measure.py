@@ -14,6 +14,9 @@ from lesiongeo import Polygons, RegionError, Regions
 
 PIXELS = "area_px2 perimeter_px centroid_x_px centroid_y_px min_x_px min_y_px max_x_px max_y_px".split()
 MILLIMETRES = "area_mm2 perimeter_mm spacing_x_mm spacing_y_mm".split()
+SHAPE_PX = "feret_max_px feret_min_px perpendicular_px equivalent_diameter_px".split()
+SHAPE_MM = [name.replace("_px", "_mm") for name in SHAPE_PX]
+RATIOS = "circularity solidity elongation asymmetry_1 asymmetry_2".split()
 STATE = ["valid", "problem"]
 
 FRAME = [[[0, 0], [30, 0], [30, 40], [0, 40]], [[5, 10], [15, 10], [15, 30], [5, 30]]]
@@ -31,7 +34,8 @@ def test_a_frame_by_hand() -> None:
 
     The centroid is (1200 * 15 - 200 * 10) / 1000 along x; the hole is centred along y.
     """
-    assert rows([FRAME]) == [
+    (row,) = rows([FRAME])
+    assert [{name: row[name] for name in [*PIXELS, *STATE]}] == [
         {
             "area_px2": 1000.0,
             "perimeter_px": 140.0 + 60.0,
@@ -57,7 +61,7 @@ def test_a_frame_in_millimetres() -> None:
     (row,) = rows([FRAME], spacing_mm=(0.25, 0.5))
     assert (row["area_mm2"], row["perimeter_mm"]) == (125.0, 55.0 + 25.0)
     (pixels,) = rows([FRAME])
-    assert {name: row[name] for name in pixels} == pixels
+    assert all(row[name] == pixels[name] for name in [*PIXELS, *SHAPE_PX, *STATE])
 
 
 def test_slanted_edges_scale_along_both_axes() -> None:
@@ -129,13 +133,14 @@ def test_invalid_rows_leave_their_neighbours_alone() -> None:
 @pytest.mark.parametrize("regions", [[], [FRAME], [[]]], ids=["none", "one", "empty"])
 def test_the_columns_are_always_the_same(regions: list[Any]) -> None:
     numbers = [(name, pa.float64()) for name in PIXELS]
+    shape = [(name, pa.float64()) for name in [*SHAPE_PX, *RATIOS]]
     state = [("valid", pa.bool_()), ("problem", pa.string())]
     table = lesiongeo.measure(regions)
-    assert table.schema.equals(pa.schema([*numbers, *state]))
+    assert table.schema.equals(pa.schema([*numbers, *shape, *state]))
     assert table.num_rows == len(regions)
-    millimetres = [(name, pa.float64()) for name in MILLIMETRES]
+    millimetres, shape_mm = ([(name, pa.float64()) for name in names] for names in (MILLIMETRES, SHAPE_MM))
     table = lesiongeo.measure(regions, spacing_mm=1)
-    assert table.schema.equals(pa.schema([*numbers, *millimetres, *state]))
+    assert table.schema.equals(pa.schema([*numbers, *millimetres, *shape[:4], *shape_mm, *shape[4:], *state]))
 
 
 def test_inputs_that_mean_the_same() -> None:
@@ -181,7 +186,7 @@ def test_regions_keep_who_and_where() -> None:
         "cancelled": False,
         "ground_truth": False,
     }
-    assert table.column_names == [*who, *PIXELS, *MILLIMETRES, *STATE]
+    assert table.column_names == [*who, *PIXELS, *MILLIMETRES, *SHAPE_PX, *SHAPE_MM, *RATIOS, *STATE]
     (row,) = table.to_pylist()
     assert {name: row[name] for name in who} == who
     # 10 % of 200 px by 20 % of 100 px, halved: 20 * 20 / 2.
@@ -193,7 +198,7 @@ def test_regions_keep_who_and_where() -> None:
 def test_own_columns_of_regions() -> None:
     """Columns of identity may be absent, and others are not taken."""
     regions = Regions(Polygons.from_rings([TRIANGLE]), pa.table({"label": ["nevus"], "colour": ["red"]}))
-    assert lesiongeo.measure(regions).column_names == ["label", *PIXELS, *STATE]
+    assert lesiongeo.measure(regions).column_names == ["label", *PIXELS, *SHAPE_PX, *RATIOS, *STATE]
 
 
 @pytest.mark.parametrize(

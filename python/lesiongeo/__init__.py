@@ -27,6 +27,7 @@ from .metrics import (
 from .polygons import Polygons
 from .read import Export, read_label_studio
 from .regions import Regions
+from .shape import shape_measures
 from .threads import num_threads, set_num_threads
 
 __all__ = [
@@ -54,4 +55,5 @@ __all__ = [
     "perimeter",
     "read_label_studio",
     "set_num_threads",
+    "shape_measures",
 ]

@@ -28,6 +28,7 @@ __all__ = [
     "read_label_studio",
     "resolve",
     "set_num_threads",
+    "shape",
 ]
 
 __version__: Final[str]
@@ -68,6 +69,7 @@ def hausdorff(
     threads: int | None = None,
     progress: _Progress | None = None,
 ) -> _F64: ...
+def shape(polygons: _Ragged, scale: tuple[float, float], *, threads: int | None = None) -> list[_F64]: ...
 def iou_pairs(
     a: _Ragged,
     b: _Ragged,

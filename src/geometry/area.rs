@@ -38,15 +38,18 @@ pub fn area(rings: Rings) -> f64 {
 
 /// Length of the whole boundary, holes included, with the axes scaled by `scale`.
 pub fn perimeter(rings: Rings, scale: [f64; 2]) -> f64 {
+    rings.iter().map(|ring| ring_length(ring, scale)).sum::<f64>() + 0.0
+}
+
+/// Length of a closed ring with the axes scaled by `scale`.
+pub fn ring_length(ring: &[Point], scale: [f64; 2]) -> f64 {
     let length = |a: Point, b: Point| ((b[0] - a[0]) * scale[0]).hypot((b[1] - a[1]) * scale[1]);
-    let ring_length = |ring: &[Point]| match ring {
-        [] => 0.0,
+    match ring {
         [first, .., last] => {
             ring.windows(2).map(|pair| length(pair[0], pair[1])).sum::<f64>() + length(*last, *first)
         }
-        [_] => 0.0,
-    };
-    rings.iter().map(ring_length).sum::<f64>() + 0.0
+        _ => 0.0,
+    }
 }
 
 /// Centre of gravity of the interior; NaN where there is no area.

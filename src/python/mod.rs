@@ -5,6 +5,7 @@ mod errors;
 mod geometry;
 mod pairs;
 mod read;
+mod shape;
 
 use pyo3::prelude::*;
 
@@ -19,6 +20,8 @@ mod _core {
     use super::pairs::{iou_pairs, match_pages};
     #[pymodule_export]
     use super::read::read_label_studio;
+    #[pymodule_export]
+    use super::shape::shape;
     #[pymodule_export]
     use super::{num_threads, panic_for_tests, set_num_threads};
 
