@@ -243,3 +243,9 @@ def test_threads_change_nothing() -> None:
     for threads in (2, 5):
         again = lesiongeo.measure(regions, spacing_mm=(0.3, 0.7), threads=threads)
         assert again.equals(first)
+
+
+def test_without_shape() -> None:
+    table = lesiongeo.measure([FRAME], spacing_mm=2, shape=False)
+    assert table.column_names == [*PIXELS, *MILLIMETRES, *STATE]
+    assert table.equals(lesiongeo.measure([FRAME], spacing_mm=2).select(table.column_names))

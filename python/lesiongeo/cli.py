@@ -80,7 +80,7 @@ def agree(
     """Compare annotators: who drew the same regions, how alike, and the cases to look at first.
 
     Reads Label Studio's JSON exports SRC. For every task, page and pair of annotators, regions are matched one to
-    one by IoU. Each region is measured too.
+    one by IoU. Area, perimeter and place of each region are measured too.
     """
     with _errors():
         spacing = _pair(spacing_mm)
@@ -89,7 +89,8 @@ def agree(
             result = agreement(
                 export, gate=gate, conflict_gate=conflict_gate, threads=threads, progress=stage("comparing")
             )
-            measured = with_measures(export.regions, measure(export.regions, spacing_mm=spacing, threads=threads))
+            sizes = measure(export.regions, spacing_mm=spacing, shape=False, threads=threads)
+            measured = with_measures(export.regions, sizes)
         content = summary_json(
             export, result, options={"gate": gate, "conflict_gate": conflict_gate, "spacing_mm": spacing}
         )
@@ -128,7 +129,7 @@ def measure_command(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Measure every region: area, perimeter, centroid and bounds in pixels, with spacing also in mm.
+    """Measure every region: area, perimeter, diameters, shape and place in pixels, with spacing also in mm.
 
     Reads Label Studio's JSON exports SRC; annotations, predictions and drafts alike (column `source`).
     """

@@ -26,6 +26,7 @@ def measure(
     regions: Any,
     *,
     spacing_mm: Spacing | None = None,
+    shape: bool = True,
     threads: int | None = None,
 ) -> pa.Table:
     """Measure each region.
@@ -37,6 +38,8 @@ def measure(
     spacing_mm : float or (float, float), optional
         Millimetres per pixel, the same along both axes or (x, y). Without it no millimetres are given: they are never
         guessed.
+    shape : bool, default True
+        With the columns of `shape_measures`, which take most of the time.
     threads : int, optional
         Number of threads; by default see `num_threads`.
 
@@ -86,7 +89,8 @@ def measure(
         columns["perimeter_mm"] = pa.array(_core.perimeter(interior, (sx, sy), threads=threads))
         columns["spacing_x_mm"] = pa.array(np.full(len(polygons), sx))
         columns["spacing_y_mm"] = pa.array(np.full(len(polygons), sy))
-    columns |= shape_columns(polygons, spacing, threads)
+    if shape:
+        columns |= shape_columns(polygons, spacing, threads)
     columns["valid"] = pa.array(polygons.is_valid)
     columns["problem"] = pa.array(polygons.problem, pa.string())
     return pa.table(columns)
