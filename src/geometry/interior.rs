@@ -5,9 +5,9 @@
 use crate::batch::{self, Batch};
 use crate::error::Result;
 use crate::geometry::chains::Chains;
-use crate::geometry::overlay;
+use crate::geometry::overlay::{self, Contours};
 use crate::geometry::validity::{Validity, validity};
-use crate::polygons::{Point, Polygons, PolygonsBuf};
+use crate::polygons::{Polygons, PolygonsBuf, Rings};
 
 /// The verdict on each row.
 pub fn judge(polygons: Polygons, batch: &Batch) -> Result<Vec<Validity>> {
@@ -22,24 +22,34 @@ pub fn judge(polygons: Polygons, batch: &Batch) -> Result<Vec<Validity>> {
 pub fn mend(polygons: Polygons, wrong: &[usize], batch: &Batch) -> Result<PolygonsBuf> {
     // The engine costs about ten times a kernel, hence the weight.
     let weight = wrong.iter().map(|&row| 16 * polygons.row(row).vertices().len()).sum();
-    let mended = batch::rows(
-        batch,
-        wrong.len(),
-        weight,
-        || (),
-        |(), index| -> Vec<Vec<Point>> { overlay::interior(polygons.row(wrong[index])) },
-    )?;
+    let mended = batch::rows(batch, wrong.len(), weight, Chains::default, |chains, index| {
+        interior(polygons.row(wrong[index]), chains)
+    })?;
     let mut replaced = PolygonsBuf::default();
     replaced.xy.reserve(polygons.n_vertices());
     let mut mended = wrong.iter().zip(mended).peekable();
     for (row, rings) in polygons.rows().enumerate() {
         match mended.next_if(|(wrong, _)| **wrong == row) {
-            Some((_, simple)) => simple.into_iter().try_for_each(|ring| replaced.push_ring(ring))?,
+            Some((_, simple)) => simple?.into_iter().try_for_each(|ring| replaced.push_ring(ring))?,
             None => rings.iter().try_for_each(|ring| replaced.push_ring(ring.iter().copied()))?,
         }
         replaced.end_region()?;
     }
     Ok(replaced)
+}
+
+/// The interior of one row as rings that are valid themselves. `chains` is scratch.
+fn interior(rings: Rings, chains: &mut Chains) -> Result<Contours> {
+    let simple = overlay::interior(rings);
+    let mut drawn = PolygonsBuf::default();
+    simple.iter().try_for_each(|ring| drawn.push_ring(ring.iter().copied()))?;
+    drawn.end_region()?;
+    chains.load(drawn.view().row(0));
+    match validity(drawn.view().row(0), chains) {
+        // A needle a few units in the last place wide, whose crossing points were rounded.
+        Validity::SelfOverlap => Ok(overlay::interior_in_doubles(rings)),
+        _ => Ok(simple),
+    }
 }
 
 #[cfg(test)]

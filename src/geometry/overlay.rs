@@ -1,81 +1,238 @@
 //! The only file that knows the overlay engine: outlines in, outlines out.
 //!
-//! i_overlay runs on 64-bit integers here: coordinates are placed on a grid of 2^-61 of the outline's extent, finer
-//! than a double, so that only the rounding of crossing points back to doubles is left (one unit in the last place).
+//! i_overlay splits edges where they meet and walks what a rule fills. It runs here on the whole numbers of a [`Grid`]:
+//! crossing points are rounded to 2^-62 of the extent, so only their rounding back to doubles is left (half a unit in the
+//! last place), and drawn vertices stay as they are. Collinear vertices are kept: dropping one that is collinear only
+//! on the grid would move a border. No area is too small to be kept; what has none left in doubles is dropped.
+//!
+//! Results are the same whatever order regions and rings have: the engine sorts its edges, and [`Grid`] decides places
+//! by all points together.
+
+use std::cmp::Ordering;
 
 use i_overlay::core::fill_rule::FillRule;
+use i_overlay::core::overlay::{IntOverlayOptions, Overlay, ShapeType};
 use i_overlay::core::overlay_rule::OverlayRule;
-use i_overlay::float::overlay::FloatOverlay;
+use i_overlay::core::solver::Solver;
+use i_overlay::i_float::int::point::IntPoint;
 
 use crate::geometry::area::ring_area;
+use crate::geometry::grid::{Cell, Grid, order, twice_area};
 use crate::polygons::{Point, Rings};
 
-type Contours = Vec<Vec<Point>>;
+/// Simple rings: each part's outline, positive, then its holes, negative.
+pub type Contours = Vec<Vec<Point>>;
+/// An outline, positive, and its holes, negative, on the grid.
+pub type Shape = Vec<Vec<Cell>>;
+
+/// What becomes of two regions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// What either covers.
+    Union,
+    /// What both cover.
+    Intersection,
+    /// What the first covers and the second does not.
+    Difference,
+}
 
 /// The non-zero interior of one ring as simple rings: outlines positive, holes negative.
 pub fn nonzero(ring: &[Point]) -> Contours {
-    let scale = unit_scale(ring);
-    rescaled(resolved(&rescaled(vec![ring.to_vec()], scale)[0]), 1.0 / scale)
+    let grid = Grid::around(ring.iter());
+    contours(&grid, filled(&cells(&grid, ring)))
 }
 
 /// What a region means: the non-zero interior of each positive ring, united, less that of each negative ring.
 ///
 /// Each part comes as its positive ring followed by its holes.
 pub fn interior(rings: Rings) -> Contours {
-    let scale = unit_scale(rings.vertices());
-    let (mut outlines, mut holes) = (Contours::new(), Contours::new());
-    for ring in rescaled(rings.iter().map(<[Point]>::to_vec).collect(), scale) {
+    let grid = Grid::around(rings.vertices().iter());
+    contours(&grid, interior_on(&grid, rings))
+}
+
+/// The same on a grid whose cells are doubles: drawn vertices may move by half a unit in the last place of the largest
+/// coordinate, and then nothing more is rounded. For needles, which rounding afterwards would make cross themselves.
+pub fn interior_in_doubles(rings: Rings) -> Contours {
+    let grid = Grid::of_doubles(rings.vertices().iter());
+    contours(&grid, interior_on(&grid, rings))
+}
+
+fn interior_on(grid: &Grid, rings: Rings) -> Vec<Shape> {
+    let (mut outlines, mut holes) = (Shape::new(), Shape::new());
+    for ring in rings.iter() {
+        let simple = filled(&cells(grid, ring));
+        if rings.len() == 1 {
+            return simple;
+        }
         // A ring whose lobes cancel counts as an outline: ingest leaves no hole of that kind.
-        let side = if ring_area(&ring) < 0.0 { &mut holes } else { &mut outlines };
-        side.extend(resolved(&ring));
+        let side = if ring_area(ring) < 0.0 { &mut holes } else { &mut outlines };
+        side.extend(simple.into_iter().flatten());
     }
-    if rings.len() > 1 {
-        // Simple oriented rings sum to winding numbers 0 and up, so the non-zero rule unites them.
-        outlines = oriented(
-            FloatOverlay::<Point, i64>::from_subj(&outlines).overlay(OverlayRule::Subject, FillRule::NonZero),
-        );
+    let mut canvas = Canvas::default();
+    outlines.iter().for_each(|ring| canvas.add(ring, ShapeType::Subject));
+    holes.iter().for_each(|ring| canvas.add(ring, ShapeType::Clip));
+    canvas.resolve(OverlayRule::Difference, FillRule::Positive)
+}
+
+fn filled(ring: &[Cell]) -> Vec<Shape> {
+    let mut canvas = Canvas::default();
+    canvas.add(ring, ShapeType::Subject);
+    canvas.resolve(OverlayRule::Subject, FillRule::NonZero)
+}
+
+/// Union, intersection or difference of what regions of the first list and regions of the second cover, each list united.
+pub fn combined<'a>(
+    a: impl Iterator<Item = Rings<'a>> + Clone,
+    b: impl Iterator<Item = Rings<'a>> + Clone,
+    operation: Operation,
+) -> Contours {
+    let grid = Grid::around(a.clone().chain(b.clone()).flat_map(|rings| rings.vertices()));
+    let mut canvas = Canvas::default();
+    a.for_each(|rings| canvas.add_region(&grid, rings, ShapeType::Subject));
+    b.for_each(|rings| canvas.add_region(&grid, rings, ShapeType::Clip));
+    let rule = match operation {
+        Operation::Union => OverlayRule::Union,
+        Operation::Intersection => OverlayRule::Intersect,
+        Operation::Difference => OverlayRule::Difference,
+    };
+    contours(&grid, canvas.resolve(rule, FillRule::Positive))
+}
+
+/// What at least `votes` of the regions cover: each winds around its interior once, so windings add up to votes, and
+/// `votes - 1` frames around everything, wound the other way, lift the threshold of one pass from 1 to `votes`.
+pub fn covered<'a>(regions: impl Iterator<Item = Rings<'a>> + Clone, votes: usize) -> Contours {
+    let grid = Grid::around(regions.clone().flat_map(|rings| rings.vertices()));
+    let mut canvas = Canvas::default();
+    regions.for_each(|rings| canvas.add_region(&grid, rings, ShapeType::Subject));
+    canvas.lower(&grid, votes.saturating_sub(1), ShapeType::Subject);
+    contours(&grid, canvas.resolve(OverlayRule::Subject, FillRule::Positive))
+}
+
+/// Area of what some but not all of `count` regions cover, exact on the grid.
+pub fn disputed_area<'a>(regions: impl Iterator<Item = Rings<'a>> + Clone, count: usize) -> f64 {
+    let grid = Grid::around(regions.clone().flat_map(|rings| rings.vertices()));
+    let mut canvas = Canvas::default();
+    for side in [ShapeType::Subject, ShapeType::Clip] {
+        regions.clone().for_each(|rings| canvas.add_region(&grid, rings, side));
     }
-    if !holes.is_empty() {
-        outlines = oriented(
-            FloatOverlay::<Point, i64>::from_subj_and_clip(&outlines, &holes)
-                .overlay(OverlayRule::Difference, FillRule::NonZero),
-        );
+    canvas.lower(&grid, count.saturating_sub(1), ShapeType::Clip);
+    let shapes = canvas.resolve(OverlayRule::Difference, FillRule::Positive);
+    grid.area(shapes.iter().flatten().map(|ring| twice_area(ring)).sum())
+}
+
+/// Where the rings of a region wind neither once nor not at all.
+pub fn misfit(grid: &Grid, rings: &[Vec<Cell>]) -> Vec<Shape> {
+    let mut canvas = Canvas::default();
+    for side in [ShapeType::Subject, ShapeType::Clip] {
+        rings.iter().for_each(|ring| canvas.add(ring, side));
     }
-    rescaled(outlines, 1.0 / scale)
+    canvas.lower(grid, 1, ShapeType::Clip);
+    // Not 0 by the subject, not 1 by the clip, which a frame has lowered by 1.
+    canvas.resolve(OverlayRule::Intersect, FillRule::NonZero)
 }
 
-fn resolved(ring: &[Point]) -> Contours {
-    oriented(FloatOverlay::<Point, i64>::from_subj(ring).overlay(OverlayRule::Subject, FillRule::NonZero))
+/// A ring on the grid.
+pub fn cells(grid: &Grid, ring: &[Point]) -> Vec<Cell> {
+    let mut placed: Vec<Cell> = ring.iter().map(|&point| grid.cell(point)).collect();
+    placed.dedup();
+    placed
 }
 
-/// A power of two that brings the largest coordinate to about 1: the engine loses outlines of extreme size.
-fn unit_scale(points: &[Point]) -> f64 {
-    let largest = points.iter().flatten().fold(0.0_f64, |largest, value| largest.max(value.abs()));
-    if largest > 0.0 { 2.0_f64.powi(-(largest.log2().floor().clamp(-1000.0, 1000.0) as i32)) } else { 1.0 }
-}
+/// Edges that wait for the engine.
+struct Canvas(Overlay<i64>);
 
-fn rescaled(mut contours: Contours, scale: f64) -> Contours {
-    for value in contours.iter_mut().flatten().flatten() {
-        *value *= scale;
+impl Default for Canvas {
+    fn default() -> Self {
+        let options = IntOverlayOptions {
+            preserve_input_collinear: true,
+            preserve_output_collinear: true,
+            ..IntOverlayOptions::default()
+        };
+        Canvas(Overlay::new_custom(0, options, Solver::AUTO))
     }
-    contours
 }
 
-/// Flatten shapes and give each ring the direction of its role, whatever the engine's convention is.
-fn oriented(shapes: Vec<Contours>) -> Contours {
-    shapes
-        .into_iter()
-        .flat_map(|shape| {
-            shape.into_iter().enumerate().map(|(index, mut ring)| {
-                if (ring_area(&ring) > 0.0) != (index == 0) {
-                    ring.reverse();
-                }
-                ring
-            })
-        })
-        .collect()
+impl Canvas {
+    fn add(&mut self, ring: &[Cell], side: ShapeType) {
+        self.0.add_path_iter(ring.iter().map(|&[x, y]| IntPoint::new(x, y)), side);
+    }
+
+    fn add_region(&mut self, grid: &Grid, rings: Rings, side: ShapeType) {
+        for ring in rings.iter() {
+            self.0.add_path_iter(
+                ring.iter().map(|&point| grid.cell(point)).map(|[x, y]| IntPoint::new(x, y)),
+                side,
+            );
+        }
+    }
+
+    /// Subtract `by` from every winding number.
+    fn lower(&mut self, grid: &Grid, by: usize, side: ShapeType) {
+        let mut frame = grid.frame();
+        frame.reverse();
+        (0..by).for_each(|_| self.add(&frame, side));
+    }
+
+    fn resolve(mut self, rule: OverlayRule, fill: FillRule) -> Vec<Shape> {
+        let shapes = self.0.overlay(rule, fill);
+        let oriented = |(index, ring): (usize, Vec<IntPoint<i64>>)| {
+            let mut ring: Vec<Cell> = ring.into_iter().map(|point| [point.x, point.y]).collect();
+            if (twice_area(&ring) > 0) != (index == 0) {
+                ring.reverse();
+            }
+            ring
+        };
+        shapes.into_iter().map(|shape| shape.into_iter().enumerate().map(oriented).collect()).collect()
+    }
 }
 
+/// Back to doubles, in an order that depends on the geometry only: rings start at their smallest vertex, parts and holes
+/// are sorted. Rings that rounding has closed up or turned around enclose less than it can tell, and are dropped.
+fn contours(grid: &Grid, shapes: Vec<Shape>) -> Contours {
+    let rounded = |ring: Vec<Cell>| {
+        let mut points: Vec<Point> = ring.into_iter().map(|cell| grid.point(cell)).collect();
+        points.dedup();
+        while points.len() > 1 && points.first() == points.last() {
+            points.pop();
+        }
+        points
+    };
+    let mut parts: Vec<Contours> = Vec::with_capacity(shapes.len());
+    for shape in shapes {
+        let mut rings = shape.into_iter().map(rounded);
+        let Some(outline) = rings.next().filter(|ring| ring_area(ring) > 0.0) else { continue };
+        let mut holes: Contours = rings.filter(|ring| ring_area(ring) < 0.0).map(from_smallest).collect();
+        holes.sort_unstable_by(|a, b| ring_order(a, b));
+        let mut part = vec![from_smallest(outline)];
+        part.append(&mut holes);
+        parts.push(part);
+    }
+    parts.sort_unstable_by(|a, b| {
+        let rings = a.iter().zip(b).map(|(a, b)| ring_order(a, b));
+        rings.fold(Ordering::Equal, Ordering::then).then(a.len().cmp(&b.len()))
+    });
+    parts.into_iter().flatten().collect()
+}
+
+/// The ring from its smallest vertex on; where it passes that several times, the smallest such ring.
+fn from_smallest(mut ring: Vec<Point>) -> Vec<Point> {
+    let Some(smallest) = ring.iter().copied().min_by(order) else { return ring };
+    let from = |start: usize| ring[start..].iter().chain(&ring[..start]);
+    let starts = (0..ring.len()).filter(|&start| ring[start] == smallest);
+    let first = starts.min_by(|&a, &b| {
+        let pairs = from(a).zip(from(b)).map(|(p, q)| order(p, q));
+        pairs.into_iter().find(|&order| order != Ordering::Equal).unwrap_or(Ordering::Equal)
+    });
+    if let Some(start) = first {
+        ring.rotate_left(start);
+    }
+    ring
+}
+
+fn ring_order(a: &[Point], b: &[Point]) -> Ordering {
+    let pairs = a.iter().zip(b).map(|(p, q)| order(p, q));
+    pairs.into_iter().find(|&order| order != Ordering::Equal).unwrap_or(a.len().cmp(&b.len()))
+}
 #[cfg(test)]
 mod tests {
     use super::*;
