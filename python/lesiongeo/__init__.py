@@ -9,6 +9,15 @@ from __future__ import annotations
 
 from ._core import __version__
 from .agreement import Agreement, agreement
+from .clipping import (
+    DisagreementArea,
+    GroupedPolygons,
+    difference,
+    disagreement_area,
+    intersection,
+    majority,
+    union,
+)
 from .errors import ExportError, LesiongeoError, RegionError
 from .measure import measure
 from .metrics import (
@@ -29,11 +38,14 @@ from .read import Export, read_label_studio
 from .regions import Regions
 from .shape import shape_measures
 from .threads import num_threads, set_num_threads
+from .validity import make_valid, validity_reason
 
 __all__ = [
     "Agreement",
+    "DisagreementArea",
     "Export",
     "ExportError",
+    "GroupedPolygons",
     "IouPairs",
     "LesiongeoError",
     "Polygons",
@@ -45,15 +57,22 @@ __all__ = [
     "bounds",
     "centroid",
     "dice",
+    "difference",
+    "disagreement_area",
     "hausdorff",
+    "intersection",
     "intersection_area",
     "iou",
     "iou_pairs",
     "is_valid",
+    "majority",
+    "make_valid",
     "measure",
     "num_threads",
     "perimeter",
     "read_label_studio",
     "set_num_threads",
     "shape_measures",
+    "union",
+    "validity_reason",
 ]

@@ -17,6 +17,10 @@ __all__ = [
     "bounds",
     "build_profile",
     "centroid",
+    "clip_groups",
+    "clip_pairs",
+    "defects_of",
+    "disputed_area",
     "hausdorff",
     "ingest",
     "iou_pairs",
@@ -58,6 +62,14 @@ def overlap(
     threads: int | None = None,
     progress: _Progress | None = None,
 ) -> tuple[_F64, _U8, _U8]: ...
+def clip_pairs(a: _Ragged, b: _Ragged, *, kind: str, threads: int | None = None) -> _Ragged: ...
+def clip_groups(
+    polygons: _Ragged, order: _I64, starts: _I64, *, kind: str, min_votes: int = 0, threads: int | None = None
+) -> _Ragged: ...
+def disputed_area(polygons: _Ragged, order: _I64, starts: _I64, *, threads: int | None = None) -> _F64: ...
+def defects_of(
+    polygons: _Ragged, verdicts: _U8, *, threads: int | None = None
+) -> tuple[_U8, _I64, _I64, _F64, _F64]: ...
 def hausdorff(
     a: _Ragged,
     b: _Ragged,

@@ -109,6 +109,7 @@ fn pair(a: Rings, b: Rings, operation: Operation) -> Contours {
         (_, false, _) | (_, _, false) => Contours::new(),
         (Operation::Intersection, true, true) if !meet() => Contours::new(),
         (Operation::Difference, true, true) if !meet() => as_drawn(a),
+        (Operation::Union | Operation::Intersection, true, true) if same(a, b) => as_drawn(a),
         _ => overlay::combined([a].into_iter(), [b].into_iter(), operation),
     }
 }
@@ -132,6 +133,10 @@ fn first_less_others(groups: Groups, rows: &[i64]) -> Contours {
         None => as_drawn(outline),
         Some(_) => overlay::combined(first, others, Operation::Difference),
     }
+}
+
+fn same(a: Rings, b: Rings) -> bool {
+    a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| a == b)
 }
 
 fn as_drawn(rings: Rings) -> Contours {
@@ -170,8 +175,10 @@ mod tests {
         let (a, b) = (squares(&[([0.0, 0.0], 2.0)]), squares(&[([1.0, 1.0], 2.0)]));
         let batch = Batch::unwatched(1);
         let of = |operation| {
-            let both = elementwise((a.view(), b.view()), 1, |index| (index, index), operation, &batch).unwrap();
-            let swapped = elementwise((b.view(), a.view()), 1, |index| (index, index), operation, &batch).unwrap();
+            let both =
+                elementwise((a.view(), b.view()), 1, |index| (index, index), operation, &batch).unwrap();
+            let swapped =
+                elementwise((b.view(), a.view()), 1, |index| (index, index), operation, &batch).unwrap();
             assert!(operation == Operation::Difference || both == swapped);
             areas(&both)
         };

@@ -11,6 +11,7 @@ pub mod box_tree;
 pub mod chains;
 pub mod chord;
 pub mod clip;
+pub mod defects;
 pub mod exact;
 pub mod grid;
 pub mod hausdorff;

@@ -1,6 +1,7 @@
 //! The Python bindings: extract, detach, call, wrap. Names, units and documentation live in the Python package.
 
 mod arrays;
+mod clipping;
 mod errors;
 mod geometry;
 mod pairs;
@@ -14,6 +15,8 @@ use pyo3::prelude::*;
 mod _core {
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use super::clipping::{clip_groups, clip_pairs, defects_of, disputed_area};
     #[pymodule_export]
     use super::geometry::{area, bounds, centroid, hausdorff, ingest, overlap, perimeter, resolve};
     #[pymodule_export]
