@@ -42,7 +42,8 @@ pub fn nonzero(ring: &[Point]) -> Contours {
     contours(&grid, filled(&cells(&grid, ring)))
 }
 
-/// What a region means: the non-zero interior of each positive ring, united, less that of each negative ring.
+/// What a region means: a place belongs to it if more outlines (positive rings) than holes fill it, each ring by its
+/// non-zero interior. So one outline loses its holes, parts unite, and an island in a hole stays, as in valid regions.
 ///
 /// Each part comes as its positive ring followed by its holes.
 pub fn interior(rings: Rings) -> Contours {
@@ -58,20 +59,22 @@ pub fn interior_in_doubles(rings: Rings) -> Contours {
 }
 
 fn interior_on(grid: &Grid, rings: Rings) -> Vec<Shape> {
-    let (mut outlines, mut holes) = (Shape::new(), Shape::new());
+    let mut canvas = Canvas::default();
     for ring in rings.iter() {
         let simple = filled(&cells(grid, ring));
-        if rings.len() == 1 {
+        // A ring whose lobes cancel counts as an outline: ingest leaves no hole of that kind.
+        let is_hole = ring_area(ring) < 0.0;
+        if rings.len() == 1 && !is_hole {
             return simple;
         }
-        // A ring whose lobes cancel counts as an outline: ingest leaves no hole of that kind.
-        let side = if ring_area(ring) < 0.0 { &mut holes } else { &mut outlines };
-        side.extend(simple.into_iter().flatten());
+        for mut ring in simple.into_iter().flatten() {
+            if is_hole {
+                ring.reverse();
+            }
+            canvas.add(&ring, ShapeType::Subject);
+        }
     }
-    let mut canvas = Canvas::default();
-    outlines.iter().for_each(|ring| canvas.add(ring, ShapeType::Subject));
-    holes.iter().for_each(|ring| canvas.add(ring, ShapeType::Clip));
-    canvas.resolve(OverlayRule::Difference, FillRule::Positive)
+    canvas.resolve(OverlayRule::Subject, FillRule::Positive)
 }
 
 fn filled(ring: &[Cell]) -> Vec<Shape> {
@@ -275,6 +278,19 @@ mod tests {
         assert_eq!(area_of(&[&SQUARE, &shifted]), 15.0);
         let hole = [[2.0, 1.0], [2.0, 2.0], [4.0, 2.0], [4.0, 1.0]];
         assert_eq!(area_of(&[&SQUARE, &hole]), 8.0);
-        assert_eq!(area_of(&[&SQUARE, &shifted, &hole]), 13.0);
+        // Where both parts cover it the hole leaves one of them.
+        assert_eq!(area_of(&[&SQUARE, &shifted, &hole]), 14.0);
+        assert_eq!(area_of(&[&hole]), 0.0);
+    }
+
+    #[test]
+    fn an_island_in_a_hole_stays() {
+        let scaled = |by: f64| SQUARE.map(|[x, y]| [(x - 1.5) * by, (y - 1.5) * by]);
+        let (outer, mut hole, island) = (scaled(5.0), scaled(3.0), scaled(1.0));
+        hole.reverse();
+        assert_eq!(area_of(&[&outer, &hole, &island]), 225.0 - 81.0 + 9.0);
+        // The same beside a part that covers a corner twice.
+        let corner = SQUARE.map(|[x, y]| [x + 6.0, y + 6.0]);
+        assert_eq!(area_of(&[&outer, &hole, &island, &corner]), 225.0 - 81.0 + 9.0 + 9.0 - 2.25);
     }
 }
