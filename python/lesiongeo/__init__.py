@@ -18,6 +18,7 @@ from .clipping import (
     majority,
     union,
 )
+from .distances import assd, hd95, masd, nsd, signed_offset, surface_distances
 from .errors import ExportError, LesiongeoError, RegionError
 from .measure import measure
 from .metrics import (
@@ -54,6 +55,7 @@ __all__ = [
     "__version__",
     "agreement",
     "area",
+    "assd",
     "bounds",
     "centroid",
     "dice",
@@ -61,13 +63,16 @@ __all__ = [
     "disagreement_area",
     "hausdorff",
     "intersection",
+    "hd95",
     "intersection_area",
     "iou",
     "iou_pairs",
     "is_valid",
     "majority",
     "make_valid",
+    "masd",
     "measure",
+    "nsd",
     "num_threads",
     "perimeter",
     "read_label_studio",
@@ -75,4 +80,6 @@ __all__ = [
     "shape_measures",
     "union",
     "validity_reason",
+    "signed_offset",
+    "surface_distances",
 ]

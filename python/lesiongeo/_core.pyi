@@ -33,6 +33,7 @@ __all__ = [
     "resolve",
     "set_num_threads",
     "shape",
+    "surface_distances",
 ]
 
 __version__: Final[str]
@@ -106,3 +107,17 @@ def match_pages(
 def read_label_studio(
     sources: list[tuple[str, bytes]], *, threads: int | None = None, progress: _Progress | None = None
 ) -> dict[str, Any]: ...
+def surface_distances(
+    a: _Ragged,
+    b: _Ragged,
+    index_a: _I64 | None = None,
+    index_b: _I64 | None = None,
+    *,
+    percentile: float | None = None,
+    pooled: bool = False,
+    tolerance: float | None = None,
+    offset: bool = False,
+    hausdorff: bool = False,
+    threads: int | None = None,
+    progress: _Progress | None = None,
+) -> _F64: ...

@@ -117,7 +117,7 @@ pub(super) fn bounds<'py>(
 
 /// One value per pair of rows. `load` prepares a row; a row that stays the same is not prepared again.
 #[allow(clippy::too_many_arguments, reason = "the two sides of a call with what belongs to each")]
-fn double<'py, S: Default, T: Send>(
+pub(super) fn double<'py, S: Default, T: Send>(
     py: Python<'py>,
     a: &Ragged<'py>,
     b: &Ragged<'py>,

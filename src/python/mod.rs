@@ -2,6 +2,7 @@
 
 mod arrays;
 mod clipping;
+mod distances;
 mod errors;
 mod geometry;
 mod pairs;
@@ -17,6 +18,7 @@ mod _core {
 
     #[pymodule_export]
     use super::clipping::{clip_groups, clip_pairs, defects_of, disputed_area};
+    use super::distances::surface_distances;
     #[pymodule_export]
     use super::geometry::{area, bounds, centroid, hausdorff, ingest, overlap, perimeter, resolve};
     #[pymodule_export]

@@ -1,0 +1,240 @@
+//! Distances along the whole boundary: means, percentiles, shares within a tolerance and a signed offset of two outlines.
+//!
+//! Each edge is cut where the nearest feature of the other boundary changes ([`crate::geometry::envelope`]); on a piece the distance is
+//! straight or that to a point, so that all numbers are sums of closed forms ([`crate::geometry::spread`]). Nothing is sampled.
+
+use std::cmp::Ordering;
+
+use crate::geometry::envelope::{Envelope, Piece};
+use crate::geometry::spread::{Part, percentile};
+use crate::geometry::strips::{Border, Edge};
+
+/// Distances count as within a tolerance that they exceed by this share of the extent: borders that run a tolerance
+/// apart are within it whatever their rounding.
+const ROUNDING: f64 = 1e-14;
+
+/// What is wanted.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted {
+    /// A percentile, from 0 to 100.
+    pub percentile: Option<f64>,
+    /// Of both boundaries together, not the larger of the two.
+    pub pooled: bool,
+    /// Share of the boundaries within this distance.
+    pub tolerance: Option<f64>,
+    /// The signed offset.
+    pub offset: bool,
+}
+
+/// Distances of a pair in its unit of length; NaN where a region has no boundary or a number is not wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct Surface {
+    /// Mean distance from A to B.
+    pub mean_a_to_b: f64,
+    /// Mean distance from B to A.
+    pub mean_b_to_a: f64,
+    /// Mean of the two.
+    pub masd: f64,
+    /// Total integral over total length.
+    pub assd: f64,
+    /// Larger of the two directed percentiles, or that of both boundaries together.
+    pub percentile: f64,
+    /// Share of both boundaries within the tolerance.
+    pub nsd: f64,
+    /// Mean signed distance, above 0 where A lies outside B.
+    pub offset: f64,
+}
+
+/// Scratch, reused from pair to pair.
+#[derive(Default)]
+pub struct Workspace {
+    envelope: Envelope,
+    parts: [Vec<Part>; 2],
+}
+
+/// All wanted numbers of a pair in one pass. The same bits when the regions swap (the offset: with its sign turned).
+pub fn surface(a: &Border, b: &Border, wanted: &Wanted, work: &mut Workspace) -> Surface {
+    const NAN: f64 = f64::NAN;
+    if a.edges.is_empty() || b.edges.is_empty() {
+        let (mean_a_to_b, mean_b_to_a) = (NAN, NAN);
+        return Surface {
+            mean_a_to_b,
+            mean_b_to_a,
+            masd: NAN,
+            assd: NAN,
+            percentile: NAN,
+            nsd: NAN,
+            offset: NAN,
+        };
+    }
+    let Workspace { envelope, parts: [parts_a, parts_b] } = work;
+    let p = directed(a, b, wanted, envelope, parts_a);
+    let q = directed(b, a, wanted, envelope, parts_b);
+    let (mean_a_to_b, mean_b_to_a) = (p.integral / p.length, q.integral / q.length);
+    // A region that is a single point has a mean, but no length by which to count beside a region with one.
+    let pooled = |p_sum: f64, q_sum: f64| match (a.length > 0.0, b.length > 0.0) {
+        (true, false) => p_sum / p.length,
+        (false, true) => q_sum / q.length,
+        _ => (p_sum + q_sum) / (p.length + q.length),
+    };
+    let percentile = wanted.percentile.map_or(NAN, |percent| {
+        if !wanted.pooled {
+            return larger(percent, (mean_a_to_b, parts_a), (mean_b_to_a, parts_b));
+        }
+        match (a.length > 0.0, b.length > 0.0) {
+            (true, false) => percentile(parts_a, percent),
+            (false, true) => percentile(parts_b, percent),
+            _ => {
+                let (all, rest) =
+                    if a.order(b) == Ordering::Greater { (parts_b, parts_a) } else { (parts_a, parts_b) };
+                all.extend_from_slice(rest);
+                percentile(all, percent)
+            }
+        }
+    });
+    Surface {
+        mean_a_to_b,
+        mean_b_to_a,
+        masd: 0.5 * (mean_a_to_b + mean_b_to_a),
+        assd: pooled(p.integral, q.integral),
+        percentile,
+        nsd: if wanted.tolerance.is_some() { pooled(p.within, q.within) } else { NAN },
+        offset: if wanted.offset { 0.5 * (p.signed / p.length - q.signed / q.length) } else { NAN },
+    }
+}
+
+/// The larger of two percentiles. The direction with the larger mean comes first; the other is mostly seen to be smaller at once.
+fn larger(percent: f64, one: (f64, &mut Vec<Part>), other: (f64, &mut Vec<Part>)) -> f64 {
+    let (first, second) = if one.0 < other.0 { (other, one) } else { (one, other) };
+    let value = percentile(first.1, percent);
+    if first.0 > second.0 {
+        let (mut within, mut total) = (0.0, 0.0);
+        for part in second.1.iter() {
+            total += part.length;
+            within += part.within(value);
+        }
+        if within >= total * (percent / 100.0) {
+            return value;
+        }
+    }
+    value.max(percentile(second.1, percent))
+}
+
+/// Sums over one boundary.
+#[derive(Default)]
+struct Sums {
+    length: f64,
+    integral: f64,
+    signed: f64,
+    within: f64,
+}
+
+fn directed(a: &Border, b: &Border, wanted: &Wanted, envelope: &mut Envelope, parts: &mut Vec<Part>) -> Sums {
+    parts.clear();
+    let keep = wanted.percentile.is_some();
+    let extent = (0..2)
+        .map(|k| a.bounds[k + 2].max(b.bounds[k + 2]) - a.bounds[k].min(b.bounds[k]))
+        .fold(0.0, f64::max);
+    let rounding = ROUNDING * extent;
+    let reach = wanted.tolerance.map_or(-1.0, |tolerance| tolerance + ROUNDING * (tolerance + extent));
+    let mut sums = Sums { length: a.length, ..Sums::default() };
+    let mut side = Side { border: b, known: 0.0, rounding };
+    let mut hint = 0;
+    let mut expected = u32::MAX;
+    for (number, edge) in a.edges.iter().enumerate() {
+        if expected != number as u32 {
+            side.known = 0.0;
+        }
+        expected = edge.next;
+        let mut take = |part: Part, side: f64| {
+            let integral = part.integral();
+            sums.integral += integral;
+            sums.signed += side * integral;
+            if reach >= part.low {
+                sums.within += part.within(reach);
+            }
+            if keep {
+                parts.push(part);
+            }
+        };
+        if edge.length > 0.0 {
+            hint = envelope.walk(edge, b, hint, wanted.offset, &mut |piece| {
+                side.split(edge, piece, &mut take);
+            });
+        } else if a.length == 0.0 {
+            // Nothing but points: each weighs the same.
+            let distance = envelope.nearest(edge, b);
+            side.known = 0.0;
+            let part = Part::line(distance, distance, 1.0);
+            let outside = if wanted.offset { side.of(edge, 0.0, distance) } else { 1.0 };
+            take(part, outside);
+            sums.length += 1.0;
+        }
+    }
+    sums
+}
+
+/// Inside or outside the other region, along a boundary.
+struct Side<'a> {
+    border: &'a Border,
+    /// Side of the last point that was not on the border, or 0.
+    known: f64,
+    rounding: f64,
+}
+
+impl Side<'_> {
+    /// Cut a piece where its distance turns, and hand on the parts with the side on which they lie.
+    #[inline]
+    fn split(&mut self, edge: &Edge, piece: &Piece, take: &mut impl FnMut(Part, f64)) {
+        let ([from, to], [start, end]) = (piece.span, piece.at);
+        let length = to - from;
+        if piece.height2 < 0.0 {
+            if start * end < 0.0 {
+                let first = length * (start / (start - end));
+                self.hand(edge, piece, from, start, Part::line(start.abs(), 0.0, first), take);
+                self.hand(edge, piece, from + first, end, Part::line(0.0, end.abs(), length - first), take);
+            } else {
+                let sign = start + end;
+                self.hand(edge, piece, from, sign, Part::line(start.abs(), end.abs(), length), take);
+            }
+        } else if start * end < 0.0 {
+            self.hand(edge, piece, from, 1.0, Part::point(0.0, -start, piece.height2), take);
+            self.hand(edge, piece, from - start, 1.0, Part::point(0.0, end, piece.height2), take);
+        } else {
+            let ahead = if start < 0.0 { -end } else { start };
+            self.hand(edge, piece, from, 1.0, Part::point(ahead, length, piece.height2), take);
+        }
+    }
+
+    #[inline]
+    fn hand(
+        &mut self,
+        edge: &Edge,
+        piece: &Piece,
+        from: f64,
+        sign: f64,
+        part: Part,
+        take: &mut impl FnMut(Part, f64),
+    ) {
+        let side = if piece.side != 0.0 {
+            piece.side * 1.0_f64.copysign(sign)
+        } else {
+            self.of(edge, from + 0.5 * part.length, part.low)
+        };
+        if part.high > self.rounding {
+            // A side holds until the border is met again.
+            self.known = if part.low > self.rounding { side } else { 0.0 };
+        }
+        take(part, side);
+    }
+
+    /// The side of a place on an edge whose nearest features do not tell it.
+    fn of(&self, edge: &Edge, at: f64, low: f64) -> f64 {
+        if self.known != 0.0 && low > self.rounding {
+            return self.known;
+        }
+        let share = if edge.length > 0.0 { at / edge.length } else { 0.0 };
+        let step = edge.along.map(|along| share * along);
+        if self.border.winding(edge.start, step) > 0 { -1.0 } else { 1.0 }
+    }
+}
