@@ -11,7 +11,7 @@ import shapely
 
 import lesiongeo
 from lesiongeo import Polygons
-from oracles import directed_bounds, hausdorff_bounds, vertex_hausdorff
+from oracles import Rings, directed_bounds, distances, hausdorff_bounds, segments, vertex_hausdorff
 
 Array = npt.NDArray[np.float64]
 
@@ -180,6 +180,110 @@ def test_random_outlines_lie_within_certified_bounds() -> None:
         assert vertex[k] == pytest.approx(vertex_hausdorff([a[k]], [b[k]]), rel=1e-13)
         above += got[k] > vertex[k] * (1 + 1e-9)
     assert above > 20  # inner points decide often enough for the search to be tested
+
+
+def check_witnesses(
+    found: lesiongeo.HausdorffWitnesses, a: list[list[Array]], b: list[list[Array]], *, directed: bool = False
+) -> None:
+    """Points lie on their boundaries, as far apart as said, and no boundary point is farther (branch and bound)."""
+    for k, (rings_a, rings_b) in enumerate(zip(a, b, strict=True)):
+        every = np.concatenate([*rings_a, *rings_b])
+        size = float(np.ptp(every, axis=0).max())
+        # A point is rounded to the digits of its coordinates.
+        rounding = 4 * float(np.spacing(np.abs(every).max()))
+        far: tuple[Array, Rings, Rings] = (found.point_a[k], rings_a, rings_b)
+        near: tuple[Array, Rings, Rings] = (found.point_b[k], rings_b, rings_a)
+        for point, own, _ in (far, near):
+            assert distances(point[None], *segments(own)).min() <= rounding, k
+        apart = math.dist(found.point_a[k], found.point_b[k])
+        assert apart == pytest.approx(found.distance[k], rel=1e-12, abs=rounding), k
+        point, _, other = far if found.from_a[k] else near
+        assert distances(point[None], *segments(other)).min() == pytest.approx(apart, rel=1e-12, abs=rounding), k
+        lower, upper = directed_bounds(rings_a, rings_b) if directed else hausdorff_bounds(rings_a, rings_b)
+        assert lower - 1e-13 * size <= found.distance[k] <= upper + 1e-13 * size, k
+
+
+def swapped(found: lesiongeo.HausdorffWitnesses) -> list[Array]:
+    return [found.distance, found.point_b, found.point_a]
+
+
+def test_witnesses_of_closed_forms() -> None:
+    a, b = batch()
+    valid = [k for k, name in enumerate(CASES) if name != "bow tie"]
+    rings = list(CASES.values())
+    for method in ("exact", "vertex"):
+        for directed in (False, True):
+            found = lesiongeo.hausdorff(a, b, directed=directed, method=method, witnesses=True)
+            assert isinstance(found, lesiongeo.HausdorffWitnesses)
+            assert (found.point_a.shape, found.point_b.shape) == ((len(a), 2), (len(a), 2))
+            assert (found.distance.dtype, found.from_a.dtype) == (np.float64, np.bool_)
+            assert np.array_equal(found.distance, lesiongeo.hausdorff(a, b, directed=directed, method=method))
+            if directed:
+                assert found.from_a.all()
+            if method == "exact":
+                kept = lesiongeo.HausdorffWitnesses(*(column[valid] for column in found))
+                check_witnesses(kept, [rings[k][0] for k in valid], [rings[k][1] for k in valid], directed=directed)
+            else:
+                tops = [np.concatenate(c[0 if of_a else 1]) for c, of_a in zip(rings, found.from_a, strict=True)]
+                points = np.where(found.from_a[:, None], found.point_a, found.point_b)
+                for k in valid:
+                    assert (points[k] == tops[k]).all(axis=1).any(), k
+    found = lesiongeo.hausdorff(a, b, witnesses=True)
+    k = list(CASES).index("apart")
+    assert sorted([found.point_a[k, 0], found.point_b[k, 0]]) in ([0.0, 5.0], [2.0, 7.0])
+    k = list(CASES).index("equal")
+    assert found.point_a[k].tolist() == found.point_b[k].tolist()
+    k = list(CASES).index("all rings count")
+    assert found.from_a[k]
+    assert np.abs(found.point_a[k]).max() == 1
+
+
+def test_witnesses_of_random_outlines() -> None:
+    rng = np.random.default_rng(17)
+
+    def star() -> Array:
+        t = np.linspace(0, 2 * np.pi, rng.integers(3, 40), endpoint=False)
+        return rng.uniform(5, 50, len(t))[:, None] * np.column_stack([np.cos(t), np.sin(t)]) + rng.uniform(0, 30, 2)
+
+    a, b = [[star()] for _ in range(150)], [[star()] for _ in range(150)]
+    p, q = Polygons.from_rings(a), Polygons.from_rings(b)
+    for directed in (False, True):
+        found = lesiongeo.hausdorff(p, q, directed=directed, witnesses=True)
+        check_witnesses(found, a, b, directed=directed)
+        assert np.array_equal(found.distance, lesiongeo.hausdorff(p, q, directed=directed))
+    found, back = lesiongeo.hausdorff(p, q, witnesses=True), lesiongeo.hausdorff(q, p, witnesses=True)
+    for column, same in zip(swapped(found), back, strict=False):
+        assert np.array_equal(column, same)
+    assert np.array_equal(found.from_a, ~back.from_a)
+    for threads in (1, 2, 4):
+        again = lesiongeo.hausdorff(p, q, witnesses=True, threads=threads)
+        assert all(np.array_equal(*columns) for columns in zip(found, again, strict=True))
+
+
+def test_witnesses_where_there_is_little_or_nothing() -> None:
+    point, line = ring((3, 4)), ring((0, 0), (4, 0))
+    nothing = ring()
+    a = [[point], [point], [line], [nothing], [UNIT], [nothing]]
+    b = [[UNIT], [point], [point], [UNIT], [nothing], [nothing]]
+    found = lesiongeo.hausdorff(Polygons.from_rings(a), Polygons.from_rings(b), witnesses=True)
+    check_witnesses(lesiongeo.HausdorffWitnesses(*(column[:3] for column in found)), a[:3], b[:3])
+    assert found.point_a[1].tolist() == found.point_b[1].tolist() == [3, 4]
+    assert np.isnan(found.distance[3:]).all()
+    assert np.isnan(found.point_a[3:]).all()
+    assert np.isnan(found.point_b[3:]).all()
+    assert not found.from_a[3:].any()
+    assert lesiongeo.hausdorff([UNIT], [UNIT + 1, UNIT + 2], witnesses=True).point_b.shape == (2, 2)
+
+
+def test_witnesses_of_an_invalid_outline_lie_on_its_interior() -> None:
+    # Drawn one and a half times round: the line y = 2 lies inside and is no boundary.
+    twice = np.concatenate([box(0, 0, 4, 4), box(0, 0, 4, 2)])
+    spot = ring((2, 2))
+    found = lesiongeo.hausdorff([twice], [spot], directed=True, witnesses=True)
+    check_witnesses(found, [[box(0, 0, 4, 4)]], [[spot]], directed=True)
+    back = lesiongeo.hausdorff([spot], [twice], directed=True, witnesses=True)
+    assert back.distance.tolist() == [2]
+    check_witnesses(back, [[spot]], [[box(0, 0, 4, 4)]], directed=True)
 
 
 def test_same_bits_for_any_number_of_threads() -> None:

@@ -22,6 +22,7 @@ from .distances import assd, hd95, masd, nsd, signed_offset, surface_distances
 from .errors import ExportError, LesiongeoError, RegionError
 from .measure import measure
 from .metrics import (
+    HausdorffWitnesses,
     IouPairs,
     area,
     bounds,
@@ -47,6 +48,7 @@ __all__ = [
     "Export",
     "ExportError",
     "GroupedPolygons",
+    "HausdorffWitnesses",
     "IouPairs",
     "LesiongeoError",
     "Polygons",

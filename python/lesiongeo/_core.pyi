@@ -8,6 +8,7 @@ _F64 = NDArray[np.float64]
 _I32 = NDArray[np.int32]
 _I64 = NDArray[np.int64]
 _U8 = NDArray[np.uint8]
+_Bool = NDArray[np.bool_]
 _Ragged = tuple[_F64, _I32, _I32]
 _Progress = Callable[[int, int], object]
 
@@ -22,6 +23,7 @@ __all__ = [
     "defects_of",
     "disputed_area",
     "hausdorff",
+    "hausdorff_witnesses",
     "ingest",
     "iou_pairs",
     "match_pages",
@@ -83,6 +85,17 @@ def hausdorff(
     progress: _Progress | None = None,
 ) -> _F64: ...
 def shape(polygons: _Ragged, scale: tuple[float, float], *, threads: int | None = None) -> list[_F64]: ...
+def hausdorff_witnesses(
+    a: _Ragged,
+    b: _Ragged,
+    index_a: _I64 | None = None,
+    index_b: _I64 | None = None,
+    *,
+    directed: bool,
+    vertices_only: bool,
+    threads: int | None = None,
+    progress: _Progress | None = None,
+) -> tuple[_F64, _F64, _F64, _Bool]: ...
 def iou_pairs(
     a: _Ragged,
     b: _Ragged,

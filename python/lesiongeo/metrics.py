@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,6 +12,7 @@ from .errors import RegionError
 from .polygons import SELF_OVERLAP, PolygonsLike, as_polygons
 
 __all__ = [
+    "HausdorffWitnesses",
     "IouPairs",
     "area",
     "bounds",
@@ -307,14 +308,76 @@ def dice(a: PolygonsLike, b: PolygonsLike, *, threads: int | None = None) -> Flo
     return _overlap(a, b, "dice", threads)
 
 
+class HausdorffWitnesses(NamedTuple):
+    """Hausdorff distances and where they are: a point on each boundary.
+
+    Attributes
+    ----------
+    distance : ndarray of float64, shape (n,)
+        The same bits as without witnesses.
+    point_a, point_b : ndarray of float64, shape (n, 2)
+        x and y of a point on each boundary, in pixels; NaN where the distance is. One of them is a point that is
+        farthest from the other boundary, the other one its nearest point there, so they lie `distance` apart. Of
+        several such points one is chosen, the same one when `a` and `b` swap.
+    from_a : ndarray of bool, shape (n,)
+        Whether `point_a` is the one that is so far from the other boundary; False where the distance is NaN.
+
+    Examples
+    --------
+    >>> import lesiongeo as lg
+    >>> outline, notched = [[0, 0], [8, 0], [8, 8], [0, 8]], [[0, 0], [4, 3], [8, 0], [8, 8], [0, 8]]
+    >>> found = lg.hausdorff([outline], [notched], witnesses=True)
+    >>> isinstance(found, lg.HausdorffWitnesses), found.distance.tolist(), found.from_a.tolist()
+    (True, [3.0], [False])
+    >>> found.point_a.tolist(), found.point_b.tolist()
+    ([[4.0, 0.0]], [[4.0, 3.0]])
+    """
+
+    distance: Floats
+    point_a: Floats
+    point_b: Floats
+    from_a: NDArray[np.bool_]
+
+
+@overload
 def hausdorff(
     a: PolygonsLike,
     b: PolygonsLike,
     *,
     directed: bool = False,
     method: Literal["exact", "vertex"] = "exact",
+    witnesses: Literal[False] = False,
     threads: int | None = None,
-) -> Floats:
+) -> Floats: ...
+@overload
+def hausdorff(
+    a: PolygonsLike,
+    b: PolygonsLike,
+    *,
+    directed: bool = False,
+    method: Literal["exact", "vertex"] = "exact",
+    witnesses: Literal[True],
+    threads: int | None = None,
+) -> HausdorffWitnesses: ...
+@overload
+def hausdorff(
+    a: PolygonsLike,
+    b: PolygonsLike,
+    *,
+    directed: bool = False,
+    method: Literal["exact", "vertex"] = "exact",
+    witnesses: bool,
+    threads: int | None = None,
+) -> Floats | HausdorffWitnesses: ...
+def hausdorff(
+    a: PolygonsLike,
+    b: PolygonsLike,
+    *,
+    directed: bool = False,
+    method: Literal["exact", "vertex"] = "exact",
+    witnesses: bool = False,
+    threads: int | None = None,
+) -> Floats | HausdorffWitnesses:
     """Hausdorff distance of two boundaries in pixels, pair by pair.
 
     The largest distance from a boundary point of one region to the boundary of the other.
@@ -328,12 +391,14 @@ def hausdorff(
     method : {"exact", "vertex"}, default "exact"
         "exact": from all points of the boundary. "vertex": from the vertices only, to the whole other boundary,
         which is what GEOS and shapely call the Hausdorff distance; it is never larger and often too small.
+    witnesses : bool, default False
+        Also return where the distance is.
     threads : int, optional
         Number of threads; by default see `num_threads`.
 
     Returns
     -------
-    ndarray of float64, shape (n,)
+    ndarray of float64, shape (n,), or HausdorffWitnesses with `witnesses`
         0 where boundaries coincide; the same bits when `a` and `b` swap (unless `directed`). Holes are part of the
         boundary. NaN where a region has no point at all.
 
@@ -341,6 +406,8 @@ def hausdorff(
     ------
     RegionError
         If the lengths do not go together or the input is no batch of outlines.
+    ValueError
+        If `method` is neither "exact" nor "vertex".
 
     Notes
     -----
@@ -357,16 +424,21 @@ def hausdorff(
     >>> square = [[0, 0], [2, 0], [2, 2], [0, 2]]
     >>> lg.hausdorff([square], [[[1, 0], [3, 0], [3, 2], [1, 2]]]).tolist()
     [1.0]
+
+    Where it is:
+
+    >>> far = lg.hausdorff([square], [[[0, 0], [2, 0], [2, 2], [0, 5]]], witnesses=True)
+    >>> far.distance.tolist(), far.point_a.tolist(), far.point_b.tolist(), far.from_a.tolist()
+    ([3.0], [[0.0, 2.0]], [[0.0, 5.0]], [False])
     """
     if method not in ("exact", "vertex"):
         raise ValueError(f"method is {method!r}; it is 'exact' or 'vertex'")
-    return _core.hausdorff(
-        as_polygons(a)._interior(threads),
-        as_polygons(b)._interior(threads),
-        directed=directed,
-        vertices_only=method == "vertex",
-        threads=threads,
-    )
+    left, right = as_polygons(a)._interior(threads), as_polygons(b)._interior(threads)
+    vertices_only = method == "vertex"
+    if witnesses:
+        found = _core.hausdorff_witnesses(left, right, directed=directed, vertices_only=vertices_only, threads=threads)
+        return HausdorffWitnesses(*found)
+    return _core.hausdorff(left, right, directed=directed, vertices_only=vertices_only, threads=threads)
 
 
 class IouPairs(NamedTuple):

@@ -27,6 +27,13 @@ impl Probe {
     }
 }
 
+impl Probe {
+    /// The coordinates, rounded.
+    pub fn place(self) -> Point {
+        [self.vertex[0] + self.step[0], self.vertex[1] + self.step[1]]
+    }
+}
+
 impl From<Point> for Probe {
     #[inline(always)]
     fn from(vertex: Point) -> Self {
@@ -56,7 +63,15 @@ impl Segment {
 
     /// The point at share `t` of the way.
     pub fn at(&self, t: f64) -> Probe {
-        Probe { vertex: self.start, step: [t * self.along[0], t * self.along[1]] }
+        // From the nearer end, so that both ends are exact.
+        let (vertex, t) = if t > 0.5 { (self.end, t - 1.0) } else { (self.start, t) };
+        Probe { vertex, step: [t * self.along[0], t * self.along[1]] }
+    }
+
+    /// The point of the segment that is nearest to a point.
+    pub fn nearest(&self, point: Probe) -> Probe {
+        let (x, y) = point.less(self.start);
+        self.at(lesser(greater((x * self.along[0] + y * self.along[1]) * self.inverse, 0.0), 1.0))
     }
 
     /// Squared distance of a point to the nearest point of the segment.

@@ -27,22 +27,64 @@ pub enum Method {
     Vertex,
 }
 
+/// A largest distance and where it is: a point on each boundary, that of the farther side and the nearest one to it.
+#[derive(Clone, Copy, Debug)]
+pub struct Farthest {
+    /// NaN where a region has no boundary, and so are the points then.
+    pub distance: f64,
+    /// On the boundary of the first argument.
+    pub point_a: Point,
+    /// On the boundary of the second argument.
+    pub point_b: Point,
+    /// Whether `point_a` is the one that is so far from all of the other boundary.
+    pub from_a: bool,
+}
+
 /// Larger of the two directed distances; NaN where a region has no boundary. The same bits when regions swap.
 pub fn hausdorff(a: &Boundary, b: &Boundary, method: Method) -> f64 {
-    if a.segments.is_empty() || b.segments.is_empty() {
-        return f64::NAN;
-    }
-    let (first, second) = if order(a, b) == Ordering::Greater { (b, a) } else { (a, b) };
-    // The second direction only matters where it exceeds the first, so it starts from there.
-    raise(second, first, method, raise(first, second, method, 0.0))
+    larger(a, b, method).map_or(f64::NAN, |(maximum, _)| maximum.distance)
 }
 
 /// Largest distance from the boundary of `a` to that of `b`; NaN where a region has no boundary.
 pub fn directed(a: &Boundary, b: &Boundary, method: Method) -> f64 {
-    if a.segments.is_empty() || b.segments.is_empty() {
-        return f64::NAN;
+    one_way(a, b, method).map_or(f64::NAN, |(maximum, _)| maximum.distance)
+}
+
+/// As [`hausdorff`] or [`directed`], with the points.
+pub fn farthest(a: &Boundary, b: &Boundary, method: Method, directed: bool) -> Farthest {
+    match if directed { one_way(a, b, method) } else { larger(a, b, method) } {
+        Some((maximum, true)) => {
+            let [point_a, point_b] = maximum.points(a, b);
+            Farthest { distance: maximum.distance, point_a, point_b, from_a: true }
+        }
+        Some((maximum, false)) => {
+            let [point_b, point_a] = maximum.points(b, a);
+            Farthest { distance: maximum.distance, point_a, point_b, from_a: false }
+        }
+        None => {
+            let (distance, nowhere) = (f64::NAN, [f64::NAN; 2]);
+            Farthest { distance, point_a: nowhere, point_b: nowhere, from_a: false }
+        }
     }
-    raise(a, b, method, 0.0)
+}
+
+/// The larger of the two directed maxima, and whether it is the one from `a`.
+fn larger(a: &Boundary, b: &Boundary, method: Method) -> Option<(Maximum, bool)> {
+    let swapped = order(a, b) == Ordering::Greater;
+    let (first, second) = if swapped { (b, a) } else { (a, b) };
+    let (forth, _) = one_way(first, second, method)?;
+    // The second direction only matters where it exceeds the first, so it starts from there.
+    let back = raise(second, first, method, forth.unplaced());
+    Some(if back.place.is_some() { (back, swapped) } else { (forth, !swapped) })
+}
+
+fn one_way(a: &Boundary, b: &Boundary, method: Method) -> Option<(Maximum, bool)> {
+    if a.segments.is_empty() || b.segments.is_empty() {
+        return None;
+    }
+    let extent = (a.bounds[2].max(b.bounds[2]) - a.bounds[0].min(b.bounds[0]))
+        .max(a.bounds[3].max(b.bounds[3]) - a.bounds[1].min(b.bounds[1]));
+    Some((raise(a, b, method, Maximum::new(0.0, SLACK * extent)), true))
 }
 
 fn order(a: &Boundary, b: &Boundary) -> Ordering {
@@ -53,58 +95,86 @@ fn order(a: &Boundary, b: &Boundary) -> Ordering {
                 .segments
                 .iter()
                 .zip(&b.segments)
-                .map(|(a, b)| a.start[0].total_cmp(&b.start[0]).then(a.start[1].total_cmp(&b.start[1])));
+                .flat_map(|(a, b)| [(a.start, b.start), (a.end, b.end)])
+                .map(|(a, b)| a[0].total_cmp(&b[0]).then(a[1].total_cmp(&b[1])));
             starts.into_iter().find(|&order| order != Ordering::Equal).unwrap_or(Ordering::Equal)
         },
     )
 }
 
 /// The running maximum, with the squared bound that a witness must keep.
+#[derive(Clone, Copy)]
 struct Maximum {
     distance: f64,
     enough2: f64,
     slack: f64,
+    place: Option<Place>,
+}
+
+/// A point at share `t` of an edge of A, and the segment of B that is nearest to it.
+#[derive(Clone, Copy)]
+struct Place {
+    edge: usize,
+    t: f64,
+    nearest: usize,
 }
 
 impl Maximum {
     fn new(distance: f64, slack: f64) -> Self {
-        Maximum { distance, enough2: (distance + slack).powi(2), slack }
+        Maximum { distance, enough2: (distance + slack).powi(2), slack, place: None }
     }
 
-    /// Take a squared distance that some point of the boundary really has.
-    fn raise(&mut self, squared: f64) {
+    /// The same bound for the other direction.
+    fn unplaced(self) -> Self {
+        Maximum { place: None, ..self }
+    }
+
+    /// Take a squared distance that the point at share `t` of an edge really has.
+    fn raise(&mut self, edge: usize, t: f64, (nearest, squared): (usize, f64)) {
         if squared > self.enough2 {
-            *self = Maximum::new(squared.sqrt(), self.slack);
+            let place = Some(Place { edge, t, nearest });
+            *self = Maximum { place, ..Maximum::new(squared.sqrt(), self.slack) };
+        }
+    }
+
+    /// Where it is: a point of A and its nearest point of B.
+    fn points(&self, a: &Boundary, b: &Boundary) -> [Point; 2] {
+        match self.place {
+            Some(Place { edge, t, nearest }) => {
+                let probe = a.segments[edge].at(t);
+                [probe.place(), b.segments[nearest].nearest(probe).place()]
+            }
+            // All of A lies on B.
+            None => [a.segments[0].start; 2],
         }
     }
 }
 
-fn raise(a: &Boundary, b: &Boundary, method: Method, start: f64) -> f64 {
-    let extent = (a.bounds[2].max(b.bounds[2]) - a.bounds[0].min(b.bounds[0]))
-        .max(a.bounds[3].max(b.bounds[3]) - a.bounds[1].min(b.bounds[1]));
-    let mut maximum = Maximum::new(start, SLACK * extent);
+/// Raise the maximum to what it is over all of `a`.
+fn raise(a: &Boundary, b: &Boundary, method: Method, mut maximum: Maximum) -> Maximum {
     let mut hint = 0;
     // The maximum of the first direction serves the second one as it is.
-    let seeds = if start > 0.0 { 0 } else { SEEDS.min(a.segments.len()) };
+    let seeds = if maximum.distance > 0.0 { 0 } else { SEEDS.min(a.segments.len()) };
     for seed in 0..seeds {
-        let point = a.segments[seed * a.segments.len() / seeds].start;
-        let (segment, squared) = b.near(point.into(), maximum.enough2, hint);
-        maximum.raise(squared);
-        hint = segment;
+        let edge = seed * a.segments.len() / seeds;
+        let found = b.near(a.segments[edge].start.into(), maximum.enough2, hint);
+        maximum.raise(edge, 0.0, found);
+        hint = found.0;
     }
     let mut previous: Option<Point> = None;
     let mut stretches = Vec::new();
-    for edge in &a.segments {
+    for (index, edge) in a.segments.iter().enumerate() {
         if previous != Some(edge.start) {
-            let (segment, squared) = b.near(edge.start.into(), maximum.enough2, hint);
-            maximum.raise(squared);
-            hint = segment;
+            let found = b.near(edge.start.into(), maximum.enough2, hint);
+            maximum.raise(index, 0.0, found);
+            hint = found.0;
         }
         let at_start = hint;
         let still = b.segments[at_start].distance2(edge.end.into());
         if still > maximum.enough2 {
-            let (at_end, squared) = b.nearer(edge.end.into(), maximum.enough2, (at_start, still));
-            maximum.raise(squared);
+            let found = b.nearer(edge.end.into(), maximum.enough2, (at_start, still));
+            let at_end = found.0;
+            maximum.raise(index, 1.0, found);
             hint = at_end;
             let covered =
                 |witness: usize, point: Point| b.segments[witness].distance2(point.into()) <= maximum.enough2;
@@ -113,12 +183,12 @@ fn raise(a: &Boundary, b: &Boundary, method: Method, start: f64) -> f64 {
                 && !b.leads_along(edge, at_start, at_end, maximum.enough2)
             {
                 stretches.push(Stretch { from: 0.0, to: 1.0, at_from: at_start, at_to: at_end });
-                split(edge, b, &mut stretches, &mut maximum);
+                split(index, edge, b, &mut stretches, &mut maximum);
             }
         }
         previous = Some(edge.end);
     }
-    maximum.distance
+    maximum
 }
 
 /// A stretch of an edge of A, with segments of B that are near enough at its ends.
@@ -130,7 +200,7 @@ struct Stretch {
 }
 
 /// Find the largest distance along an edge whose ends are near different segments; empties `stretches`.
-fn split(edge: &Segment, b: &Boundary, stretches: &mut Vec<Stretch>, maximum: &mut Maximum) {
+fn split(index: usize, edge: &Segment, b: &Boundary, stretches: &mut Vec<Stretch>, maximum: &mut Maximum) {
     while let Some(stretch) = stretches.pop() {
         let (left, right) = (&b.segments[stretch.at_from], &b.segments[stretch.at_to]);
         let t = tie(edge, left, right, stretch.from, stretch.to, maximum.enough2);
@@ -143,8 +213,9 @@ fn split(edge: &Segment, b: &Boundary, stretches: &mut Vec<Stretch>, maximum: &m
         if near(left, maximum) && near(right, maximum) {
             continue;
         }
-        let (middle, squared) = b.near(point, maximum.enough2, stretch.at_from);
-        maximum.raise(squared);
+        let found = b.near(point, maximum.enough2, stretch.at_from);
+        let middle = found.0;
+        maximum.raise(index, t, found);
         let covers = |from: f64, to: f64, p: usize, q: usize, maximum: &Maximum| {
             let both = |segment: &Segment| {
                 segment.distance2(edge.at(from)) <= maximum.enough2

@@ -218,3 +218,37 @@ pub(super) fn hausdorff<'py>(
     })?;
     Ok(values.into_pyarray(py))
 }
+
+type Witnesses<'py> = (
+    Bound<'py, PyArray1<f64>>,
+    Bound<'py, PyArray2<f64>>,
+    Bound<'py, PyArray2<f64>>,
+    Bound<'py, PyArray1<bool>>,
+);
+
+/// As `hausdorff`, with a point on each boundary and whether the farther side is `a`.
+#[pyfunction]
+#[pyo3(signature = (a, b, index_a=None, index_b=None, *, directed, vertices_only, threads=None, progress=None))]
+#[allow(clippy::too_many_arguments, reason = "keyword arguments of one Python function")]
+pub(super) fn hausdorff_witnesses<'py>(
+    py: Python<'py>,
+    a: Ragged<'py>,
+    b: Ragged<'py>,
+    index_a: Option<PyReadonlyArray1<'py, i64>>,
+    index_b: Option<PyReadonlyArray1<'py, i64>>,
+    directed: bool,
+    vertices_only: bool,
+    threads: Option<i64>,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Witnesses<'py>> {
+    let method = if vertices_only { Method::Vertex } else { Method::Exact };
+    let found = double(py, &a, &b, index_a, index_b, threads, progress, Boundary::load, |a, b, _| {
+        distance::farthest(a, b, method, directed)
+    })?;
+    Ok((
+        found.iter().map(|pair| pair.distance).collect::<Vec<_>>().into_pyarray(py),
+        points_out(py, found.iter().map(|pair| pair.point_a).collect())?,
+        points_out(py, found.iter().map(|pair| pair.point_b).collect())?,
+        found.iter().map(|pair| pair.from_a).collect::<Vec<_>>().into_pyarray(py),
+    ))
+}

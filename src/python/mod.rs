@@ -21,6 +21,9 @@ mod _core {
     use super::distances::surface_distances;
     #[pymodule_export]
     use super::geometry::{area, bounds, centroid, hausdorff, ingest, overlap, perimeter, resolve};
+    use super::geometry::{
+        area, bounds, centroid, hausdorff, hausdorff_witnesses, ingest, overlap, perimeter, resolve,
+    };
     #[pymodule_export]
     use super::pairs::{iou_pairs, match_pages};
     #[pymodule_export]
