@@ -1,13 +1,19 @@
 //! The boundary of a region as an index of segments: how far is a point, and which segment is near enough.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 
-use crate::geometry::area::{Bounds, NO_BOUNDS, bounds, greater, lesser};
+use crate::geometry::area::{Bounds, NO_BOUNDS, greater, lesser};
 use crate::geometry::box_tree::BoxTree;
+use crate::geometry::lockstep::Step;
 use crate::polygons::{Point, Rings};
 
 /// Segments to a box of the tree: as many as a look at one box saves.
 const BOXED: usize = 8;
+
+/// Up to so many segments are looked through one by one.
+const FEW: usize = 16;
+/// Up to so many for a first point.
+const MANY: usize = 64;
 
 /// A point, as a vertex and a step from it.
 ///
@@ -48,39 +54,88 @@ pub struct Segment {
     pub start: Point,
     /// Where it ends.
     pub end: Point,
-    along: Point,
-    /// 1 / length², or 0 for a single point.
-    inverse: f64,
+    /// Unit vector from start to end; some unit vector where there is no length.
+    pub direction: Point,
+    /// From start to end.
+    pub length: f64,
 }
 
+/// Squared lengths below this have lost digits to underflow: such a segment counts as a point.
+const POINT2: f64 = 1e-300;
+
 impl Segment {
+    #[inline(always)]
     fn new(start: Point, end: Point) -> Self {
         let along = [end[0] - start[0], end[1] - start[1]];
         let squared = along[0] * along[0] + along[1] * along[1];
-        let inverse = 1.0 / squared;
-        Segment { start, end, along, inverse: if inverse.is_finite() { inverse } else { 0.0 } }
+        if squared < POINT2 {
+            return Segment { start, end, direction: [1.0, 0.0], length: 0.0 };
+        }
+        let length = squared.sqrt();
+        let inverse = 1.0 / length;
+        Segment { start, end, direction: [along[0] * inverse, along[1] * inverse], length }
+    }
+
+    /// The two segments of three vertices.
+    #[inline(always)]
+    fn two(a: Point, b: Point, c: Point) -> [Self; 2] {
+        let (dx, dy) = ([b[0] - a[0], c[0] - b[0]], [b[1] - a[1], c[1] - b[1]]);
+        let squared = [dx[0] * dx[0] + dy[0] * dy[0], dx[1] * dx[1] + dy[1] * dy[1]];
+        if squared[0] < POINT2 || squared[1] < POINT2 {
+            return [Segment::new(a, b), Segment::new(b, c)];
+        }
+        let length = squared.map(f64::sqrt);
+        let inverse = length.map(|length| 1.0 / length);
+        [
+            Segment {
+                start: a,
+                end: b,
+                direction: [dx[0] * inverse[0], dy[0] * inverse[0]],
+                length: length[0],
+            },
+            Segment {
+                start: b,
+                end: c,
+                direction: [dx[1] * inverse[1], dy[1] * inverse[1]],
+                length: length[1],
+            },
+        ]
     }
 
     /// The point at share `t` of the way.
     pub fn at(&self, t: f64) -> Probe {
+        let along = [self.end[0] - self.start[0], self.end[1] - self.start[1]];
         // From the nearer end, so that both ends are exact.
         let (vertex, t) = if t > 0.5 { (self.end, t - 1.0) } else { (self.start, t) };
-        Probe { vertex, step: [t * self.along[0], t * self.along[1]] }
+        Probe { vertex, step: [t * along[0], t * along[1]] }
     }
 
     /// The point of the segment that is nearest to a point.
     pub fn nearest(&self, point: Probe) -> Probe {
         let (x, y) = point.less(self.start);
-        self.at(lesser(greater((x * self.along[0] + y * self.along[1]) * self.inverse, 0.0), 1.0))
+        let along = x * self.direction[0] + y * self.direction[1];
+        self.at(if along > 0.0 { lesser(along / self.length, 1.0) } else { 0.0 })
     }
 
     /// Squared distance of a point to the nearest point of the segment.
     #[inline]
     pub fn distance2(&self, point: Probe) -> f64 {
-        let (x, y) = point.less(self.start);
-        let t = lesser(greater((x * self.along[0] + y * self.along[1]) * self.inverse, 0.0), 1.0);
-        let (dx, dy) = (x - t * self.along[0], y - t * self.along[1]);
-        dx * dx + dy * dy
+        self.reach2(point.less(self.start))
+    }
+
+    /// As [`Segment::distance2`], of a vertex.
+    #[inline(always)]
+    pub fn vertex_distance2(&self, vertex: Point) -> f64 {
+        self.reach2((vertex[0] - self.start[0], vertex[1] - self.start[1]))
+    }
+
+    #[inline(always)]
+    fn reach2(&self, (x, y): (f64, f64)) -> f64 {
+        let [cos, sin] = self.direction;
+        // In the frame of the segment. Only the part of the way along that lies outside counts.
+        let (along, across) = (x * cos + y * sin, y * cos - x * sin);
+        let outside = greater(greater(-along, along - self.length), 0.0);
+        across * across + outside * outside
     }
 }
 
@@ -89,41 +144,131 @@ impl Segment {
 pub struct Boundary {
     /// Edges of non-zero length; a ring that is a single point is one segment of length 0.
     pub segments: Vec<Segment>,
-    tree: BoxTree,
     /// Box around all of it.
     pub bounds: Bounds,
+    rings: usize,
+    /// Made when it pays, from the buffers of the last one.
+    tree: OnceCell<BoxTree>,
+    spare: Cell<BoxTree>,
+    /// Points that were looked up without the tree.
+    asked: Cell<usize>,
     stack: Cell<Vec<(u32, u32)>>,
+    /// Scratch of what walks along two boundaries.
+    pub(super) steps: Cell<Vec<Step>>,
 }
 
 impl Boundary {
     /// Replace the content by the boundary of another region. O(n).
     pub fn load(&mut self, rings: Rings) {
         self.segments.clear();
-        for ring in rings.iter() {
-            let before = self.segments.len();
-            let Some(mut from) = ring.last().copied() else { continue };
-            for &to in ring {
-                if from != to {
-                    self.segments.push(Segment::new(from, to));
-                }
-                from = to;
-            }
-            if self.segments.len() == before {
-                self.segments.push(Segment::new(from, from));
-            }
+        self.rings = 0;
+        self.bounds = NO_BOUNDS;
+        self.asked.set(0);
+        if let Some(tree) = self.tree.take() {
+            self.spare.set(tree);
         }
-        self.bounds = bounds(rings.vertices());
-        self.tree.load(self.segments.chunks(BOXED).map(|segments| {
-            segments.iter().fold(NO_BOUNDS, |[x0, y0, x1, y1], segment| {
-                let ([a, b], [c, d]) = (segment.start, segment.end);
-                [
-                    lesser(x0, lesser(a, c)),
-                    lesser(y0, lesser(b, d)),
-                    greater(x1, greater(a, c)),
-                    greater(y1, greater(b, d)),
-                ]
-            })
-        }));
+        for ring in rings.iter() {
+            self.load_ring(ring);
+        }
+    }
+
+    fn load_ring(&mut self, ring: &[Point]) {
+        let Some(&last) = ring.last() else { return };
+        self.rings += 1;
+        let before = self.segments.len();
+        self.segments.reserve(ring.len());
+        let (pairs, rest) = ring.as_chunks::<2>();
+        let mut from = last;
+        // Two at a time, in one register each: roots and quotients are most of the cost.
+        let (mut low, mut high) = ([last, last], [last, last]);
+        let mut points = false;
+        for &[middle, to] in pairs {
+            let two = Segment::two(from, middle, to);
+            points |= !(two[0].length > 0.0 && two[1].length > 0.0);
+            self.segments.extend_from_slice(&two);
+            for (k, vertex) in [middle, to].into_iter().enumerate() {
+                low[k] = [lesser(low[k][0], vertex[0]), lesser(low[k][1], vertex[1])];
+                high[k] = [greater(high[k][0], vertex[0]), greater(high[k][1], vertex[1])];
+            }
+            from = to;
+        }
+        if let &[to] = rest {
+            let segment = Segment::new(from, to);
+            points |= segment.length == 0.0;
+            self.segments.push(segment);
+        }
+        if points {
+            self.segments.truncate(before);
+            self.load_slowly(ring, last);
+        }
+        let ([a, b], [c, d]) = (low, high);
+        let [x0, y0, x1, y1] = self.bounds;
+        self.bounds = [
+            lesser(x0, lesser(a[0], b[0])),
+            lesser(y0, lesser(a[1], b[1])),
+            greater(x1, greater(c[0], d[0])),
+            greater(y1, greater(c[1], d[1])),
+        ];
+    }
+
+    /// As it is done where vertices repeat, or nearly.
+    #[cold]
+    fn load_slowly(&mut self, ring: &[Point], mut from: Point) {
+        let before = self.segments.len();
+        for &to in ring {
+            if from != to {
+                self.segments.push(Segment::new(from, to));
+            }
+            from = to;
+        }
+        if self.segments.len() == before {
+            self.segments.push(Segment::new(from, from));
+        }
+    }
+
+    fn tree(&self) -> &BoxTree {
+        self.tree.get_or_init(|| {
+            let mut tree = self.spare.take();
+            tree.load(self.segments.chunks(BOXED).map(|segments| {
+                segments.iter().fold(NO_BOUNDS, |[x0, y0, x1, y1], segment| {
+                    let ([a, b], [c, d]) = (segment.start, segment.end);
+                    [
+                        lesser(x0, lesser(a, c)),
+                        lesser(y0, lesser(b, d)),
+                        greater(x1, greater(a, c)),
+                        greater(y1, greater(b, d)),
+                    ]
+                })
+            }));
+            tree
+        })
+    }
+
+    /// Number of rings that have a vertex.
+    pub fn rings(&self) -> usize {
+        self.rings
+    }
+
+    /// A segment near a vertex, if not the nearest one: where to start looking. O(sqrt(n)).
+    pub fn about(&self, vertex: Point) -> usize {
+        let count = self.segments.len();
+        let stride = (count / 8).isqrt() + 1;
+        // The distance with the number in its last bits: the smallest of these is found without a branch.
+        let key = |squared: f64, index: usize| (squared.to_bits() & !0xf_ffff) | index as u64;
+        let coarse =
+            self.segments.iter().step_by(stride).take(1 << 20).enumerate().map(|(index, segment)| {
+                let (x, y) = (vertex[0] - segment.start[0], vertex[1] - segment.start[1]);
+                key(x * x + y * y, index)
+            });
+        let middle = (coarse.min().unwrap_or(0) & 0xf_ffff) as usize * stride;
+        let window = 2 * stride;
+        let first = if middle >= stride { middle - stride } else { (middle + count).saturating_sub(stride) };
+        let fine = (0..window).map(|by| {
+            let index = first + by;
+            key(self.segments[if index < count { index } else { index - count }].vertex_distance2(vertex), by)
+        });
+        let found = first + (fine.min().unwrap_or(0) & 0xf_ffff) as usize;
+        if found < count { found } else { found - count }
     }
 
     /// Whether every vertex between two segments is within a squared distance of `edge`, on a short way along the boundary.
@@ -176,9 +321,14 @@ impl Boundary {
                 }
             }
         }
+        // A tree costs about as much as a few points against all segments.
+        if count <= MANY && (count <= FEW || self.asked.replace(self.asked.get() + 1) < 1) {
+            let squares = self.segments.iter().map(|segment| segment.distance2(point)).enumerate();
+            return squares.fold(best, |a, b| if b.1 < a.1 { b } else { a });
+        }
         let best = Cell::new(best);
         let mut stack = self.stack.take();
-        self.tree.walk(
+        self.tree().walk(
             &mut stack,
             |node| box_distance2(node, point) < best.get().1,
             |index| {

@@ -11,12 +11,15 @@
 use std::cmp::Ordering;
 
 use crate::geometry::boundary::{Boundary, Segment};
+use crate::geometry::lockstep::{Step, lockstep};
 use crate::polygons::Point;
 
 /// Distances closer than this share of the extent count as equal: a few units in the last place.
 const SLACK: f64 = 2e-15;
 /// Vertices that are measured first, to have a high maximum early.
-const SEEDS: usize = 6;
+const SEEDS: usize = 4;
+/// Segments of a boundary that is walked around.
+const SHORTEST_WALK: usize = 3;
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,49 +45,45 @@ pub struct Farthest {
 
 /// Larger of the two directed distances; NaN where a region has no boundary. The same bits when regions swap.
 pub fn hausdorff(a: &Boundary, b: &Boundary, method: Method) -> f64 {
-    larger(a, b, method).map_or(f64::NAN, |(maximum, _)| maximum.distance)
+    farthest(a, b, method, false).distance
 }
 
 /// Largest distance from the boundary of `a` to that of `b`; NaN where a region has no boundary.
 pub fn directed(a: &Boundary, b: &Boundary, method: Method) -> f64 {
-    one_way(a, b, method).map_or(f64::NAN, |(maximum, _)| maximum.distance)
+    farthest(a, b, method, true).distance
 }
 
 /// As [`hausdorff`] or [`directed`], with the points.
 pub fn farthest(a: &Boundary, b: &Boundary, method: Method, directed: bool) -> Farthest {
-    match if directed { one_way(a, b, method) } else { larger(a, b, method) } {
-        Some((maximum, true)) => {
-            let [point_a, point_b] = maximum.points(a, b);
-            Farthest { distance: maximum.distance, point_a, point_b, from_a: true }
-        }
-        Some((maximum, false)) => {
-            let [point_b, point_a] = maximum.points(b, a);
-            Farthest { distance: maximum.distance, point_a, point_b, from_a: false }
-        }
-        None => {
-            let (distance, nowhere) = (f64::NAN, [f64::NAN; 2]);
-            Farthest { distance, point_a: nowhere, point_b: nowhere, from_a: false }
-        }
-    }
-}
-
-/// The larger of the two directed maxima, and whether it is the one from `a`.
-fn larger(a: &Boundary, b: &Boundary, method: Method) -> Option<(Maximum, bool)> {
-    let swapped = order(a, b) == Ordering::Greater;
-    let (first, second) = if swapped { (b, a) } else { (a, b) };
-    let (forth, _) = one_way(first, second, method)?;
-    // The second direction only matters where it exceeds the first, so it starts from there.
-    let back = raise(second, first, method, forth.unplaced());
-    Some(if back.place.is_some() { (back, swapped) } else { (forth, !swapped) })
-}
-
-fn one_way(a: &Boundary, b: &Boundary, method: Method) -> Option<(Maximum, bool)> {
     if a.segments.is_empty() || b.segments.is_empty() {
-        return None;
+        let (distance, nowhere) = (f64::NAN, [f64::NAN; 2]);
+        return Farthest { distance, point_a: nowhere, point_b: nowhere, from_a: false };
     }
+    let swapped = !directed && order(a, b) == Ordering::Greater;
+    let sides = if swapped { [b, a] } else { [a, b] };
     let extent = (a.bounds[2].max(b.bounds[2]) - a.bounds[0].min(b.bounds[0]))
         .max(a.bounds[3].max(b.bounds[3]) - a.bounds[1].min(b.bounds[1]));
-    Some((raise(a, b, method, Maximum::new(0.0, SLACK * extent)), true))
+    let maximum = Maximum::new(0.0, SLACK * extent);
+    let mut search = Search { sides, method, maximum, place: None, stretches: Vec::new() };
+    let single = sides.iter().all(|side| side.rings() == 1 && side.segments.len() >= SHORTEST_WALK);
+    if single {
+        let mut steps = a.steps.take();
+        lockstep(sides[0], sides[1], &mut steps);
+        search.seed(&steps, directed);
+        search.check(FROM_FIRST, &steps);
+        if !directed {
+            search.check(FROM_SECOND, &steps);
+        }
+        a.steps.set(steps);
+    } else {
+        search.all(FROM_FIRST);
+        if !directed {
+            search.all(FROM_SECOND);
+        }
+    }
+    let ([first, second], of_first) = search.points();
+    let (point_a, point_b) = if swapped { (second, first) } else { (first, second) };
+    Farthest { distance: search.maximum.distance, point_a, point_b, from_a: of_first != swapped }
 }
 
 fn order(a: &Boundary, b: &Boundary) -> Ordering {
@@ -108,88 +107,26 @@ struct Maximum {
     distance: f64,
     enough2: f64,
     slack: f64,
-    place: Option<Place>,
 }
 
-/// A point at share `t` of an edge of A, and the segment of B that is nearest to it.
+impl Maximum {
+    fn new(distance: f64, slack: f64) -> Self {
+        Maximum { distance, enough2: (distance + slack).powi(2), slack }
+    }
+}
+
+/// A point at share `t` of an edge of one side, and the segment of the other side that is nearest to it.
 #[derive(Clone, Copy)]
 struct Place {
+    from: usize,
     edge: usize,
     t: f64,
     nearest: usize,
 }
 
-impl Maximum {
-    fn new(distance: f64, slack: f64) -> Self {
-        Maximum { distance, enough2: (distance + slack).powi(2), slack, place: None }
-    }
-
-    /// The same bound for the other direction.
-    fn unplaced(self) -> Self {
-        Maximum { place: None, ..self }
-    }
-
-    /// Take a squared distance that the point at share `t` of an edge really has.
-    fn raise(&mut self, edge: usize, t: f64, (nearest, squared): (usize, f64)) {
-        if squared > self.enough2 {
-            let place = Some(Place { edge, t, nearest });
-            *self = Maximum { place, ..Maximum::new(squared.sqrt(), self.slack) };
-        }
-    }
-
-    /// Where it is: a point of A and its nearest point of B.
-    fn points(&self, a: &Boundary, b: &Boundary) -> [Point; 2] {
-        match self.place {
-            Some(Place { edge, t, nearest }) => {
-                let probe = a.segments[edge].at(t);
-                [probe.place(), b.segments[nearest].nearest(probe).place()]
-            }
-            // All of A lies on B.
-            None => [a.segments[0].start; 2],
-        }
-    }
-}
-
-/// Raise the maximum to what it is over all of `a`.
-fn raise(a: &Boundary, b: &Boundary, method: Method, mut maximum: Maximum) -> Maximum {
-    let mut hint = 0;
-    // The maximum of the first direction serves the second one as it is.
-    let seeds = if maximum.distance > 0.0 { 0 } else { SEEDS.min(a.segments.len()) };
-    for seed in 0..seeds {
-        let edge = seed * a.segments.len() / seeds;
-        let found = b.near(a.segments[edge].start.into(), maximum.enough2, hint);
-        maximum.raise(edge, 0.0, found);
-        hint = found.0;
-    }
-    let mut previous: Option<Point> = None;
-    let mut stretches = Vec::new();
-    for (index, edge) in a.segments.iter().enumerate() {
-        if previous != Some(edge.start) {
-            let found = b.near(edge.start.into(), maximum.enough2, hint);
-            maximum.raise(index, 0.0, found);
-            hint = found.0;
-        }
-        let at_start = hint;
-        let still = b.segments[at_start].distance2(edge.end.into());
-        if still > maximum.enough2 {
-            let found = b.nearer(edge.end.into(), maximum.enough2, (at_start, still));
-            let at_end = found.0;
-            maximum.raise(index, 1.0, found);
-            hint = at_end;
-            let covered =
-                |witness: usize, point: Point| b.segments[witness].distance2(point.into()) <= maximum.enough2;
-            if method == Method::Exact
-                && !covered(at_end, edge.start)
-                && !b.leads_along(edge, at_start, at_end, maximum.enough2)
-            {
-                stretches.push(Stretch { from: 0.0, to: 1.0, at_from: at_start, at_to: at_end });
-                split(index, edge, b, &mut stretches, &mut maximum);
-            }
-        }
-        previous = Some(edge.end);
-    }
-    maximum
-}
+/// Numbers of the sides, for the direction in which is measured.
+const FROM_FIRST: usize = 0;
+const FROM_SECOND: usize = 1;
 
 /// A stretch of an edge of A, with segments of B that are near enough at its ends.
 struct Stretch {
@@ -199,35 +136,169 @@ struct Stretch {
     at_to: usize,
 }
 
-/// Find the largest distance along an edge whose ends are near different segments; empties `stretches`.
-fn split(index: usize, edge: &Segment, b: &Boundary, stretches: &mut Vec<Stretch>, maximum: &mut Maximum) {
-    while let Some(stretch) = stretches.pop() {
-        let (left, right) = (&b.segments[stretch.at_from], &b.segments[stretch.at_to]);
-        let t = tie(edge, left, right, stretch.from, stretch.to, maximum.enough2);
-        if t <= stretch.from || t >= stretch.to {
-            // Too short to split: both ends are near enough, so nothing between them is further by more than rounding.
-            continue;
+/// The search for the largest distance from one side to the other or in both directions.
+struct Search<'a> {
+    sides: [&'a Boundary; 2],
+    method: Method,
+    maximum: Maximum,
+    place: Option<Place>,
+    stretches: Vec<Stretch>,
+}
+
+impl Search<'_> {
+    /// Measure a point up to where it cannot raise the maximum, and raise that if it does.
+    fn measure(&mut self, from: usize, edge: usize, t: f64, near: (usize, f64)) -> usize {
+        if near.1 <= self.maximum.enough2 {
+            return near.0;
         }
-        let point = edge.at(t);
-        let near = |segment: &Segment, maximum: &Maximum| segment.distance2(point) <= maximum.enough2;
-        if near(left, maximum) && near(right, maximum) {
-            continue;
+        let point = self.sides[from].segments[edge].at(t);
+        let (nearest, squared) = self.sides[1 - from].nearer(point, self.maximum.enough2, near);
+        if squared > self.maximum.enough2 {
+            self.place = Some(Place { from, edge, t, nearest });
+            self.maximum = Maximum::new(squared.sqrt(), self.maximum.slack);
         }
-        let found = b.near(point, maximum.enough2, stretch.at_from);
-        let middle = found.0;
-        maximum.raise(index, t, found);
-        let covers = |from: f64, to: f64, p: usize, q: usize, maximum: &Maximum| {
-            let both = |segment: &Segment| {
-                segment.distance2(edge.at(from)) <= maximum.enough2
-                    && segment.distance2(edge.at(to)) <= maximum.enough2
+        nearest
+    }
+
+    /// Raise the maximum early: by the vertices that the walk found farthest, in each of a few parts of it.
+    fn seed(&mut self, steps: &[Step], directed: bool) {
+        let part = steps.len().div_ceil(SEEDS);
+        for (number, part_steps) in steps.chunks(part).enumerate() {
+            let first = number * part;
+            let next =
+                |index: usize| steps[if first + index + 1 == steps.len() { 0 } else { first + index + 1 }];
+            let counts = |index: usize, step: &Step| !directed || next(index).on_a != step.on_a;
+            let mut top = (self.maximum.enough2, None);
+            for (index, step) in part_steps.iter().enumerate() {
+                if step.squared > top.0 && counts(index, step) {
+                    top = (step.squared, Some(index));
+                }
+            }
+            if let Some(index) = top.1 {
+                let step = part_steps[index];
+                let (on_a, on_b) = (step.on_a as usize, step.on_b as usize);
+                if next(index).on_a != step.on_a {
+                    self.measure(FROM_FIRST, on_a, 1.0, (on_b, step.squared));
+                } else {
+                    self.measure(FROM_SECOND, on_b, 1.0, (on_a, step.squared));
+                }
+            }
+        }
+    }
+
+    /// Raise the maximum to what it is over the edges of one side that the walk does not cover.
+    fn check(&mut self, from: usize, steps: &[Step]) {
+        let on =
+            |step: &Step| if from == FROM_FIRST { [step.on_a, step.on_b] } else { [step.on_b, step.on_a] };
+        let mut checked = (u32::MAX, 0);
+        for (index, step) in steps.iter().enumerate() {
+            if step.squared <= self.maximum.enough2 {
+                continue;
+            }
+            // The step is part of the proof for the edge it was on and, if it left that edge, for the next one.
+            let [edge, witness] = on(step);
+            let [next, _] = on(&steps[if index + 1 == steps.len() { 0 } else { index + 1 }]);
+            for edge in [edge, next] {
+                if checked.0 != edge {
+                    let follows = checked.0.wrapping_add(1) == edge;
+                    let hint = if follows { checked.1 } else { witness as usize };
+                    checked = (edge, self.edge(from, edge as usize, hint));
+                }
+            }
+        }
+    }
+
+    /// Raise the maximum to what it is over all of one side.
+    fn all(&mut self, from: usize) {
+        let count = self.sides[from].segments.len();
+        let mut hint = 0;
+        // The maximum of the first direction serves the second one as it is.
+        let seeds = if self.maximum.distance > 0.0 { 0 } else { SEEDS.min(count) };
+        for seed in 0..seeds {
+            hint = self.vertex(from, seed * count / seeds, 0.0, hint);
+        }
+        for edge in 0..count {
+            hint = self.edge(from, edge, hint);
+        }
+    }
+
+    /// Measure an end of an edge, looking first at a segment that is likely near.
+    fn vertex(&mut self, from: usize, edge: usize, t: f64, hint: usize) -> usize {
+        let segment = &self.sides[from].segments[edge];
+        let vertex = if t == 0.0 { segment.start } else { segment.end };
+        let squared = self.sides[1 - from].segments[hint].vertex_distance2(vertex);
+        self.measure(from, edge, t, (hint, squared))
+    }
+
+    /// Raise the maximum to what it is over an edge; a segment near its end.
+    fn edge(&mut self, from: usize, index: usize, hint: usize) -> usize {
+        let at_start = self.vertex(from, index, 0.0, hint);
+        let at_end = self.vertex(from, index, 1.0, at_start);
+        if at_end != at_start && self.method == Method::Exact {
+            let (edge, b) = (&self.sides[from].segments[index], self.sides[1 - from]);
+            if b.segments[at_end].vertex_distance2(edge.start) > self.maximum.enough2
+                && !b.leads_along(edge, at_start, at_end, self.maximum.enough2)
+            {
+                self.stretches.push(Stretch { from: 0.0, to: 1.0, at_from: at_start, at_to: at_end });
+                self.split(from, index);
+            }
+        }
+        at_end
+    }
+
+    /// Find the largest distance along an edge whose ends are near different segments; empties `stretches`.
+    fn split(&mut self, from: usize, index: usize) {
+        let (edge, b) = (&self.sides[from].segments[index], self.sides[1 - from]);
+        while let Some(stretch) = self.stretches.pop() {
+            let (left, right) = (&b.segments[stretch.at_from], &b.segments[stretch.at_to]);
+            let enough2 = self.maximum.enough2;
+            let t = tie(edge, left, right, stretch.from, stretch.to, enough2);
+            if t <= stretch.from || t >= stretch.to {
+                // Too short to split: both ends are near enough, so nothing between them is further by more than rounding.
+                continue;
+            }
+            let point = edge.at(t);
+            let (at_left, at_right) = (left.distance2(point), right.distance2(point));
+            if at_left <= enough2 && at_right <= enough2 {
+                continue;
+            }
+            let middle = self.measure(from, index, t, (stretch.at_from, at_left));
+            let enough2 = self.maximum.enough2;
+            let covers = |from: f64, to: f64, witnesses: [usize; 2]| {
+                witnesses.iter().any(|&witness| {
+                    [from, to].iter().all(|&t| b.segments[witness].distance2(edge.at(t)) <= enough2)
+                })
             };
-            both(&b.segments[p]) || both(&b.segments[q])
-        };
-        if !covers(stretch.from, t, stretch.at_from, middle, maximum) {
-            stretches.push(Stretch { from: stretch.from, to: t, at_from: stretch.at_from, at_to: middle });
+            if !covers(stretch.from, t, [stretch.at_from, middle]) {
+                self.stretches.push(Stretch {
+                    from: stretch.from,
+                    to: t,
+                    at_from: stretch.at_from,
+                    at_to: middle,
+                });
+            }
+            if !covers(t, stretch.to, [middle, stretch.at_to]) {
+                self.stretches.push(Stretch {
+                    from: t,
+                    to: stretch.to,
+                    at_from: middle,
+                    at_to: stretch.at_to,
+                });
+            }
         }
-        if !covers(t, stretch.to, middle, stretch.at_to, maximum) {
-            stretches.push(Stretch { from: t, to: stretch.to, at_from: middle, at_to: stretch.at_to });
+    }
+
+    /// Where the maximum is: a point of each side, and whether that of the first one is the farthest.
+    fn points(&self) -> ([Point; 2], bool) {
+        match self.place {
+            Some(Place { from, edge, t, nearest }) => {
+                let probe = self.sides[from].segments[edge].at(t);
+                let foot = self.sides[1 - from].segments[nearest].nearest(probe);
+                let (far, near) = (probe.place(), foot.place());
+                (if from == FROM_FIRST { [far, near] } else { [near, far] }, from == FROM_FIRST)
+            }
+            // Each lies on the other.
+            None => ([self.sides[0].segments[0].start; 2], true),
         }
     }
 }

@@ -18,6 +18,7 @@ pub mod grid;
 pub mod hausdorff;
 pub mod hull;
 pub mod interior;
+pub mod lockstep;
 pub mod overlap;
 pub mod overlay;
 pub mod shape;
