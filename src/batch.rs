@@ -18,6 +18,8 @@ use crate::error::{Error, Result};
 const WATCH_INTERVAL: Duration = Duration::from_millis(50);
 /// Work below this many vertices is done by the calling thread: waking a pool costs about as much.
 const SERIAL_VERTICES: usize = 20_000;
+/// Vertices per thread from which starting one for a single pass over them pays.
+const SHARED_VERTICES: usize = 50_000;
 /// Vertices per chunk: about a millisecond of the slower kernels, so that Ctrl-C waits no longer.
 const CHUNK_VERTICES: usize = 32_768;
 /// More threads than this only cost memory; larger numbers are taken as this.
@@ -173,6 +175,42 @@ where
         let result = handle.join().unwrap_or_else(|_| Err(Error::Internal("a worker died".into())));
         if stop.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { result }
     })
+}
+
+/// Run `work` over `parts` on the calling thread and threads that live as long as the call, and return the results in
+/// order: for passes over memory that are too short to be watched and come before a number of threads is known.
+pub fn share<P: Sync, R: Send>(
+    threads: usize,
+    parts: &[P],
+    weight: usize,
+    work: impl Fn(&P) -> Result<R> + Sync,
+) -> Result<Vec<R>> {
+    let helpers = threads.min(weight / SHARED_VERTICES).min(parts.len()).saturating_sub(1);
+    let next = AtomicUsize::new(0);
+    let some = || {
+        let mut done = Vec::new();
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some(part) = parts.get(place) else { return done };
+            done.push((place, work(part)));
+        }
+    };
+    let mut done = std::thread::scope(|scope| {
+        // A thread that the system refuses to start is not missed: the others do its work.
+        let started: Vec<_> =
+            (0..helpers).filter_map(|_| std::thread::Builder::new().spawn_scoped(scope, some).ok()).collect();
+        let mut done = some();
+        for helper in started {
+            match helper.join() {
+                Ok(more) => done.extend(more),
+                Err(_) => return Err(Error::Internal("a worker died".into())),
+            }
+        }
+        Ok(done)
+    })?;
+    // In the order of the parts.
+    done.sort_unstable_by_key(|(place, _)| *place);
+    done.into_iter().map(|(_, result)| result).collect()
 }
 
 fn run_here<P, S, R>(

@@ -5,8 +5,6 @@
 //! GeoArrow polygons and `shapely.to_ragged_array`: vertices, ring offsets, polygon offsets.
 
 use crate::error::{Error, Result};
-use crate::geometry::area::ring_area;
-use crate::geometry::overlay;
 
 /// A vertex: x to the right, y down, in pixels.
 pub type Point = [f64; 2];
@@ -44,6 +42,16 @@ impl<'a> Polygons<'a> {
     /// Number of vertices of all regions.
     pub fn n_vertices(&self) -> usize {
         self.xy.len()
+    }
+
+    /// Number of rings of all regions.
+    pub fn n_rings(&self) -> usize {
+        self.ring_offsets.len() - 1
+    }
+
+    /// All rings, whatever region they belong to.
+    pub fn rings(&self) -> impl Iterator<Item = &'a [Point]> {
+        Rings { xy: self.xy, offsets: self.ring_offsets }.iter()
     }
 
     /// The rings of one region.
@@ -144,114 +152,14 @@ impl PolygonsBuf {
     }
 }
 
-/// What decides whether a ring adds or subtracts when columns come in from outside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Roles {
-    /// The first ring of each part is its outline, the others are holes; the drawing direction means nothing.
-    FirstIsOutline,
-    /// The direction of each ring is its role already.
-    Oriented,
-}
-
-/// Take columns from outside: check them fully, open closed rings, orient each ring by its role.
-///
-/// `part_offsets` is the middle level of multi-part input (offsets into rings); `polygon_offsets` then counts parts.
-pub fn ingest(
-    xy: &[Point],
-    ring_offsets: &[i32],
-    part_offsets: Option<&[i32]>,
-    polygon_offsets: &[i32],
-    roles: Roles,
-) -> Result<PolygonsBuf> {
-    let flattened: Vec<i32>;
-    let polygon_offsets = match part_offsets {
-        None => polygon_offsets,
-        Some(parts) => {
-            let rings = ring_offsets.len().saturating_sub(1);
-            let count = parts.len().saturating_sub(1);
-            check_offsets("polygon_offsets", polygon_offsets, "part_offsets", count, Level::Row)?;
-            check_offsets("part_offsets", parts, "ring_offsets", rings, Level::Part)?;
-            flattened = polygon_offsets.iter().map(|&part| parts[part as usize]).collect();
-            &flattened
-        }
-    };
-    let source = Polygons::new(xy, ring_offsets, polygon_offsets)?;
-    let mut taken = PolygonsBuf {
-        xy: Vec::with_capacity(xy.len()),
-        ring_offsets: Vec::with_capacity(ring_offsets.len()),
-        polygon_offsets: Vec::with_capacity(polygon_offsets.len()),
-    };
-    taken.ring_offsets.push(0);
-    taken.polygon_offsets.push(0);
-    let mut starts_part = part_offsets.map(|parts| parts.iter().copied().peekable());
-    for (row, rings) in source.rows().enumerate() {
-        for (index, ring) in rings.iter().enumerate() {
-            check_coordinates(row, index, ring)?;
-            let ring = open(ring);
-            if roles == Roles::Oriented {
-                taken.push_ring(ring.iter().copied())?;
-                continue;
-            }
-            let outline = match starts_part.as_mut() {
-                None => index == 0,
-                Some(starts) => {
-                    let ring_number = polygon_offsets[row] + index as i32;
-                    while starts.next_if(|&start| start < ring_number).is_some() {}
-                    starts.peek() == Some(&ring_number)
-                }
-            };
-            push_oriented(&mut taken, ring, outline)?;
-        }
-        taken.end_region()?;
-    }
-    Ok(taken)
-}
-
-fn push_oriented(taken: &mut PolygonsBuf, ring: &[Point], outline: bool) -> Result<()> {
-    let area = ring_area(ring);
-    if !outline && area == 0.0 && ring.len() > 3 {
-        // A hole whose lobes cancel (a symmetric bow tie) has no direction that could carry its role,
-        // so its interior is taken instead: simple rings, each with a direction.
-        for simple in overlay::nonzero(ring) {
-            taken.push_ring(simple.into_iter().rev())?;
-        }
-        return Ok(());
-    }
-    if (area > 0.0) == outline || area == 0.0 {
-        taken.push_ring(ring.iter().copied())
-    } else {
-        taken.push_ring(ring.iter().rev().copied())
-    }
-}
-
-/// The ring without the repetition of its first vertex at the end.
-fn open(ring: &[Point]) -> &[Point] {
-    match ring {
-        [first, inner @ .., last] if first == last && !inner.is_empty() => &ring[..ring.len() - 1],
-        _ => ring,
-    }
-}
-
-fn check_coordinates(row: usize, ring: usize, points: &[Point]) -> Result<()> {
-    // NaN fails the comparison too.
-    let usable = |value: f64| value.abs() <= MAX_COORDINATE;
-    match points.iter().position(|&[x, y]| !(usable(x) && usable(y))) {
-        None => Ok(()),
-        Some(vertex) => {
-            let [x, y] = points[vertex];
-            Err(Error::Coordinate { row, ring, vertex, x, y })
-        }
-    }
-}
-
 /// Which level an offsets array is, to name row and ring in errors.
-enum Level<'a> {
+pub(crate) enum Level<'a> {
     Row,
     Part,
     Ring(&'a [i32]),
 }
 
-fn check_offsets(
+pub(crate) fn check_offsets(
     name: &'static str,
     offsets: &[i32],
     below: &'static str,
@@ -282,7 +190,7 @@ fn check_offsets(
     Ok(())
 }
 
-fn offset(what: &'static str, count: usize) -> Result<i32> {
+pub(crate) fn offset(what: &'static str, count: usize) -> Result<i32> {
     i32::try_from(count).map_err(|_| Error::Overflow { what, count })
 }
 
@@ -291,34 +199,6 @@ mod tests {
     use super::*;
 
     const SQUARE: [Point; 5] = [[0.0, 0.0], [0.0, 2.0], [2.0, 2.0], [2.0, 0.0], [0.0, 0.0]];
-
-    #[test]
-    fn a_drawn_outline_is_opened_and_made_positive() {
-        let taken = ingest(&SQUARE, &[0, 5], None, &[0, 1], Roles::FirstIsOutline).unwrap();
-        assert_eq!(taken.xy, [[2.0, 0.0], [2.0, 2.0], [0.0, 2.0], [0.0, 0.0]]);
-        assert_eq!(ring_area(&taken.xy), 4.0);
-        assert_eq!(ingest(&SQUARE, &[0, 5], None, &[0, 1], Roles::Oriented).unwrap().xy, SQUARE[..4]);
-    }
-
-    #[test]
-    fn holes_are_negative_and_parts_are_flattened() {
-        let far: Vec<Point> = SQUARE.iter().map(|[x, y]| [x + 9.0, y + 9.0]).collect();
-        let hole: Vec<Point> = SQUARE.iter().map(|[x, y]| [x / 4.0 + 0.5, y / 4.0 + 0.5]).collect();
-        let xy = [&SQUARE[..], &hole, &far].concat();
-        let taken = ingest(&xy, &[0, 5, 10, 15], Some(&[0, 2, 3]), &[0, 2], Roles::FirstIsOutline).unwrap();
-        let areas: Vec<f64> = taken.view().row(0).iter().map(ring_area).collect();
-        assert_eq!(areas, [4.0, -0.25, 4.0]);
-    }
-
-    #[test]
-    fn a_hole_without_direction_still_subtracts() {
-        let bow_tie = [[0.0, 0.0], [1.0, 1.0], [1.0, 0.0], [0.0, 1.0]];
-        let outline = [[-1.0, -1.0], [2.0, -1.0], [2.0, 2.0], [-1.0, 2.0]];
-        let xy = [&outline[..], &bow_tie].concat();
-        let taken = ingest(&xy, &[0, 4, 8], None, &[0, 2], Roles::FirstIsOutline).unwrap();
-        let total: f64 = taken.view().row(0).iter().map(ring_area).sum();
-        assert!((total - 8.5).abs() < 1e-15);
-    }
 
     #[test]
     fn wrong_offsets_are_refused_before_anything_is_read() {
@@ -330,13 +210,5 @@ mod tests {
         let order = err(&[0, 4, 3, 5], &[0, 1, 3]);
         assert!(matches!(order, Error::OffsetsOrder { row: Some(1), ring: Some(0), .. }), "{order:?}");
         assert!(matches!(err(&[0, -4, 5], &[0, 2]), Error::OffsetsOrder { row: Some(0), .. }));
-    }
-
-    #[test]
-    fn coordinates_are_checked_by_place() {
-        let mut xy = SQUARE;
-        xy[3][1] = f64::NAN;
-        let error = ingest(&xy, &[0, 5], None, &[0, 1], Roles::Oriented).unwrap_err();
-        assert!(matches!(error, Error::Coordinate { row: 0, ring: 0, vertex: 3, .. }));
     }
 }

@@ -147,7 +147,7 @@ def test_the_environment_sets_the_number() -> None:
         POOL
         + """
     assert lesiongeo.num_threads() == 3
-    lesiongeo.area(a)
+    lesiongeo.centroid(a)
     assert becomes(3), pool()
     lesiongeo.set_num_threads(2)
     assert lesiongeo.num_threads() == 2

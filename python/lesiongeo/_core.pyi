@@ -10,6 +10,7 @@ _I64 = NDArray[np.int64]
 _U8 = NDArray[np.uint8]
 _Bool = NDArray[np.bool_]
 _Ragged = tuple[_F64, _I32, _I32]
+_Known = tuple[_F64, _F64, _U8]
 _Progress = Callable[[int, int], object]
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "set_num_threads",
     "shape",
     "surface_distances",
+    "survey",
 ]
 
 __version__: Final[str]
@@ -46,7 +48,8 @@ def num_threads(threads: int | None = None) -> int: ...
 def panic_for_tests(*, threads: int) -> None: ...
 def ingest(
     xy: _F64, ring_offsets: _I32, part_offsets: _I32 | None, polygon_offsets: _I32, *, oriented: bool
-) -> _Ragged: ...
+) -> tuple[_Ragged, _Known]: ...
+def survey(polygons: _Ragged, *, threads: int | None = None) -> _Known: ...
 def resolve(
     polygons: _Ragged, *, verdicts: _U8 | None = None, threads: int | None = None
 ) -> tuple[_U8, _Ragged | None]: ...
@@ -60,6 +63,8 @@ def overlap(
     index_a: _I64 | None = None,
     index_b: _I64 | None = None,
     *,
+    known_a: _Known,
+    known_b: _Known,
     kind: str,
     judge: bool = False,
     threads: int | None = None,

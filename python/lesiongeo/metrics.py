@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _core
 from .errors import RegionError
-from .polygons import SELF_OVERLAP, PolygonsLike, as_polygons
+from .polygons import SELF_OVERLAP, Known, Polygons, PolygonsLike, Ragged, as_polygons
 
 __all__ = [
     "HausdorffWitnesses",
@@ -60,7 +60,7 @@ def area(polygons: PolygonsLike, *, threads: int | None = None) -> Floats:
     >>> lg.area([[[0, 0], [3, 0], [0, 4]]]).tolist()
     [6.0]
     """
-    return _core.area(as_polygons(polygons)._interior(threads), threads=threads)
+    return as_polygons(polygons)._areas(threads)
 
 
 def perimeter(polygons: PolygonsLike, *, threads: int | None = None) -> Floats:
@@ -527,20 +527,36 @@ def iou_pairs(
 
 def _overlap(a: Any, b: Any, kind: str, threads: int | None) -> Floats:
     left, right = as_polygons(a), as_polygons(b)
-    if left._is_resolved or right._is_resolved or not (len(left) and len(right)):
-        return _core.overlap(left._interior(threads), right._interior(threads), kind=kind, threads=threads)[0]
+    judge = not (left._is_resolved or right._is_resolved) and len(left) > 0 and len(right) > 0
     # What a kernel prepares for the overlap tells also which outlines are valid, so both come from one pass. Only pairs
     # with an outline that overlaps itself are measured again, by its interior.
-    values, *verdicts = _core.overlap(left.to_ragged(), right.to_ragged(), kind=kind, judge=True, threads=threads)
+    if judge:
+        drawn, known = (left.to_ragged(), right.to_ragged()), (left._survey(threads), right._survey(threads))
+    else:
+        drawn, known = _interiors(left, right, threads)
+    values, *verdicts = _core.overlap(
+        *drawn, known_a=known[0], known_b=known[1], kind=kind, judge=judge, threads=threads
+    )
+    if not judge:
+        return values
     for side, codes in zip((left, right), verdicts, strict=True):
         side._resolve(threads, codes[: len(side)])
     wrong = np.flatnonzero((verdicts[0] == SELF_OVERLAP) | (verdicts[1] == SELF_OVERLAP))
     if wrong.size:
         rows = [wrong if len(side) > 1 else np.zeros_like(wrong) for side in (left, right)]
-        values[wrong] = _core.overlap(
-            left._interior(threads), right._interior(threads), *rows, kind=kind, threads=threads
-        )[0]
+        drawn, known = _interiors(left, right, threads)
+        values[wrong] = _core.overlap(*drawn, *rows, known_a=known[0], known_b=known[1], kind=kind, threads=threads)[0]
     return values
+
+
+def _interiors(
+    left: Polygons, right: Polygons, threads: int | None
+) -> tuple[tuple[Ragged, Ragged], tuple[Known, Known]]:
+    """What two batches mean, and what is known of it."""
+    return (
+        (left._interior(threads), right._interior(threads)),
+        (left._interior_known(threads), right._interior_known(threads)),
+    )
 
 
 def _group_codes(

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["PROBLEMS", "Polygons", "PolygonsLike"]
 
 Ragged: TypeAlias = tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int32]]
+#: Per region: signed area, box, and the code of its problem where one look at the vertices tells, else 255.
+Known: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.uint8]]
 
 #: Why a region is not valid, by the code of the core.
 PROBLEMS: tuple[str | None, ...] = (None, "empty", "too_few_points", "zero_area", "self_overlap")
@@ -71,12 +73,14 @@ class Polygons:
         raise TypeError("use Polygons.from_rings, Polygons.from_ragged or Polygons.from_shapely")
 
     @classmethod
-    def _trusted(cls, ragged: Ragged) -> Polygons:
-        """Wrap arrays that the core has made or checked."""
+    def _trusted(cls, ragged: Ragged, known: Known | None = None) -> Polygons:
+        """Wrap arrays that the core has made or checked, with what it has seen of each region."""
         made = object.__new__(cls)
         for array in ragged:
             array.flags.writeable = False
         made.xy, made.ring_offsets, made.polygon_offsets = ragged
+        if known is not None:
+            made.__dict__["_known"] = known
         return made
 
     @classmethod
@@ -130,7 +134,7 @@ class Polygons:
     ) -> Polygons:
         part_offsets = None if parts is None else _offsets("part_offsets", parts)
         return cls._trusted(
-            _core.ingest(
+            *_core.ingest(
                 _vertices(xy),
                 _offsets("ring_offsets", rings),
                 part_offsets,
@@ -339,13 +343,24 @@ class Polygons:
     def _is_resolved(self) -> bool:
         return "_resolved" in self.__dict__
 
+    def _survey(self, threads: int | None) -> Known:
+        """What one look at each region tells; kept."""
+        _core.num_threads(threads)  # a wrong number is told even where there is nothing left to do
+        known: Known | None = self.__dict__.get("_known")
+        if known is None:
+            known = self.__dict__["_known"] = _core.survey(self.to_ragged(), threads=threads)
+        return known
+
     def _resolve(
         self, threads: int | None, verdicts: NDArray[np.uint8] | None = None
     ) -> tuple[NDArray[np.uint8], Ragged]:
         """Codes of the problems and the interiors; `verdicts` are the codes where a kernel has judged already."""
+        seen = self._survey(threads)[2]
         known: tuple[NDArray[np.uint8], Ragged] | None = self.__dict__.get("_resolved")
         if known is None:
-            codes, replaced = _core.resolve(self.to_ragged(), verdicts=verdicts, threads=threads)
+            codes, replaced = seen if verdicts is None else verdicts, None
+            if codes.any():
+                codes, replaced = _core.resolve(self.to_ragged(), verdicts=codes, threads=threads)
             known = codes, self.to_ragged() if replaced is None else Polygons._trusted(replaced).to_ragged()
             self.__dict__["_resolved"] = known
         return known
@@ -353,6 +368,21 @@ class Polygons:
     def _interior(self, threads: int | None = None) -> Ragged:
         """Arrays of what the regions mean: those that overlap themselves by their non-zero interior."""
         return self._resolve(threads)[1]
+
+    def _interior_known(self, threads: int | None = None) -> Known:
+        """What one look at the interiors tells; kept."""
+        interior = self._interior(threads)
+        known: Known | None = self.__dict__.get("_known_interior")
+        if known is None:
+            drawn = interior[0] is self.xy
+            known = self._survey(threads) if drawn else _core.survey(interior, threads=threads)
+            self.__dict__["_known_interior"] = known
+        return known
+
+    def _areas(self, threads: int | None = None) -> NDArray[np.float64]:
+        """Areas of the interiors; a copy."""
+        # Adding 0 makes -0 a 0.
+        return np.maximum(self._interior_known(threads)[0], 0.0) + 0.0
 
     def __len__(self) -> int:
         return len(self.polygon_offsets) - 1

@@ -1,33 +1,14 @@
 //! Area, perimeter, centroid and bounds of one region.
 //!
 //! Area and centroid are the polygon moments of Green's theorem (shoelace). All sums run on coordinates relative to
-//! the ring's first vertex, so that a small outline far from the origin keeps its digits.
+//! a point of the region, so that a small outline far from the origin keeps its digits.
 
-use crate::geometry::exact::twice_ring_area;
+use crate::geometry::survey::survey;
 use crate::polygons::{Point, Rings};
-
-/// Share of its terms below which a sum is done again in twice the precision: leaves 1e-13 of relative error at most.
-const CANCELLED: f64 = 1e-3;
 
 /// Signed area of a ring: positive where it adds, negative where it subtracts.
 pub fn ring_area(ring: &[Point]) -> f64 {
-    let Some((&origin, rest)) = ring.split_first() else { return 0.0 };
-    let mut previous = [0.0, 0.0];
-    let (mut twice, mut size) = (0.0, 0.0);
-    for point in rest {
-        let current = [point[0] - origin[0], point[1] - origin[1]];
-        // With the step to the next vertex in place of that vertex the terms stay as small as the triangles are.
-        let step = [current[0] - previous[0], current[1] - previous[1]];
-        let along = previous[0] * step[1];
-        twice += along - previous[1] * step[0];
-        size += along.abs();
-        previous = current;
-    }
-    // Where the products cancel to a sliver of their size, so do their digits.
-    if twice.abs() < CANCELLED * size {
-        twice = twice_ring_area(ring);
-    }
-    0.5 * twice
+    survey(ring).area
 }
 
 /// Area of a region: outlines less holes; never negative.

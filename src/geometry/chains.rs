@@ -7,36 +7,31 @@
 
 use std::cmp::Ordering;
 
-use crate::geometry::area::{Bounds, NO_BOUNDS, greater, lesser, ring_area};
+use crate::geometry::area::{Bounds, NO_BOUNDS, greater, lesser};
+use crate::geometry::survey::Survey;
 use crate::polygons::{Point, Rings};
 
-/// Edges per block. Fewer find more that is separated, more are walked faster: 8 to 12 are equally good (measured from
-/// 12 to 1000 vertices).
-pub const BLOCK: usize = 8;
-
-/// A vertex of a chain, with what is needed to evaluate and integrate the edge that ends here.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Knot {
-    /// Position.
-    pub x: f64,
-    /// Value.
-    pub y: f64,
-    /// Slope of the edge that ends here; 0 for a vertical edge and for the first knot.
-    pub slope: f64,
-    /// Integral of y minus the chain's first y, from the chain's start to here.
-    pub integral: f64,
-}
-
-/// [`BLOCK`] edges of a chain (fewer at its end), for skipping what is separated from another chain.
+/// Some neighbouring edges of a chain, as a strip along the line from their first to their last vertex: for telling what is
+/// separated from another chain.
 #[derive(Clone, Copy, Debug)]
 pub struct Block {
     /// Right end.
     pub x_max: f64,
-    /// Smallest value.
-    pub y_min: f64,
-    /// Largest value.
-    pub y_max: f64,
+    /// Value there.
+    pub y_end: f64,
+    /// How far the edges lie below the line (at most 0) and above it (at least 0).
+    pub low: f64,
+    /// See `low`.
+    pub high: f64,
+    /// Integral of y less the chain's first y, from the chain's start to the start of the block.
+    pub integral: f64,
 }
+
+/// Edges of a block of a short chain: its cost is shared by few, and what it skips is little.
+const FEW: usize = 4;
+/// Edges from which on blocks are twice as long, and four times.
+const SHORT: usize = 48;
+const LONG: usize = 192;
 
 /// One monotone piece of boundary.
 #[derive(Clone, Copy, Debug)]
@@ -44,22 +39,24 @@ pub struct Chain {
     start: u32,
     stop: u32,
     first_block: u32,
+    /// Edges per block.
+    pub block: u32,
     /// +1 where the boundary runs against x, -1 along x.
     pub sign: f64,
     /// Left end.
     pub x_min: f64,
     /// Right end.
     pub x_max: f64,
-    /// Smallest value.
+    /// No value is smaller.
     pub y_min: f64,
-    /// Largest value.
+    /// No value is larger.
     pub y_max: f64,
 }
 
 /// The chains of one region, sorted by their left ends; a scratch that is reused from row to row.
 #[derive(Clone, Debug)]
 pub struct Chains {
-    knots: Vec<Knot>,
+    knots: Vec<Point>,
     blocks: Vec<Block>,
     /// Sorted by `x_min`, then by a rule that does not depend on where rings start.
     pub chains: Vec<Chain>,
@@ -67,26 +64,22 @@ pub struct Chains {
     pub bounds: Bounds,
     /// Signed areas of the rings summed: the integral of the winding number.
     pub area: f64,
-    /// Scratch: the ring that is being cut.
-    turned: Vec<Point>,
 }
 
 impl Default for Chains {
     fn default() -> Self {
-        Chains {
-            knots: Vec::new(),
-            blocks: Vec::new(),
-            chains: Vec::new(),
-            bounds: NO_BOUNDS,
-            area: 0.0,
-            turned: Vec::new(),
-        }
+        Chains { knots: Vec::new(), blocks: Vec::new(), chains: Vec::new(), bounds: NO_BOUNDS, area: 0.0 }
     }
 }
 
 impl Chains {
     /// Replace the content by the chains of another region. O(n + k log k) for n vertices and k chains.
     pub fn load(&mut self, rings: Rings) {
+        self.load_surveyed(rings, Survey::of(rings));
+    }
+
+    /// The same where the area and the box are known.
+    pub fn load_surveyed(&mut self, rings: Rings, known: Survey) {
         self.knots.clear();
         self.blocks.clear();
         self.chains.clear();
@@ -95,114 +88,135 @@ impl Chains {
         if chains.len() > 1 {
             chains.sort_unstable_by(|a, b| order(a, b, knots));
         }
-        self.bounds = chains.iter().fold(NO_BOUNDS, |[x0, y0, x1, y1], chain| {
-            [
-                lesser(x0, chain.x_min),
-                lesser(y0, chain.y_min),
-                greater(x1, chain.x_max),
-                greater(y1, chain.y_max),
-            ]
-        });
         // Not from the chains' integrals: the same bits as the metric, and the digits of slivers.
-        self.area = rings.iter().map(ring_area).sum();
+        (self.bounds, self.area) = (known.bounds, known.area);
     }
 
     /// The knots of a chain, from left to right; at least two.
-    pub fn knots(&self, chain: &Chain) -> &[Knot] {
+    pub fn knots(&self, chain: &Chain) -> &[Point] {
         &self.knots[chain.start as usize..chain.stop as usize]
     }
 
-    /// The blocks of a chain, from left to right: block k holds the edges from knot `k * BLOCK` on.
+    /// The blocks of a chain, from left to right: block k holds the edges from knot `k * chain.block` on. One more than
+    /// there are, for the integral of the whole.
     pub fn blocks(&self, chain: &Chain) -> &[Block] {
-        let edges = (chain.stop - chain.start) as usize - 1;
-        &self.blocks[chain.first_block as usize..][..edges.div_ceil(BLOCK)]
+        let edges = (chain.stop - chain.start) - 1;
+        &self.blocks[chain.first_block as usize..][..edges.div_ceil(chain.block) as usize + 1]
     }
 
     /// Cut one ring at the vertices where x turns.
     fn cut(&mut self, ring: &[Point]) {
         let Some(start) = first_turn(ring) else { return };
-        // The ring from there, closed: so no chain wraps around the end of the array.
-        let mut turned = std::mem::take(&mut self.turned);
-        turned.clear();
-        turned.extend_from_slice(&ring[start..]);
-        turned.extend_from_slice(&ring[..=start]);
+        // The ring from there, closed, in two pieces: position t is in `tail` from `head.len()` on.
+        let (head, tail) = (&ring[start..], &ring[..=start]);
+        let at = |t: usize| if t < head.len() { head[t] } else { tail[t - head.len()] };
+        let last = ring.len();
         let mut begin = 0;
-        while begin + 1 < turned.len() {
+        while begin < last {
             // A vertical edge at the turn belongs to the chain before it, so the first edge here has a heading.
-            let rising = turned[begin + 1][0] > turned[begin][0];
-            let turns =
-                |pair: &[Point]| if rising { pair[1][0] < pair[0][0] } else { pair[1][0] > pair[0][0] };
-            let end =
-                turned[begin..].windows(2).position(turns).map_or(turned.len() - 1, |edge| begin + edge);
-            self.add(&turned[begin..=end], rising);
+            let rising = at(begin + 1)[0] > at(begin)[0];
+            let (mut end, mut upright) = (begin, false);
+            // Runs are strict first, so that the common scan is one comparison per edge.
+            while end < last {
+                end += if rising {
+                    strict_run(head, tail, end, |a, b| a[0] < b[0])
+                } else {
+                    strict_run(head, tail, end, |a, b| a[0] > b[0])
+                };
+                if end < last && at(end + 1)[0] == at(end)[0] {
+                    upright = true;
+                    end += 1;
+                } else {
+                    break;
+                }
+            }
+            let knots = self.knots.len();
+            let (ahead, behind) = if end < head.len() {
+                (&head[begin..=end], &tail[..0])
+            } else {
+                (&head[begin.min(head.len())..], &tail[begin.saturating_sub(head.len())..=end - head.len()])
+            };
+            if rising {
+                self.knots.extend_from_slice(ahead);
+                self.knots.extend_from_slice(behind);
+            } else {
+                self.knots.extend(behind.iter().rev());
+                self.knots.extend(ahead.iter().rev());
+            }
+            if upright {
+                self.tidy(knots);
+            }
+            self.add(knots, rising);
             begin = end;
         }
-        self.turned = turned;
     }
 
-    /// Add the chain of these points, which run along x (`rising`) or against it.
-    fn add(&mut self, points: &[Point], rising: bool) {
-        // Vertical edges at either end of a chain carry no area.
-        let (from, to) = (points[0][0], points[points.len() - 1][0]);
-        let leading = points.iter().skip(1).take_while(|point| point[0] == from).count();
-        let trailing = points.iter().rev().skip(1).take_while(|point| point[0] == to).count();
-        let points = &points[leading..points.len() - trailing];
-        let (first, last) = (points[0], points[points.len() - 1]);
-        let (left, right) = if rising { (first, last) } else { (last, first) };
-        let (mut integral, mut repeated) = (0.0, false);
-        let mut knot = |[x, y]: Point, [x_next, y_next]: Point| {
-            let (dx, dy) = (x_next - x, y_next - y);
-            let slope = dy / dx;
-            integral += dx * ((y - left[1]) + 0.5 * dy);
-            repeated |= slope.is_nan();
-            // Steeper than a double can say means vertical: the edge spans no area that a double could hold.
-            let slope = if slope.abs() <= f64::MAX { slope } else { 0.0 };
-            Knot { x: x_next, y: y_next, slope, integral }
-        };
-        let (start, first_block) = (self.knots.len(), self.blocks.len());
-        self.knots.push(Knot { x: left[0], y: left[1], slope: 0.0, integral: 0.0 });
-        if rising {
-            self.knots.extend(points.windows(2).map(|pair| knot(pair[0], pair[1])));
-        } else {
-            self.knots.extend(points.windows(2).rev().map(|pair| knot(pair[1], pair[0])));
-        }
-        if repeated {
-            self.drop_repeated(start);
-        }
+    /// Keep one of equal neighbours among the knots from `start` on, so that the same region has the same knots, and drop
+    /// the vertical edges at either end, which carry no area.
+    #[cold]
+    fn tidy(&mut self, start: usize) {
+        let (left, right) = (self.knots[start][0], self.knots[self.knots.len() - 1][0]);
         let knots = &self.knots[start..];
-        let (mut y_min, mut y_max) = (left[1], left[1]);
-        self.blocks.extend((0..knots.len() - 1).step_by(BLOCK).map(|edge| {
-            let knots = &knots[edge..knots.len().min(edge + BLOCK + 1)];
-            let (low, high) = knots[1..].iter().fold((knots[0].y, knots[0].y), |(low, high), knot| {
-                (lesser(low, knot.y), greater(high, knot.y))
-            });
-            (y_min, y_max) = (lesser(y_min, low), greater(y_max, high));
-            Block { x_max: knots[knots.len() - 1].x, y_min: low, y_max: high }
-        }));
+        let first = start + knots.iter().take_while(|knot| knot[0] == left).count() - 1;
+        let stop = self.knots.len() + 1 - knots.iter().rev().take_while(|knot| knot[0] == right).count();
+        let mut kept = start;
+        for index in first..stop {
+            let knot = self.knots[index];
+            if index == first || knot != self.knots[kept - 1] {
+                self.knots[kept] = knot;
+                kept += 1;
+            }
+        }
+        self.knots.truncate(kept);
+    }
+
+    /// Add the chain of the knots from `start` on.
+    fn add(&mut self, start: usize, rising: bool) {
+        let knots = &self.knots[start..];
+        let (left, right) = (knots[0], knots[knots.len() - 1]);
+        let edges = knots.len() - 1;
+        let block = match edges {
+            ..SHORT => FEW,
+            SHORT..LONG => 2 * FEW,
+            _ => 4 * FEW,
+        };
+        let (mut y_min, mut y_max, mut integral) = (left[1], left[1], 0.0);
+        let first_block = self.blocks.len();
+        let mut first = 0;
+        while first < edges {
+            let count = block.min(edges - first);
+            let ([x, y], [x_max, y_end]) = (knots[first], knots[first + count]);
+            let slope = (y_end - y) / (x_max - x);
+            // A block without width spans no area: any strip will do.
+            let line = Line { x, y, slope: if slope.abs() <= f64::MAX { slope } else { 0.0 } };
+            let mut strip = Strip { low: 0.0, high: 0.0, twice: 0.0 };
+            let (mut at, stop) = (first, first + count);
+            while let Some(few) = knots[at..=stop].first_chunk::<{ FEW + 1 }>() {
+                strip = strip.with(line.few(few));
+                at += FEW;
+            }
+            for pair in knots[at..=stop].windows(2) {
+                strip = strip.with(line.edge(pair[0], pair[1]));
+            }
+            self.blocks.push(Block { x_max, y_end, low: strip.low, high: strip.high, integral });
+            let width = x_max - x;
+            integral += width * ((y - left[1]) + 0.5 * width * line.slope) + 0.5 * strip.twice;
+            y_min = lesser(y_min, lesser(y, y_end) + strip.low);
+            y_max = greater(y_max, greater(y, y_end) + strip.high);
+            first += count;
+        }
+        self.blocks.push(Block { x_max: f64::INFINITY, y_end: right[1], low: 0.0, high: 0.0, integral });
         self.chains.push(Chain {
             start: start as u32,
             stop: self.knots.len() as u32,
             first_block: first_block as u32,
+            block: block as u32,
             sign: if rising { -1.0 } else { 1.0 },
             x_min: left[0],
             x_max: right[0],
             y_min,
             y_max,
         });
-    }
-
-    /// Keep one of equal neighbours among the knots from `start` on, so that the same region has the same knots.
-    #[cold]
-    fn drop_repeated(&mut self, start: usize) {
-        let mut kept = start + 1;
-        for index in start + 1..self.knots.len() {
-            let (knot, before) = (self.knots[index], self.knots[kept - 1]);
-            if (knot.x, knot.y) != (before.x, before.y) {
-                self.knots[kept] = knot;
-                kept += 1;
-            }
-        }
-        self.knots.truncate(kept);
     }
 
     /// Which of two regions comes first, whatever order they are given in: makes metrics symmetric to the bit.
@@ -225,6 +239,74 @@ impl Chains {
                     .unwrap_or(Ordering::Equal)
             })
     }
+}
+
+/// The line along which a block lies.
+#[derive(Clone, Copy)]
+struct Line {
+    x: f64,
+    y: f64,
+    slope: f64,
+}
+
+/// Extent of some edges below and above their line, and twice the integral of how far they lie off it.
+#[derive(Clone, Copy)]
+struct Strip {
+    low: f64,
+    high: f64,
+    twice: f64,
+}
+
+impl Strip {
+    #[inline(always)]
+    fn with(self, other: Strip) -> Strip {
+        Strip {
+            low: lesser(other.low, self.low),
+            high: greater(other.high, self.high),
+            twice: self.twice + other.twice,
+        }
+    }
+}
+
+impl Line {
+    #[inline(always)]
+    fn off(self, [x, y]: Point) -> f64 {
+        (y - self.y) - (x - self.x) * self.slope
+    }
+
+    #[inline(always)]
+    fn edge(self, from: Point, to: Point) -> Strip {
+        let off = self.off(to);
+        Strip { low: off, high: off, twice: (to[0] - from[0]) * (self.off(from) + off) }
+    }
+
+    #[inline(always)]
+    fn few(self, knots: &[Point; FEW + 1]) -> Strip {
+        let [a, b, c, d] = [0, 1, 2, 3].map(|k| self.edge(knots[k], knots[k + 1]));
+        a.with(b).with(c.with(d))
+    }
+}
+
+/// How many edges from position `begin` on run strictly one way, in a closed ring of two pieces.
+#[inline(always)]
+fn strict_run(
+    head: &[Point],
+    tail: &[Point],
+    begin: usize,
+    strict: impl Fn(&Point, &Point) -> bool,
+) -> usize {
+    let within = |piece: &[Point]| {
+        let edges = piece.len().saturating_sub(1);
+        piece.windows(2).position(|pair| !strict(&pair[0], &pair[1])).unwrap_or(edges)
+    };
+    if begin >= head.len() {
+        return within(&tail[begin - head.len()..]);
+    }
+    let run = within(&head[begin..]);
+    if begin + run + 1 < head.len() || !strict(&head[head.len() - 1], &tail[0]) {
+        return run;
+    }
+    run + 1 + within(tail)
 }
 
 /// Index of the first vertex where x turns back; `None` where all x are the same.
@@ -252,12 +334,12 @@ fn compare(a: f64, b: f64) -> Ordering {
     }
 }
 
-fn knots_order(a: &[Knot], b: &[Knot]) -> Ordering {
-    let each = a.iter().zip(b).map(|(a, b)| compare(a.x, b.x).then(compare(a.y, b.y)));
+fn knots_order(a: &[Point], b: &[Point]) -> Ordering {
+    let each = a.iter().zip(b).map(|(a, b)| compare(a[0], b[0]).then(compare(a[1], b[1])));
     each.into_iter().find(|&order| order != Ordering::Equal).unwrap_or(Ordering::Equal)
 }
 
-fn order(a: &Chain, b: &Chain, knots: &[Knot]) -> Ordering {
+fn order(a: &Chain, b: &Chain, knots: &[Point]) -> Ordering {
     compare(a.x_min, b.x_min)
         .then(compare(a.y_min, b.y_min))
         .then(compare(a.x_max, b.x_max))
@@ -291,7 +373,7 @@ mod tests {
         let (bottom, top) = (&square.chains[0], &square.chains[1]);
         assert_eq!((bottom.sign, bottom.y_max), (-1.0, 0.0));
         assert_eq!((top.sign, top.y_min), (1.0, 1.0));
-        assert_eq!(square.knots(top).iter().map(|k| k.x).collect::<Vec<_>>(), [0.0, 2.0]);
+        assert_eq!(square.knots(top).iter().map(|k| k[0]).collect::<Vec<_>>(), [0.0, 2.0]);
         assert_eq!(square.area, 2.0);
     }
 
@@ -300,11 +382,7 @@ mod tests {
         let stairs = chains(&[[0.0, 0.0], [3.0, 0.0], [3.0, 2.0], [2.0, 2.0], [2.0, 1.0], [0.0, 1.0]]);
         let top = stairs.chains.iter().find(|chain| chain.sign > 0.0).unwrap();
         let knots = stairs.knots(top);
-        assert_eq!(
-            knots.iter().map(|k| (k.x, k.y)).collect::<Vec<_>>(),
-            [(0.0, 1.0), (2.0, 1.0), (2.0, 2.0), (3.0, 2.0)]
-        );
-        assert_eq!(knots[3].integral, 1.0, "integral is relative to the first value, 1");
+        assert_eq!(knots, [[0.0, 1.0], [2.0, 1.0], [2.0, 2.0], [3.0, 2.0]]);
     }
 
     #[test]

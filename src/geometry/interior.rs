@@ -6,16 +6,29 @@ use crate::batch::{self, Batch};
 use crate::error::Result;
 use crate::geometry::chains::Chains;
 use crate::geometry::overlay::{self, Contours};
-use crate::geometry::validity::{Validity, validity};
+use crate::geometry::survey::Survey;
+use crate::geometry::validity::{self, Validity};
 use crate::polygons::{Polygons, PolygonsBuf, Rings};
 
 /// The verdict on each row.
 pub fn judge(polygons: Polygons, batch: &Batch) -> Result<Vec<Validity>> {
     batch::rows(batch, polygons.len(), polygons.n_vertices(), Chains::default, |chains, row| {
         let rings = polygons.row(row);
-        chains.load(rings);
-        validity(rings, chains)
+        validity::judge(rings, Survey::of(rings), chains)
     })
+}
+
+/// The same as numbers, where those of some rows are known: all but [`validity::UNKNOWN`].
+pub fn judge_rest(polygons: Polygons, known: &[u8], batch: &Batch) -> Result<Vec<u8>> {
+    let mut verdicts = known.to_vec();
+    let rest: Vec<usize> = (0..known.len()).filter(|&row| known[row] == validity::UNKNOWN).collect();
+    let weight = rest.iter().map(|&row| polygons.row(row).vertices().len()).sum();
+    let judged = batch::rows(batch, rest.len(), weight, Chains::default, |chains, index| {
+        let rings = polygons.row(rest[index]);
+        validity::judge(rings, Survey::of(rings), chains) as u8
+    })?;
+    rest.iter().zip(judged).for_each(|(&row, verdict)| verdicts[row] = verdict);
+    Ok(verdicts)
 }
 
 /// The batch with the rows of these numbers, in ascending order, replaced by their interiors.
@@ -45,7 +58,7 @@ fn interior(rings: Rings, chains: &mut Chains) -> Result<Contours> {
     simple.iter().try_for_each(|ring| drawn.push_ring(ring.iter().copied()))?;
     drawn.end_region()?;
     chains.load(drawn.view().row(0));
-    match validity(drawn.view().row(0), chains) {
+    match validity::validity(drawn.view().row(0), chains) {
         // A needle a few units in the last place wide, whose crossing points were rounded.
         Validity::SelfOverlap => Ok(overlay::interior_in_doubles(rings)),
         _ => Ok(simple),

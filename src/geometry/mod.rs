@@ -25,4 +25,5 @@ pub mod shape;
 pub mod spread;
 pub mod strips;
 pub mod surface;
+pub mod survey;
 pub mod validity;

@@ -17,7 +17,9 @@
 use std::cmp::Ordering;
 
 use crate::geometry::area::{boxes_meet, greater, lesser};
-use crate::geometry::chains::{BLOCK, Block, Chain, Chains, Knot};
+use crate::geometry::chains::{Block, Chain, Chains};
+use crate::geometry::survey::Survey;
+use crate::polygons::Point;
 
 /// Overlaps below this share of the box around both regions are rounding noise of the sum and count as none.
 const NOISE: f64 = 1e-14;
@@ -25,6 +27,9 @@ const NOISE: f64 = 1e-14;
 /// Chains of two regions with up to this many knots together are merged without looking at blocks: borders of one lesion
 /// are near each other for most of such a length. Measured: worth it for outlines of 50 vertices, equal for 200.
 const MERGED_WHOLE: usize = 80;
+
+/// The same for the chains of one region, which lie apart for most of their length.
+const SELF_MERGED_WHOLE: usize = 12;
 
 /// Areas of two regions and of what they share.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -58,6 +63,12 @@ impl Overlap {
     }
 }
 
+/// The answer for two regions whose boxes do not meet, without preparing them.
+pub fn apart(a: &Survey, b: &Survey) -> Option<Overlap> {
+    let none = Overlap { area_a: a.area.max(0.0), area_b: b.area.max(0.0), intersection: 0.0 };
+    if boxes_meet(&a.bounds, &b.bounds) { None } else { Some(none) }
+}
+
 /// Areas and overlap of two valid regions. `active` is scratch.
 ///
 /// The value is the same bits when the regions swap, and exactly the area when they are the same region.
@@ -78,7 +89,7 @@ pub fn overlap(a: &Chains, b: &Chains, active: &mut Vec<u32>) -> Overlap {
     };
     let mut parts = PositiveParts::new(MERGED_WHOLE);
     each_meeting_pair(first, second, active, |f, g| {
-        parts.add(-f.sign * g.sign, (first, f), (second, g));
+        parts.add(-f.sign * g.sign, Span::of(first, f), Span::of(second, g));
     });
     let sum = parts.sum();
     let width = greater(a.bounds[2], b.bounds[2]) - lesser(a.bounds[0], b.bounds[0]);
@@ -92,16 +103,16 @@ pub fn overlap(a: &Chains, b: &Chains, active: &mut Vec<u32>) -> Overlap {
 /// `∫∫ w²` of one region: each unordered pair of chains once, by `∫ |g - f| = ∫ 2 max(0, g - f) - (g - f)`.
 pub fn squared_winding(region: &Chains) -> f64 {
     // The chains of one outline lie apart for most of their length, so blocks pay from the start.
-    let (mut parts, mut differences) = (PositiveParts::new(2 * BLOCK), 0.0);
+    let (mut parts, mut differences) = (PositiveParts::new(SELF_MERGED_WHOLE), 0.0);
     for (index, f) in region.chains.iter().enumerate() {
         for g in &region.chains[index + 1..] {
             if g.x_min >= f.x_max {
                 break;
             }
             let weight = -f.sign * g.sign;
-            parts.add(2.0 * weight, (region, f), (region, g));
-            let (f, g) = (region.knots(f), region.knots(g));
-            differences += weight * difference(f, g, f[0].y, g[0].y);
+            let (f, g) = (Span::of(region, f), Span::of(region, g));
+            parts.add(2.0 * weight, f, g);
+            differences += weight * f.difference(&g);
         }
     }
     parts.sum() - differences
@@ -130,55 +141,139 @@ fn each_meeting_pair(a: &Chains, b: &Chains, active: &mut Vec<u32>, mut meet: im
     }
 }
 
+/// Merges under way at a time: each step of one waits for the step before, those of others do not.
+const SIDE_BY_SIDE: usize = 3;
+
 /// Sums `weight * ∫ max(0, g - f) dx` over pairs of chains.
 struct PositiveParts<'a> {
     /// Pairs of chains with at most this many knots are merged without looking at blocks.
     merged_whole: usize,
     sum: f64,
-    /// Each step of a merge waits for the one before, so two are walked side by side: this is one without a partner yet.
-    waiting: Option<Merge<'a>>,
+    merges: [Merge<'a>; SIDE_BY_SIDE],
+    waiting: usize,
 }
 
 impl<'a> PositiveParts<'a> {
     fn new(merged_whole: usize) -> Self {
-        PositiveParts { merged_whole, sum: 0.0, waiting: None }
+        PositiveParts { merged_whole, sum: 0.0, merges: [Merge::NONE; SIDE_BY_SIDE], waiting: 0 }
     }
 
     /// Add the part over the common x-range of two chains.
     #[inline(always)]
-    fn add(&mut self, weight: f64, (a, f): (&'a Chains, &Chain), (b, g): (&'a Chains, &Chain)) {
+    fn add(&mut self, weight: f64, f: Span<'a>, g: Span<'a>) {
         if g.y_max <= f.y_min {
             return;
         }
-        let (f_knots, g_knots) = (a.knots(f), b.knots(g));
-        let (f_base, g_base) = (f_knots[0].y, g_knots[0].y);
         if g.y_min >= f.y_max {
-            self.sum += weight * difference(f_knots, g_knots, f_base, g_base);
-        } else if f_knots.len() + g_knots.len() <= self.merged_whole {
-            self.merge(Merge::new(weight, f_knots, g_knots));
+            self.sum += weight * f.difference(&g);
+        } else if f.knots.len() + g.knots.len() <= self.merged_whole {
+            self.merge(Merge::new(weight, f.knots, g.knots));
         } else {
-            each_run((f_knots, a.blocks(f)), (g_knots, b.blocks(g)), |place, f, g| match place {
-                Place::Above => self.sum += weight * difference(f, g, f_base, g_base),
+            each_run(&f, &g, |place, run| match place {
+                Place::Above => self.sum += weight * run.difference(&f, &g),
                 Place::Below => {}
-                Place::Mixed => self.merge(Merge::new(weight, f, g)),
+                Place::Mixed => self.merge(Merge::new(weight, f.part(run.f), g.part(run.g))),
             });
         }
     }
 
     #[inline(always)]
-    fn merge(&mut self, mut merge: Merge<'a>) {
-        match self.waiting.take() {
-            None => self.waiting = Some(merge),
-            Some(mut other) => {
-                while merge.step() & other.step() {}
-                self.sum += merge.finish();
-                self.sum += other.finish();
-            }
+    fn merge(&mut self, merge: Merge<'a>) {
+        self.merges[self.waiting] = merge;
+        self.waiting += 1;
+        if self.waiting == SIDE_BY_SIDE {
+            self.finish();
         }
     }
 
-    fn sum(self) -> f64 {
-        self.sum + self.waiting.map_or(0.0, Merge::finish)
+    #[inline(never)]
+    fn finish(&mut self) {
+        let mut merges = std::mem::replace(&mut self.merges, [Merge::NONE; SIDE_BY_SIDE]);
+        if self.waiting == SIDE_BY_SIDE {
+            let [a, b, c] = &mut merges;
+            while a.step() & b.step() & c.step() {}
+        }
+        let [a, b, c] = &mut merges;
+        while a.step() & b.step() {}
+        while b.step() & c.step() {}
+        while c.step() & a.step() {}
+        self.sum += a.finish();
+        self.sum += b.finish();
+        self.sum += c.finish();
+        self.waiting = 0;
+    }
+
+    fn sum(mut self) -> f64 {
+        if self.waiting > 0 {
+            self.finish();
+        }
+        self.sum
+    }
+}
+
+/// A chain and what belongs to it.
+#[derive(Clone, Copy)]
+struct Span<'a> {
+    knots: &'a [Point],
+    /// One more than there are.
+    blocks: &'a [Block],
+    /// Edges per block.
+    block: usize,
+    y_min: f64,
+    y_max: f64,
+}
+
+impl<'a> Span<'a> {
+    #[inline(always)]
+    fn of(region: &'a Chains, chain: &Chain) -> Self {
+        Span {
+            knots: region.knots(chain),
+            blocks: region.blocks(chain),
+            block: chain.block as usize,
+            y_min: chain.y_min,
+            y_max: chain.y_max,
+        }
+    }
+
+    /// `∫ (g - self) dx` over the common x-range, from the blocks' integrals: a look-up at each end instead of a merge.
+    fn difference(&self, g: &Span) -> f64 {
+        let x = greater(self.knots[0][0], g.knots[0][0]);
+        let x_end = lesser(self.knots[self.knots.len() - 1][0], g.knots[g.knots.len() - 1][0]);
+        let blocks = |span: &Span| [span.block_at(x), span.block_at(x_end)];
+        Run { x, x_end, f: blocks(self), g: blocks(g) }.difference(self, g)
+    }
+
+    /// The first block that ends at or beyond a position.
+    fn block_at(&self, x: f64) -> usize {
+        let count = self.blocks.len() - 1;
+        if x <= self.knots[0][0] {
+            0
+        } else {
+            self.blocks[..count].partition_point(|block| block.x_max < x).min(count - 1)
+        }
+    }
+
+    /// The knots of the blocks from the first to the second of these.
+    #[inline(always)]
+    fn part(&self, [first, last]: [usize; 2]) -> &'a [Point] {
+        &self.knots[first * self.block..self.knots.len().min((last + 1) * self.block + 1)]
+    }
+
+    /// Integral of the value less the first value, from the start to a position in this block.
+    fn integral(&self, block: usize, x: f64) -> f64 {
+        if x >= self.blocks[block].x_max {
+            return self.blocks[block + 1].integral;
+        }
+        let (base, mut sum) = (self.knots[0][1], self.blocks[block].integral);
+        for pair in self.knots[block * self.block..].windows(2) {
+            let ([x0, y0], [x1, y1]) = (pair[0], pair[1]);
+            if x1 > x {
+                let share = greater((x - x0) / (x1 - x0), 0.0);
+                return sum + greater(x - x0, 0.0) * ((y0 - base) + 0.5 * share * (y1 - y0));
+            }
+            sum += (x1 - x0) * ((y0 - base) + 0.5 * (y1 - y0));
+        }
+        sum
     }
 }
 
@@ -190,71 +285,86 @@ enum Place {
     Mixed,
 }
 
-/// Cut the common x-range into runs of blocks of one place: only mixed ones have to be merged edge by edge.
-///
-/// `run` gets the knots of the blocks of the run; their common x-range is the run.
-#[inline(always)]
-fn each_run<'a>(
-    (f, f_blocks): (&'a [Knot], &[Block]),
-    (g, g_blocks): (&'a [Knot], &[Block]),
-    mut run: impl FnMut(Place, &'a [Knot], &'a [Knot]),
-) {
-    let x = greater(f[0].x, g[0].x);
-    let mut i = f_blocks.partition_point(|block| block.x_max <= x);
-    let mut j = g_blocks.partition_point(|block| block.x_max <= x);
-    let place_of = |i: usize, j: usize| {
-        let (p, q) = (f_blocks.get(i)?, g_blocks.get(j)?);
-        Some(if q.y_min >= p.y_max {
-            Place::Above
-        } else if q.y_max <= p.y_min {
-            Place::Below
-        } else {
-            Place::Mixed
-        })
-    };
-    let mut next = place_of(i, j);
-    while let Some(place) = next {
-        let (i_first, j_first) = (i, j);
-        let (mut i_last, mut j_last) = (i, j);
-        while next == Some(place) {
-            (i_last, j_last) = (i, j);
-            let (p, q) = (&f_blocks[i], &g_blocks[j]);
-            i += usize::from(p.x_max <= q.x_max);
-            j += usize::from(q.x_max <= p.x_max);
-            next = place_of(i, j);
-        }
-        let knots = |first: usize, last: usize, knots: &'a [Knot]| {
-            &knots[first * BLOCK..knots.len().min((last + 1) * BLOCK + 1)]
+/// Part of the common x-range of two chains f and g: from where to where, and in which first and last blocks of each.
+#[derive(Clone, Copy)]
+struct Run {
+    x: f64,
+    x_end: f64,
+    f: [usize; 2],
+    g: [usize; 2],
+}
+
+impl Run {
+    /// `∫ (g - f) dx`.
+    fn difference(&self, f: &Span, g: &Span) -> f64 {
+        let inside = |span: &Span, [first, last]: [usize; 2]| {
+            span.integral(last, self.x_end) - span.integral(first, self.x)
         };
-        run(place, knots(i_first, i_last, f), knots(j_first, j_last, g));
+        (self.x_end - self.x) * (g.knots[0][1] - f.knots[0][1]) + (inside(g, self.g) - inside(f, self.f))
     }
 }
 
-/// `∫ (g - f) dx` over the common x-range of parts of two chains, from the prefix integrals: two look-ups instead of a
-/// merge. `f_base` and `g_base` are the values from which the integrals count.
-fn difference(f: &[Knot], g: &[Knot], f_base: f64, g_base: f64) -> f64 {
-    let (from, to) = (greater(f[0].x, g[0].x), lesser(f[f.len() - 1].x, g[g.len() - 1].x));
-    (to - from) * (g_base - f_base) + (area_under(g, g_base, from, to) - area_under(f, f_base, from, to))
-}
-
-/// Integral of a chain's value less `base`, between two positions inside these knots.
-fn area_under(knots: &[Knot], base: f64, from: f64, to: f64) -> f64 {
-    let up_to = |x: f64| {
-        let last = &knots[knots.len() - 1];
-        if x >= last.x {
-            return last.integral;
+/// Cut the common x-range into runs of blocks of one place: only mixed ones have to be merged edge by edge.
+///
+/// This is a merge of the lines along which the blocks lie; the strips around them say how far to trust it.
+#[inline(always)]
+fn each_run(f: &Span, g: &Span, mut run: impl FnMut(Place, Run)) {
+    let mut x = greater(f.knots[0][0], g.knots[0][0]);
+    let begin = |span: &Span| {
+        if span.knots[0][0] >= x {
+            0
+        } else {
+            span.blocks[..span.blocks.len() - 1].partition_point(|block| block.x_max <= x)
         }
-        let edge = edge_at(knots, x);
-        let knot = &knots[edge - 1];
-        let dx = x - knot.x;
-        knot.integral + dx * ((knot.y - base) + 0.5 * dx * knots[edge].slope)
     };
-    if from <= knots[0].x { up_to(to) - knots[0].integral } else { up_to(to) - up_to(from) }
-}
-
-/// Index of the knot at the right end of the edge that contains x, for x inside the chain.
-fn edge_at(knots: &[Knot], x: f64) -> usize {
-    knots.partition_point(|knot| knot.x <= x).clamp(1, knots.len() - 1)
+    let (f_count, g_count) = (f.blocks.len() - 1, g.blocks.len() - 1);
+    let (mut i, mut j) = (begin(f), begin(g));
+    if i >= f_count || j >= g_count {
+        return;
+    }
+    let (mut p0, mut q0) = (f.knots[i * f.block], g.knots[j * g.block]);
+    let mut d = {
+        let value = |from: Point, block: &Block| {
+            let to = [block.x_max, block.y_end];
+            if from[0] < x { (to[1], rise_to_end(from, to, x)) } else { (from[1], 0.0) }
+        };
+        let ((p, p_rise), (q, q_rise)) = (value(p0, &f.blocks[i]), value(q0, &g.blocks[j]));
+        (q - p) + (p_rise - q_rise)
+    };
+    let mut open = Run { x, x_end: x, f: [i, i], g: [j, j] };
+    let mut place = None;
+    while i < f_count && j < g_count {
+        let (p, q) = (&f.blocks[i], &g.blocks[j]);
+        let (p1, q1) = ([p.x_max, p.y_end], [q.x_max, q.y_end]);
+        let x_next = lesser(p.x_max, q.x_max);
+        let d_next = (q.y_end - p.y_end) + (rise_to_end(p0, p1, x_next) - rise_to_end(q0, q1, x_next));
+        let here = if lesser(d, d_next) + (q.low - p.high) >= 0.0 {
+            Place::Above
+        } else if greater(d, d_next) + (q.high - p.low) <= 0.0 {
+            Place::Below
+        } else {
+            Place::Mixed
+        };
+        if place != Some(here) {
+            if let Some(place) = place {
+                run(place, open);
+            }
+            (open, place) = (Run { x, x_end: x, f: [i, i], g: [j, j] }, Some(here));
+        }
+        (open.x_end, open.f[1], open.g[1]) = (x_next, i, j);
+        if p.x_max <= q.x_max {
+            i += 1;
+            p0 = p1;
+        }
+        if q.x_max <= p.x_max {
+            j += 1;
+            q0 = q1;
+        }
+        (x, d) = (x_next, d_next);
+    }
+    if let Some(place) = place {
+        run(place, open);
+    }
 }
 
 /// A sum of `weight * ∫ max(0, g - f) dx` over the cells between neighbouring knots of either chain, where d = g - f is
@@ -263,13 +373,12 @@ fn edge_at(knots: &[Knot], x: f64) -> usize {
 /// Values are differences of knots plus the rises along the two edges, so the sum does not depend on where the origin
 /// lies, and an edge that both chains share has difference 0 to the bit. Edges are evaluated from their right ends: so a
 /// vertical edge, whose cell has no width, carries its end on to the next cell, and no branch depends on the data.
+#[derive(Clone, Copy)]
 struct Merge<'a> {
     weight: f64,
-    f: &'a [Knot],
-    g: &'a [Knot],
-    /// Knots at the right ends of the edges at `x`.
-    i: usize,
-    j: usize,
+    /// Knots from the left ends of the edges at `x` on.
+    f: &'a [Point],
+    g: &'a [Point],
     /// How far the sum goes.
     x: f64,
     /// Difference there.
@@ -279,37 +388,59 @@ struct Merge<'a> {
 }
 
 impl<'a> Merge<'a> {
+    const NONE: Merge<'static> = Merge { weight: 0.0, f: &[], g: &[], x: 0.0, d: 0.0, twice: 0.0 };
+
     #[inline(always)]
-    fn new(weight: f64, f: &'a [Knot], g: &'a [Knot]) -> Self {
-        let x = greater(f[0].x, g[0].x);
-        let i = if f[0].x < x { edge_at(f, x) } else { 1 };
-        let j = if g[0].x < x { edge_at(g, x) } else { 1 };
-        let (p, q) = (&f[i - 1], &g[j - 1]);
-        let d = (q.y - p.y) + ((x - q.x) * g[j].slope - (x - p.x) * f[i].slope);
-        Merge { weight, f, g, i, j, x, d, twice: 0.0 }
+    fn new(weight: f64, f: &'a [Point], g: &'a [Point]) -> Self {
+        let x = greater(f[0][0], g[0][0]);
+        let from = |knots: &'a [Point]| {
+            if knots[0][0] < x {
+                &knots[knots.partition_point(|knot| knot[0] <= x).clamp(1, knots.len() - 1) - 1..]
+            } else {
+                knots
+            }
+        };
+        let (f, g) = (from(f), from(g));
+        // Where one chain starts here, its value is that of its knot; the other is evaluated as in the steps.
+        let value = |knots: &[Point]| {
+            if knots[0][0] < x {
+                (knots[1][1], rise_to_end(knots[0], knots[1], x))
+            } else {
+                (knots[0][1], 0.0)
+            }
+        };
+        let ((p, p_rise), (q, q_rise)) = (value(f), value(g));
+        Merge { weight, f, g, x, d: (q - p) + (p_rise - q_rise), twice: 0.0 }
     }
 
     /// Add a cell; `false` at the end.
     #[inline(always)]
     fn step(&mut self) -> bool {
-        let (Some(p), Some(q)) = (self.f.get(self.i), self.g.get(self.j)) else { return false };
-        let x = lesser(p.x, q.x);
-        let d = (q.y - p.y) + ((p.x - x) * p.slope - (q.x - x) * q.slope);
+        let ([p0, p, ..], [q0, q, ..]) = (self.f, self.g) else { return false };
+        let x = lesser(p[0], q[0]);
+        let d = (q[1] - p[1]) + (rise_to_end(*p0, *p, x) - rise_to_end(*q0, *q, x));
         let positive = greater(self.d, 0.0) + greater(d, 0.0);
         // Only where the edges cross is the trapezoid cut to a triangle: rare, so the division stays out of the way.
         let share = if self.d * d < 0.0 { positive / (self.d.abs() + d.abs()) } else { 1.0 };
         self.twice += (x - self.x) * positive * share;
         (self.x, self.d) = (x, d);
-        self.i += usize::from(p.x <= q.x);
-        self.j += usize::from(q.x <= p.x);
+        self.f = &self.f[usize::from(p[0] <= q[0])..];
+        self.g = &self.g[usize::from(q[0] <= p[0])..];
         true
     }
 
     #[inline(always)]
-    fn finish(mut self) -> f64 {
+    fn finish(&mut self) -> f64 {
         while self.step() {}
         0.5 * self.weight * self.twice
     }
+}
+
+/// How much an edge rises from a position to its right end; 0 for a vertical edge.
+#[inline(always)]
+fn rise_to_end(from: Point, to: Point, x: f64) -> f64 {
+    // 0 / 0 gives 0: the comparison with NaN fails.
+    greater((to[0] - x) / (to[0] - from[0]), 0.0) * (to[1] - from[1])
 }
 
 #[cfg(test)]

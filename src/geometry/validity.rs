@@ -5,6 +5,7 @@
 
 use crate::geometry::chains::Chains;
 use crate::geometry::overlap::squared_winding;
+use crate::geometry::survey::Survey;
 use crate::polygons::{Point, Rings};
 
 /// Overlap of a region with itself, as a share of its box, above which it is invalid. Valid outlines of up to
@@ -25,6 +26,18 @@ pub enum Validity {
     ZeroArea = 3,
     /// Crosses itself, or covers some place more than once.
     SelfOverlap = 4,
+}
+
+/// In place of a verdict's number: not judged yet.
+pub const UNKNOWN: u8 = 255;
+
+/// The verdict on a region of which this is known; cuts it into chains only where that does not tell.
+pub fn judge(rings: Rings, known: Survey, chains: &mut Chains) -> Validity {
+    if rings.len() == 1 && known.is_valid() {
+        return Validity::Valid;
+    }
+    chains.load_surveyed(rings, known);
+    validity(rings, chains)
 }
 
 /// The verdict on a region whose chains are loaded.
@@ -63,9 +76,11 @@ mod tests {
         let mut built = PolygonsBuf::default();
         rings.iter().for_each(|ring| built.push_ring(ring.iter().copied()).unwrap());
         built.end_region().unwrap();
-        let mut chains = Chains::default();
-        chains.load(built.view().row(0));
-        validity(built.view().row(0), &chains)
+        let (row, mut chains) = (built.view().row(0), Chains::default());
+        chains.load(row);
+        let verdict = validity(row, &chains);
+        assert_eq!(judge(row, Survey::of(row), &mut chains), verdict);
+        verdict
     }
 
     const SQUARE: [Point; 4] = [[0.0, 0.0], [4.0, 0.0], [4.0, 4.0], [0.0, 4.0]];

@@ -10,6 +10,9 @@ use pyo3::prelude::*;
 use super::errors::to_python;
 use crate::batch::{Batch, num_threads};
 use crate::error::{Error, Result};
+use crate::geometry::area::Bounds;
+use crate::geometry::survey::Survey;
+use crate::geometry::validity::{UNKNOWN, Validity};
 use crate::polygons::{Point, Polygons, PolygonsBuf};
 
 /// Outlines as the three arrays of `lesiongeo.Polygons`.
@@ -28,6 +31,57 @@ impl Ragged<'_> {
     pub(super) fn polygons(&self) -> PyResult<Polygons<'_>> {
         Polygons::new(points(&self.0)?, slice(&self.1)?, slice(&self.2)?).map_err(to_python)
     }
+}
+
+/// What one look at each row tells, as three arrays: areas, boxes and verdicts.
+#[derive(FromPyObject)]
+pub(super) struct Known<'py>(
+    PyReadonlyArray1<'py, f64>,
+    PyReadonlyArray2<'py, f64>,
+    PyReadonlyArray1<'py, u8>,
+);
+
+/// The same on its way back.
+pub(super) type KnownOut<'py> =
+    (Bound<'py, PyArray1<f64>>, Bound<'py, PyArray2<f64>>, Bound<'py, PyArray1<u8>>);
+
+/// The same as slices, one entry per row.
+#[derive(Clone, Copy)]
+pub(super) struct KnownRows<'a> {
+    areas: &'a [f64],
+    boxes: &'a [Bounds],
+    verdicts: &'a [u8],
+}
+
+impl Known<'_> {
+    pub(super) fn rows(&self, len: usize) -> PyResult<KnownRows<'_>> {
+        let boxes = self.1.as_slice().map_err(|_| PyTypeError::new_err("boxes are not C-contiguous"))?;
+        let rows =
+            KnownRows { areas: slice(&self.0)?, boxes: boxes.as_chunks().0, verdicts: slice(&self.2)? };
+        if [rows.areas.len(), rows.boxes.len(), rows.verdicts.len()] == [len; 3] {
+            Ok(rows)
+        } else {
+            Err(PyTypeError::new_err("what is known of the rows are not as many entries as rows"))
+        }
+    }
+}
+
+impl KnownRows<'_> {
+    /// The area, the box and the verdict of a row.
+    pub(super) fn row(&self, row: usize) -> (Survey, u8) {
+        let verdict = self.verdicts[row];
+        (Survey { area: self.areas[row], bounds: self.boxes[row], simple: false }, verdict)
+    }
+}
+
+pub(super) fn known_out<'py>(py: Python<'py>, seen: &[Survey]) -> PyResult<KnownOut<'py>> {
+    let boxes: Vec<Bounds> = seen.iter().map(|row| row.bounds).collect();
+    let boxes = Array2::from_shape_vec((boxes.len(), 4), boxes.into_flattened())
+        .map_err(|error| PyTypeError::new_err(error.to_string()))?;
+    let areas: Vec<f64> = seen.iter().map(|row| row.area).collect();
+    let verdict = |row: &Survey| if row.is_valid() { Validity::Valid as u8 } else { UNKNOWN };
+    let verdicts: Vec<u8> = seen.iter().map(verdict).collect();
+    Ok((areas.into_pyarray(py), boxes.into_pyarray(py), verdicts.into_pyarray(py)))
 }
 
 pub(super) fn points<'a>(xy: &'a PyReadonlyArray2<'_, f64>) -> PyResult<&'a [Point]> {

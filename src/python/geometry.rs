@@ -3,18 +3,23 @@
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 
-use super::arrays::{Pick, Ragged, RaggedOut, points, points_out, ragged_out, slice, with_batch};
+use super::arrays::{
+    Known, KnownOut, Pick, Ragged, RaggedOut, known_out, points, points_out, ragged_out, slice, with_batch,
+};
 use super::errors::to_python;
-use crate::batch::rows;
+use crate::batch::{self, rows};
 use crate::geometry::area as measures;
 use crate::geometry::boundary::Boundary;
 use crate::geometry::chains::Chains;
 use crate::geometry::hausdorff::{self as distance, Method};
 use crate::geometry::interior;
 use crate::geometry::overlap as shared;
-use crate::geometry::validity::{Validity, validity};
-use crate::polygons::{self, Polygons, Rings, Roles};
+use crate::geometry::survey::Survey;
+use crate::geometry::validity::{UNKNOWN, Validity, validity};
+use crate::ingest::{self as intake, Roles};
+use crate::polygons::{Polygons, Rings};
 
+/// Checked columns, and what was seen of each row on the way.
 #[pyfunction]
 #[pyo3(signature = (xy, ring_offsets, part_offsets, polygon_offsets, *, oriented))]
 pub(super) fn ingest<'py>(
@@ -24,12 +29,27 @@ pub(super) fn ingest<'py>(
     part_offsets: Option<PyReadonlyArray1<'py, i32>>,
     polygon_offsets: PyReadonlyArray1<'py, i32>,
     oriented: bool,
-) -> PyResult<RaggedOut<'py>> {
+) -> PyResult<(RaggedOut<'py>, KnownOut<'py>)> {
     let roles = if oriented { Roles::Oriented } else { Roles::FirstIsOutline };
     let (xy, ring_offsets, polygon_offsets) = (points(&xy)?, slice(&ring_offsets)?, slice(&polygon_offsets)?);
     let parts = part_offsets.as_ref().map(slice).transpose()?;
-    let built = py.detach(|| polygons::ingest(xy, ring_offsets, parts, polygon_offsets, roles));
-    ragged_out(py, built.map_err(to_python)?)
+    // A wrong default is told by the calls that take a number.
+    let threads = batch::num_threads(None).unwrap_or(1);
+    let built = py.detach(|| intake::ingest(xy, ring_offsets, parts, polygon_offsets, roles, threads));
+    let (built, seen) = built.map_err(to_python)?;
+    Ok((ragged_out(py, built)?, known_out(py, &seen)?))
+}
+
+/// What one look at each row tells: areas, boxes and verdicts, 255 where only more work would give one.
+#[pyfunction]
+#[pyo3(signature = (polygons, *, threads=None))]
+pub(super) fn survey<'py>(
+    py: Python<'py>,
+    polygons: Ragged<'py>,
+    threads: Option<i64>,
+) -> PyResult<KnownOut<'py>> {
+    let seen = single(py, &polygons, threads, Survey::of)?;
+    known_out(py, &seen)
 }
 
 /// Verdicts on the rows, as given or judged here, and the batch with self-overlapping rows replaced if there are any.
@@ -45,7 +65,7 @@ pub(super) fn resolve<'py>(
     let known = verdicts.as_ref().map(slice).transpose()?;
     let (verdicts, replaced) = with_batch(py, threads, None, |batch| {
         let verdicts = match known {
-            Some(known) if known.len() == polygons.len() => known.to_vec(),
+            Some(known) if known.len() == polygons.len() => interior::judge_rest(polygons, known, batch)?,
             _ => interior::judge(polygons, batch)?.into_iter().map(|verdict| verdict as u8).collect(),
         };
         let wrong = (0..verdicts.len()).filter(|&row| verdicts[row] == Validity::SelfOverlap as u8);
@@ -151,19 +171,30 @@ pub(super) fn double<'py, S: Default, T: Send>(
     })
 }
 
-/// A row's chains and, where asked for, the verdict on it.
+/// One side of an overlap: its row that is prepared, if any.
 #[derive(Default)]
-struct Judged {
+struct Prepared {
     chains: Chains,
-    verdict: u8,
+    row: Option<usize>,
+}
+
+impl Prepared {
+    fn load(&mut self, row: usize, rings: Rings, known: Survey) {
+        if self.row != Some(row) {
+            self.chains.load_surveyed(rings, known);
+            self.row = Some(row);
+        }
+    }
 }
 
 type Codes<'py> = Bound<'py, PyArray1<u8>>;
 
 /// Values per pair, and with `judge` the verdicts on its two rows: the same chains serve both. The values of pairs with a
-/// self-overlapping row hold only after that row is resolved.
+/// self-overlapping row hold only after that row is resolved. `known_a` and `known_b` are what `survey` says of the rows.
 #[pyfunction]
-#[pyo3(signature = (a, b, index_a=None, index_b=None, *, kind, judge=false, threads=None, progress=None))]
+#[pyo3(signature = (
+    a, b, index_a=None, index_b=None, *, known_a, known_b, kind, judge=false, threads=None, progress=None
+))]
 #[allow(clippy::too_many_arguments, reason = "keyword arguments of one Python function")]
 pub(super) fn overlap<'py>(
     py: Python<'py>,
@@ -171,6 +202,8 @@ pub(super) fn overlap<'py>(
     b: Ragged<'py>,
     index_a: Option<PyReadonlyArray1<'py, i64>>,
     index_b: Option<PyReadonlyArray1<'py, i64>>,
+    known_a: Known<'py>,
+    known_b: Known<'py>,
     kind: &str,
     judge: bool,
     threads: Option<i64>,
@@ -181,14 +214,37 @@ pub(super) fn overlap<'py>(
         "dice" => shared::Overlap::dice,
         _ => shared::Overlap::iou,
     };
-    let load = |row: &mut Judged, rings: Rings| {
-        row.chains.load(rings);
-        if judge {
-            row.verdict = validity(rings, &row.chains) as u8;
-        }
-    };
-    let pairs = double(py, &a, &b, index_a, index_b, threads, progress, load, |a, b, active| {
-        (value(&shared::overlap(&a.chains, &b.chains, active)), [a.verdict, b.verdict])
+    let (a, b) = (a.polygons()?, b.polygons()?);
+    let (known_a, known_b) = (known_a.rows(a.len())?, known_b.rows(b.len())?);
+    let (index_a, index_b) =
+        (index_a.as_ref().map(slice).transpose()?, index_b.as_ref().map(slice).transpose()?);
+    let (items, pick_a, pick_b) = Pick::sides((a.len(), index_a), (b.len(), index_b)).map_err(to_python)?;
+    let mean = |polygons: Polygons| polygons.n_vertices() / polygons.len().max(1) + 1;
+    let weight = items * (mean(a) + mean(b));
+    let pairs = with_batch(py, threads, progress, |batch| {
+        let scratch = || (Prepared::default(), Prepared::default(), Vec::new());
+        rows(batch, items, weight, scratch, |(left, right, active), index| {
+            let (row_a, row_b) = (pick_a.row(index), pick_b.row(index));
+            let (rings_a, rings_b) = (a.row(row_a), b.row(row_b));
+            let (seen_a, seen_b) = (known_a.row(row_a), known_b.row(row_b));
+            let verdict = |side: &mut Prepared, row: usize, rings: Rings, seen: (Survey, u8)| {
+                if !judge || seen.1 != UNKNOWN {
+                    return seen.1;
+                }
+                side.load(row, rings, seen.0);
+                validity(rings, &side.chains) as u8
+            };
+            let verdicts = [verdict(left, row_a, rings_a, seen_a), verdict(right, row_b, rings_b, seen_b)];
+            let both = match shared::apart(&seen_a.0, &seen_b.0) {
+                Some(apart) => apart,
+                None => {
+                    left.load(row_a, rings_a, seen_a.0);
+                    right.load(row_b, rings_b, seen_b.0);
+                    shared::overlap(&left.chains, &right.chains, active)
+                }
+            };
+            (value(&both), verdicts)
+        })
     })?;
     let values: Vec<f64> = pairs.iter().map(|(value, _)| *value).collect();
     let judged = if judge { &pairs[..] } else { &[] };

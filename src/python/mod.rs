@@ -18,11 +18,11 @@ mod _core {
 
     #[pymodule_export]
     use super::clipping::{clip_groups, clip_pairs, defects_of, disputed_area};
+    #[pymodule_export]
     use super::distances::surface_distances;
     #[pymodule_export]
-    use super::geometry::{area, bounds, centroid, hausdorff, ingest, overlap, perimeter, resolve};
     use super::geometry::{
-        area, bounds, centroid, hausdorff, hausdorff_witnesses, ingest, overlap, perimeter, resolve,
+        area, bounds, centroid, hausdorff, hausdorff_witnesses, ingest, overlap, perimeter, resolve, survey,
     };
     #[pymodule_export]
     use super::pairs::{iou_pairs, match_pages};
