@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import json
-import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -117,7 +113,9 @@ class Brute:
         self.start, self.end = np.concatenate(starts), np.concatenate(ends)
         self.lengths = np.linalg.norm(self.end - self.start, axis=-1)
         self.length = float(self.lengths.sum())
-        at = (self.start[:, None] + (0.5 + 0.5 * NODES[None, :, None]) * (self.end - self.start)[:, None]).reshape(-1, 2)
+        at = (self.start[:, None] + (0.5 + 0.5 * NODES[None, :, None]) * (self.end - self.start)[:, None]).reshape(
+            -1, 2
+        )
         distance = nearest(at, self.segments)[0].reshape(-1, len(NODES))
         self.integrals = 0.5 * self.lengths * (distance @ WEIGHTS)
         self.integral = float(self.integrals.sum())
@@ -151,11 +149,13 @@ def check(a: Region, b: Region, got: dict[str, float], percent: float, tolerance
     }
     errors = {name: abs(got[name] - value) / extent for name, value in want.items()}
     room = 1e-10 * extent
-    shares = [(p.within(tolerance + step) + q.within(tolerance + step)) / (p.length + q.length) for step in (-room, room)]
+    shares = [
+        (p.within(tolerance + step) + q.within(tolerance + step)) / (p.length + q.length) for step in (-room, room)
+    ]
     errors["nsd"] = max(shares[0] - got["nsd"], got["nsd"] - shares[1], 0.0)
     value = got[f"hd{percent:g}_px"]
-    above = min((side.within(value + room) / side.length for side in (p, q)))
-    below = min((side.within(value - room) / side.length for side in (p, q)))
+    above = min(side.within(value + room) / side.length for side in (p, q))
+    below = min(side.within(value - room) / side.length for side in (p, q))
     errors["percentile"] = max(percent / 100 - above, below - percent / 100, 0.0)
     pooled = got[f"hd{percent:g}_pooled_px"]
     share = [(p.within(pooled + step) + q.within(pooled + step)) / (p.length + q.length) for step in (-room, room)]

@@ -294,9 +294,7 @@ def majority(
     return GroupedPolygons(keys, Polygons._trusted(ragged), np.diff(starts))
 
 
-def disagreement_area(
-    polygons: PolygonsLike, groups: ArrayLike, *, threads: int | None = None
-) -> DisagreementArea:
+def disagreement_area(polygons: PolygonsLike, groups: ArrayLike, *, threads: int | None = None) -> DisagreementArea:
     """Area that at least one but not every region of a group covers, in square pixels.
 
     Parameters

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,9 +11,9 @@ from numpy.typing import NDArray
 
 from . import _core
 from .arrow import numbers
-from .measure import _spacing
 from .metrics import Floats
 from .polygons import PolygonsLike, Ragged, as_polygons
+from .spacing import Spacing, checked_spacing
 
 __all__ = ["assd", "hd95", "masd", "nsd", "signed_offset", "surface_distances"]
 
@@ -256,7 +255,7 @@ def surface_distances(
     percentile: float = 95.0,
     pooled: bool = False,
     tolerance: float | None = None,
-    spacing_mm: float | Sequence[float] | None = None,
+    spacing_mm: Spacing | None = None,
     threads: int | None = None,
 ) -> pa.Table:
     """Measure all distances between two boundaries in one pass, pair by pair.
@@ -322,7 +321,7 @@ def surface_distances(
     """
     percentile = _percentile(percentile)
     within = None if tolerance is None else _tolerance(tolerance)
-    spacing = None if spacing_mm is None else _spacing(spacing_mm)
+    spacing = checked_spacing(spacing_mm)
     left, right = as_polygons(a)._interior(threads), as_polygons(b)._interior(threads)
     options: dict[str, Any] = {"percentile": percentile, "pooled": bool(pooled), "offset": True, "hausdorff": True}
     in_px = _rows(left, right, threads, **options, tolerance=within if spacing is None else None)
