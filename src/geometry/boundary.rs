@@ -12,7 +12,7 @@ const BOXED: usize = 8;
 
 /// Up to so many segments are looked through one by one.
 const FEW: usize = 16;
-/// Up to so many for a first point.
+/// Up to so many where the tree would be made for one point.
 const MANY: usize = 64;
 
 /// A point, as a vertex and a step from it.
@@ -49,6 +49,7 @@ impl From<Point> for Probe {
 
 /// A piece of boundary between two neighbouring vertices.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
 pub struct Segment {
     /// Where it starts.
     pub start: Point,
@@ -150,11 +151,10 @@ pub struct Boundary {
     /// Made when it pays, from the buffers of the last one.
     tree: OnceCell<BoxTree>,
     spare: Cell<BoxTree>,
-    /// Points that were looked up without the tree.
-    asked: Cell<usize>,
     stack: Cell<Vec<(u32, u32)>>,
     /// Scratch of what walks along two boundaries.
     pub(super) steps: Cell<Vec<Step>>,
+    pub(super) open: Cell<Vec<u32>>,
 }
 
 impl Boundary {
@@ -163,7 +163,6 @@ impl Boundary {
         self.segments.clear();
         self.rings = 0;
         self.bounds = NO_BOUNDS;
-        self.asked.set(0);
         if let Some(tree) = self.tree.take() {
             self.spare.set(tree);
         }
@@ -302,9 +301,31 @@ impl Boundary {
         if best.1 <= enough2 { best } else { self.nearer(point, enough2, best) }
     }
 
+    /// The nearest segment, with its squared distance; `from` is one whose squared distance is known.
+    pub fn nearest(&self, point: Probe, from: (usize, f64)) -> (usize, f64) {
+        if self.segments.len() <= MANY {
+            self.nearest_of_all(point, from)
+        } else {
+            self.nearer(point, 0.0, from)
+        }
+    }
+
+    fn nearest_of_all(&self, point: Probe, from: (usize, f64)) -> (usize, f64) {
+        // The minimum first, then who has it: so the search itself does not branch.
+        let squares = self.segments.iter().map(|segment| segment.distance2(point));
+        let least = squares.clone().fold(f64::INFINITY, lesser);
+        if least >= from.1 {
+            return from;
+        }
+        squares.enumerate().find(|(_, squared)| *squared <= least).unwrap_or(from)
+    }
+
     /// As [`Boundary::near`], from a segment whose squared distance is known and not within `enough2`.
     pub fn nearer(&self, point: Probe, enough2: f64, from: (usize, f64)) -> (usize, f64) {
         let count = self.segments.len();
+        if count <= FEW {
+            return self.nearest_of_all(point, from);
+        }
         let measure = |at: usize| (at, self.segments[at].distance2(point));
         let mut best = from;
         // Walk along the boundary while that comes nearer, forward, then backward: the answer is rarely far from the last one.
@@ -320,11 +341,6 @@ impl Boundary {
                     return best;
                 }
             }
-        }
-        // A tree costs about as much as a few points against all segments.
-        if count <= MANY && (count <= FEW || self.asked.replace(self.asked.get() + 1) < 1) {
-            let squares = self.segments.iter().map(|segment| segment.distance2(point)).enumerate();
-            return squares.fold(best, |a, b| if b.1 < a.1 { b } else { a });
         }
         let best = Cell::new(best);
         let mut stack = self.stack.take();

@@ -68,13 +68,16 @@ pub fn farthest(a: &Boundary, b: &Boundary, method: Method, directed: bool) -> F
     let single = sides.iter().all(|side| side.rings() == 1 && side.segments.len() >= SHORTEST_WALK);
     if single {
         let mut steps = a.steps.take();
-        lockstep(sides[0], sides[1], &mut steps);
-        search.seed(&steps, directed);
-        search.check(FROM_FIRST, &steps);
+        let tops = lockstep(sides[0], sides[1], &mut steps);
+        search.seed(&steps, tops, directed);
+        let mut open = a.open.take();
+        search.open(&steps, &mut open);
+        search.check(FROM_FIRST, &steps, &open);
         if !directed {
-            search.check(FROM_SECOND, &steps);
+            search.check(FROM_SECOND, &steps, &open);
         }
         a.steps.set(steps);
+        a.open.set(open);
     } else {
         search.all(FROM_FIRST);
         if !directed {
@@ -136,6 +139,10 @@ struct Stretch {
     at_to: usize,
 }
 
+fn following(steps: &[Step], index: usize) -> Step {
+    steps[if index + 1 == steps.len() { 0 } else { index + 1 }]
+}
+
 /// The search for the largest distance from one side to the other or in both directions.
 struct Search<'a> {
     sides: [&'a Boundary; 2],
@@ -153,6 +160,11 @@ impl Search<'_> {
         }
         let point = self.sides[from].segments[edge].at(t);
         let (nearest, squared) = self.sides[1 - from].nearer(point, self.maximum.enough2, near);
+        self.raise(from, edge, t, (nearest, squared))
+    }
+
+    /// Raise the maximum to the distance of a point from its nearest segment, if that is larger.
+    fn raise(&mut self, from: usize, edge: usize, t: f64, (nearest, squared): (usize, f64)) -> usize {
         if squared > self.maximum.enough2 {
             self.place = Some(Place { from, edge, t, nearest });
             self.maximum = Maximum::new(squared.sqrt(), self.maximum.slack);
@@ -160,44 +172,56 @@ impl Search<'_> {
         nearest
     }
 
-    /// Raise the maximum early: by the vertices that the walk found farthest, in each of a few parts of it.
-    fn seed(&mut self, steps: &[Step], directed: bool) {
-        let part = steps.len().div_ceil(SEEDS);
-        for (number, part_steps) in steps.chunks(part).enumerate() {
-            let first = number * part;
-            let next =
-                |index: usize| steps[if first + index + 1 == steps.len() { 0 } else { first + index + 1 }];
-            let counts = |index: usize, step: &Step| !directed || next(index).on_a != step.on_a;
-            let mut top = (self.maximum.enough2, None);
-            for (index, step) in part_steps.iter().enumerate() {
-                if step.squared > top.0 && counts(index, step) {
-                    top = (step.squared, Some(index));
-                }
+    /// Raise the maximum early, by vertices that the walk found far.
+    fn seed(&mut self, steps: &[Step], tops: [usize; 2], directed: bool) {
+        let mut places = tops.map(|index| (steps[index], following(steps, index)));
+        places.sort_unstable_by(|(a, _), (b, _)| b.squared.total_cmp(&a.squared));
+        for (step, next) in places {
+            let near = if step.on_a != next.on_a {
+                Some((FROM_FIRST, step.on_a, step.on_b))
+            } else if directed {
+                None
+            } else {
+                Some((FROM_SECOND, step.on_b, step.on_a))
+            };
+            if let Some((from, edge, other)) = near
+                && step.squared > self.maximum.enough2
+            {
+                let (edge, other) = (edge as usize, (other as usize, step.squared));
+                let point = self.sides[from].segments[edge].end;
+                let nearest = self.sides[1 - from].nearest(point.into(), other);
+                self.raise(from, edge, 1.0, nearest);
             }
-            if let Some(index) = top.1 {
-                let step = part_steps[index];
-                let (on_a, on_b) = (step.on_a as usize, step.on_b as usize);
-                if next(index).on_a != step.on_a {
-                    self.measure(FROM_FIRST, on_a, 1.0, (on_b, step.squared));
-                } else {
-                    self.measure(FROM_SECOND, on_b, 1.0, (on_a, step.squared));
-                }
+        }
+        if directed {
+            let count = self.sides[FROM_FIRST].segments.len();
+            (0..SEEDS).fold(0, |hint, seed| self.vertex(FROM_FIRST, seed * count / SEEDS, 0.0, hint));
+        }
+    }
+
+    /// Collect the steps that are not near enough.
+    fn open(&self, steps: &[Step], open: &mut Vec<u32>) {
+        open.clear();
+        for (index, step) in steps.iter().enumerate() {
+            if step.squared > self.maximum.enough2 {
+                open.push(index as u32);
             }
         }
     }
 
     /// Raise the maximum to what it is over the edges of one side that the walk does not cover.
-    fn check(&mut self, from: usize, steps: &[Step]) {
+    fn check(&mut self, from: usize, steps: &[Step], open: &[u32]) {
         let on =
             |step: &Step| if from == FROM_FIRST { [step.on_a, step.on_b] } else { [step.on_b, step.on_a] };
         let mut checked = (u32::MAX, 0);
-        for (index, step) in steps.iter().enumerate() {
+        for &index in open {
+            let step = &steps[index as usize];
             if step.squared <= self.maximum.enough2 {
                 continue;
             }
             // The step is part of the proof for the edge it was on and, if it left that edge, for the next one.
             let [edge, witness] = on(step);
-            let [next, _] = on(&steps[if index + 1 == steps.len() { 0 } else { index + 1 }]);
+            let [next, _] = on(&following(steps, index as usize));
             for edge in [edge, next] {
                 if checked.0 != edge {
                     let follows = checked.0.wrapping_add(1) == edge;

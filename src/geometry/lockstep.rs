@@ -7,6 +7,8 @@
 //! vertex covers the segment of A up to the foot of the vertex, and the one that leaves it covers the rest, because the
 //! distance to one segment is convex along a segment. The same holds with A and B exchanged.
 
+use std::hint::select_unpredictable;
+
 use crate::geometry::boundary::{Boundary, Segment};
 
 /// Where the walk was, and the squared distance of the vertex that it stepped over there.
@@ -22,8 +24,8 @@ pub struct Step {
 
 /// Walk once around both boundaries, which have one ring each. The last step is followed by the first one.
 ///
-/// O(n + m).
-pub fn lockstep(a: &Boundary, b: &Boundary, steps: &mut Vec<Step>) {
+/// Returns a step of each half that is farthest in it, or nearly. O(n + m).
+pub fn lockstep(a: &Boundary, b: &Boundary, steps: &mut Vec<Step>) -> [usize; 2] {
     // Two halves from different places: a step waits for the one before it, so that two walks take hardly longer than one.
     let half = a.segments.len() / 2;
     let [from, to] = [0, half].map(|start| b.about(a.segments[start].start));
@@ -36,8 +38,7 @@ pub fn lockstep(a: &Boundary, b: &Boundary, steps: &mut Vec<Step>) {
     while first.is_free() && second.is_free() {
         while first.step() && second.step() {}
     }
-    first.finish(a, b);
-    second.finish(a, b);
+    [first.finish(a, b, 0), second.finish(a, b, half + gap)]
 }
 
 /// A part of the walk.
@@ -51,7 +52,13 @@ struct Arc<'s, 'o> {
     a_end: usize,
     b_end: usize,
     out: std::slice::IterMut<'o, Step>,
+    /// The largest squared distance, with the number of steps that were left then in its last bits.
+    top: u64,
+    count: usize,
 }
+
+/// Bits of a number of steps. What they take from a distance does not matter.
+const COUNT: u64 = 0xff_ffff;
 
 impl<'s, 'o> Arc<'s, 'o> {
     fn new(
@@ -64,7 +71,17 @@ impl<'s, 'o> Arc<'s, 'o> {
     ) -> Self {
         let b_end = b.len().min(from + count);
         let around = &b[..from + count - b_end];
-        Arc { a_end: range.end, a: &a[range], b: &b[from..b_end], around, b_end, out: out.iter_mut() }
+        let count = out.len();
+        Arc {
+            a_end: range.end,
+            a: &a[range],
+            b: &b[from..b_end],
+            around,
+            b_end,
+            out: out.iter_mut(),
+            top: 0,
+            count,
+        }
     }
 
     /// Whether either boundary could be the next to step.
@@ -84,23 +101,28 @@ impl<'s, 'o> Arc<'s, 'o> {
         let ahead = (on_a.end[0] - on_b.end[0]) * (on_a.direction[0] + on_b.direction[0])
             + (on_a.end[1] - on_b.end[1]) * (on_a.direction[1] + on_b.direction[1]);
         let of_b = ahead > 0.0;
-        let (segment, other) = if of_b { (on_a, on_b) } else { (on_b, on_a) };
+        let (segment, other) =
+            (select_unpredictable(of_b, on_a, on_b), select_unpredictable(of_b, on_b, on_a));
         step.squared = segment.vertex_distance2(other.end);
         step.on_a = (self.a_end - self.a.len()) as u32;
         step.on_b = (self.b_end - self.b.len()) as u32;
+        // The largest without a branch: the order of these bits is that of the distances.
+        self.top = self.top.max((step.squared.to_bits() & !COUNT) | (self.out.len() as u64 & COUNT));
         self.a = &self.a[usize::from(!of_b)..];
         self.b = &self.b[usize::from(of_b)..];
         true
     }
 
-    /// Go to the end, where only one boundary is left to step.
-    fn finish(mut self, a: &[Segment], b: &[Segment]) {
+    /// Go to the end, where only one boundary is left to step; the number of a step that is about the farthest one.
+    fn finish(mut self, a: &[Segment], b: &[Segment], before: usize) -> usize {
+        let count = self.count;
         while self.is_free() {
             while self.step() {}
         }
         let mut put = |on_a: usize, on_b: usize, squared: f64| {
             if let Some(step) = self.out.next() {
                 *step = Step { squared, on_a: on_a as u32, on_b: on_b as u32 };
+                self.top = self.top.max((squared.to_bits() & !COUNT) | (self.out.len() as u64 & COUNT));
             }
         };
         let last = if self.b_end == b.len() { 0 } else { self.b_end };
@@ -114,5 +136,6 @@ impl<'s, 'o> Arc<'s, 'o> {
                 put(last, end - segments.len() + index, a[last].vertex_distance2(segment.end));
             }
         }
+        (before + count).saturating_sub(1 + (self.top & COUNT) as usize)
     }
 }
