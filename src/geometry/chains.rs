@@ -281,9 +281,9 @@ impl Line {
     }
 
     #[inline(always)]
-    fn few(self, knots: &[Point; FEW + 1]) -> Strip {
-        let [a, b, c, d] = [0, 1, 2, 3].map(|k| self.edge(knots[k], knots[k + 1]));
-        a.with(b).with(c.with(d))
+    fn few(self, &[a, b, c, d, e]: &[Point; FEW + 1]) -> Strip {
+        let (first, last) = (self.edge(a, b).with(self.edge(b, c)), self.edge(c, d).with(self.edge(d, e)));
+        first.with(last)
     }
 }
 

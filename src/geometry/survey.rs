@@ -68,7 +68,8 @@ pub fn survey(ring: &[Point]) -> Survey {
     let Some(&first) = ring.first() else { return Survey::NOTHING };
     // A point in the middle of things, and which way they turn, without a pass of its own.
     let [p, q, r] = [ring[n / 4], ring[n / 2], ring[n - 1 - n / 4]];
-    let centre = [0, 1].map(|axis| 0.25 * (first[axis] + p[axis]) + 0.25 * (q[axis] + r[axis]));
+    let quarter = |a: f64, b: f64| 0.25 * (a + b);
+    let centre = each(each(first, p, quarter), each(q, r, quarter), |a, b| a + b);
     let turn = (q[0] - first[0]) * (r[1] - p[1]) - (q[1] - first[1]) * (r[0] - p[0]);
     let Sums { spanned, low, least, most, rounds } =
         if turn < 0.0 { sums::<true>(ring, first, centre) } else { sums::<false>(ring, first, centre) };
@@ -101,15 +102,14 @@ struct Sums {
 #[inline(always)]
 fn sums<const TURNED: bool>(ring: &[Point], first: Point, centre: Point) -> Sums {
     let from_centre = |point: Point| each(point, centre, |a, b| a - b);
-    let negative = |point: Point| point.map(|value| value < 0.0);
+    let negative = |point: Point| [point[0] < 0.0, point[1] < 0.0];
     // With the step to the next vertex in place of that vertex the products stay small.
     let span = |from: Point, [x, y]: Point, [x_next, y_next]: Point| {
         let spanned = each(from, [y_next - y, x_next - x], |a, b| a * b);
         (spanned, if TURNED { spanned[1] - spanned[0] } else { spanned[0] - spanned[1] })
     };
-    let up = |before: [bool; 2], after: [bool; 2]| {
-        [0, 1].map(|axis| if before[axis] & !after[axis] { 1.0 } else { 0.0 })
-    };
+    let one = |yes: bool| if yes { 1.0 } else { 0.0 };
+    let up = |before: [bool; 2], after: [bool; 2]| [one(before[0] & !after[0]), one(before[1] & !after[1])];
     let add = |a: f64, b: f64| a + b;
     let last = ring[ring.len() - 1];
     let (mut a, mut a_from) = (first, from_centre(first));
