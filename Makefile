@@ -25,6 +25,10 @@ $(VENV)/.test: $(VENV)/.made pyproject.toml
 	$(PIP) install --quiet --group test
 	@touch $@
 
+$(VENV)/.bench: $(VENV)/.made pyproject.toml
+	$(PIP) install --quiet --group bench
+	@touch $@
+
 $(VENV)/.lint: $(VENV)/.made pyproject.toml
 	$(PIP) install --quiet --group lint
 	@touch $@
@@ -58,11 +62,13 @@ format: $(VENV)/.lint ## format all code
 	$(BIN)/ruff format python tests benches
 	$(BIN)/ruff check --fix python tests benches
 
-bench: $(VENV)/.installed $(VENV)/.test ## compare with shapely, json, orjson and geo; rewrites benches/RESULTS.md
-	cargo bench --locked
-	mkdir -p $(OUT)
+bench: $(VENV)/.installed $(VENV)/.bench ## compare with what people use today; rewrites benches/RESULTS.md and its figures
+	mkdir -p $(OUT)/kernels
+	$(BIN)/python benches/data.py $(OUT)/kernels
+	cargo bench --locked -- $(abspath $(OUT)/kernels)
 	$(BIN)/python -m pytest benches --quiet --benchmark-enable --benchmark-only --benchmark-json=$(OUT)/bench.json
-	$(BIN)/python benches/report.py $(OUT)/bench.json
+	$(BIN)/python benches/report.py $(OUT)/bench.json --kernels $(OUT)/kernels/kernels.json
+	$(BIN)/python benches/figures.py $(OUT)/bench.json --kernels $(OUT)/kernels/kernels.json
 
 wheel-check: $(VENV)/.made ## build the wheel, install it into an empty environment elsewhere, run the main job there
 	sh tests/check_wheel.sh $(BIN)/python

@@ -19,6 +19,8 @@ import lesiongeo as lg
 from data import FULL, QUICK, Sizes
 from lesiongeo import _core
 
+sys.path.append(str(Path(__file__).parents[1] / "tests"))  # for its oracles
+
 TURNS = (1, 2)
 START_LOAD = os.getloadavg()[0]
 #: Processors that others may keep busy while one thread is compared with two.
@@ -50,7 +52,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
-    names = ("numpy", "scipy", "pytest-benchmark")
+    names = (
+        *("numpy", "scipy", "pytest-benchmark", "pyclipper", "pycocotools", "faster-coco-eval", "scikit-image"),
+        "surface-distance-based-measures",
+    )
     machine_info["lesiongeo"] = {
         "versions": {
             "lesiongeo": lg.__version__,
@@ -86,11 +91,24 @@ class Timed:
         items: int = 1,
         rounds: int = ROUNDS,
         warmup: int = 1,
+        budget: float | None = None,
         **row: Any,
     ) -> Any:
-        """Return the result; `table` and `row` say what is compared, `way` who does it, `items` how often."""
+        """Return the result; `table` and `row` say what is compared, `way` who does it, `items` how often.
+
+        With a `budget` in seconds the warm-up is a measurement too, and as many of `rounds` follow as fit in.
+        """
         self.benchmark.group = " ".join(map(str, (table, *row.values())))
         self.benchmark.extra_info.update(table=table, way=way, items=items, row=row)
+        if budget is not None and self.benchmark.enabled:
+            start = time.perf_counter()
+            result = function(*arguments)
+            first = time.perf_counter() - start
+            self.note(first=first)
+            rounds, warmup = min(rounds, int(budget / max(first, 1e-9))), 0
+            if rounds == 0:
+                self.benchmark.pedantic(lambda: None, rounds=1)  # one measurement must do: `first`
+                return result
         return self.benchmark.pedantic(function, args=arguments, rounds=rounds, warmup_rounds=warmup)
 
     def note(self, **facts: Any) -> None:

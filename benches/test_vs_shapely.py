@@ -29,12 +29,8 @@ def discrete_hausdorff(case: Case) -> Floats:
     return shapely.hausdorff_distance(*case.geometries)
 
 
-def fresh(case: Case) -> tuple[lg.Polygons, lg.Polygons]:
-    return lg.Polygons.from_ragged(*case.ragged[0]), lg.Polygons.from_ragged(*case.ragged[1])
-
-
 IOU = {
-    "ours_arrays": lambda case: lg.iou(*fresh(case)),
+    "ours_arrays": lambda case: lg.iou(*case.fresh()),
     "ours_objects": lambda case: lg.iou(*case.polygons),
     "peer_objects": lambda case: iou(*case.geometries),
     "peer_arrays": lambda case: iou(*create_both(case)),
@@ -95,7 +91,7 @@ def test_plain_shapely_on_invalid(timed: Timed, sizes: Sizes, vertices: int) -> 
 
 
 HAUSDORFF = {
-    "ours_arrays": lambda case: lg.hausdorff(*fresh(case)),
+    "ours_arrays": lambda case: lg.hausdorff(*case.fresh()),
     "ours_objects": lambda case: lg.hausdorff(*case.polygons),
     "ours_vertex": lambda case: lg.hausdorff(*case.polygons, method="vertex"),
     "peer_objects": lambda case: shapely.hausdorff_distance(*case.geometries),
