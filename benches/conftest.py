@@ -32,6 +32,12 @@ def _timing(config: pytest.Config) -> bool:
     return not (disabled or config.getoption("benchmark_skip"))
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Peers that have not followed numpy and scipy warn at every call."""
+    for message in ("__array__ implementation", "Please import", "`skimage", "numpy.core"):
+        config.addinivalue_line("filterwarnings", f"ignore:{message}:DeprecationWarning")
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run every test function twice, all its contestants each time.
 

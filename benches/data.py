@@ -195,6 +195,11 @@ def readers(vertices: int, lesions: int, people: int) -> Readers:
 
 @cache
 def outlines(kind: str, vertices: int, pairs: int) -> Case:
+    """Pairs of outlines of one kind, made once."""
+    return make_case(kind, vertices, pairs)
+
+
+def make_case(kind: str, vertices: int, pairs: int) -> Case:
     """Pairs of outlines of one kind."""
     made = make_outlines(pairs, vertices=vertices, kind="overlap" if kind == "rough" else kind, seed=SEED)
     first, second = (side.xy.reshape(pairs, vertices, 2) for side in made)
@@ -219,6 +224,16 @@ def crowd(regions: int) -> Case:
     first, second = (side.xy.reshape(regions, 50, 2) for side in made)
     side = CROWD_PAGE * (regions / FULL.crowd) ** 0.5
     place = np.random.default_rng([SEED, regions]).uniform(0.03 * side, 0.97 * side, (regions, 1, 2))
+    move = place - first.mean(axis=1, keepdims=True)
+    return Case(first + move, second + move)
+
+
+@cache
+def crowded_page(regions: int) -> Case:
+    """So many regions per side of a page that stays as large as it is: pairs grow with the square."""
+    made = make_outlines(regions, vertices=50, seed=SEED)
+    first, second = (side.xy.reshape(regions, 50, 2) for side in made)
+    place = np.random.default_rng([SEED, regions]).uniform(0.03 * CROWD_PAGE, 0.97 * CROWD_PAGE, (regions, 1, 2))
     move = place - first.mean(axis=1, keepdims=True)
     return Case(first + move, second + move)
 

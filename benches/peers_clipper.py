@@ -51,9 +51,7 @@ def iou(case: Case) -> Floats:
 
 def pairwise(case: Case, operation: str) -> list[Any]:
     """Outlines of every pair, still in Clipper's integers."""
-    return [
-        clip([integers(first)], [integers(second)], operation) for first, second in zip(*case.xy, strict=True)
-    ]
+    return [clip([integers(first)], [integers(second)], operation) for first, second in zip(*case.xy, strict=True)]
 
 
 def union_of_readers(readers: Readers) -> list[Any]:

@@ -6,13 +6,13 @@ the box of the pair, and COCO's rasteriser makes them: it is the fastest here by
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import faster_coco_eval.core.mask as faster_mask
 import numpy as np
 import shapely
+import surface_distance
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 from scipy.ndimage import binary_erosion
@@ -23,10 +23,6 @@ from skimage.measure import regionprops_table
 from skimage.metrics import hausdorff_distance, hausdorff_pair
 
 from data import Case, Floats
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    import surface_distance
 
 Bools = NDArray[np.bool_]
 Pair = Callable[[Any, Any], Any]
@@ -150,9 +146,7 @@ class Numbers(NamedTuple):
 
 def surface_numbers(first: Bools, second: Bools, tolerance: float) -> Numbers:
     """All that surface-distance-based-measures gives, from masks. It knows no sides, so no signed offset."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # its names of scipy's functions are old
-        found = surface_distance.compute_surface_distances(first, second, (1.0, 1.0))
+    found = surface_distance.compute_surface_distances(first, second, (1.0, 1.0))
     there, back = surface_distance.compute_average_surface_distance(found)
     length_there, length_back = found["surfel_areas_gt"].sum(), found["surfel_areas_pred"].sum()
     return Numbers(
@@ -196,14 +190,14 @@ def sampled_numbers(first: Floats, second: Floats, tolerance: float, step: float
     total = length_here.sum(), length_there.sum()
     whole = out @ length_here, back @ length_there
     offset = np.where(inside, -out, out) @ length_here / total[0]
-    mirrored = np.where(within, back, -back) @ -length_there / total[1]
+    mirrored = np.where(within, back, -back) @ length_there / total[1]
     return Numbers(
         max(out.max(), back.max()),
         max(_percentile(out, length_here, 0.95), _percentile(back, length_there, 0.95)),
         (whole[0] / total[0] + whole[1] / total[1]) / 2.0,
         sum(whole) / sum(total),
         (length_here[out <= tolerance].sum() + length_there[back <= tolerance].sum()) / sum(total),
-        (offset - mirrored) / 2.0,
+        (offset + mirrored) / 2.0,
     )
 
 

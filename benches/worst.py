@@ -52,7 +52,7 @@ def _comb(vertices: int, turned: float) -> tuple[Floats, Floats]:
     ys = np.tile([0.0, TEETH, TEETH, 0.0], teeth)
     back = np.array([[xs[-1], -20.0], [0.0, -20.0]])
     first = np.concatenate([np.stack([xs, ys], axis=1), back])
-    second = first + [0.25 * width, 0.125 * width]
+    second = first + np.array([0.25 * width, 0.125 * width])
     turn = np.array([[np.cos(turned), np.sin(turned)], [-np.sin(turned), np.cos(turned)]])
     if turned in (0.0, 0.5 * np.pi):
         turn = np.rint(turn)  # exactly along the axes

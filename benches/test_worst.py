@@ -1,0 +1,213 @@
+"""What grows how fast: outlines that are hard on purpose, an ever more crowded page, ever more pairs in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+import shapely
+
+import lesiongeo as lg
+import peers
+import peers_raster as raster
+from conftest import Timed
+from data import FULL, Case, Floats, Sizes, crowded_page, make_case
+from worst import WORST, worst
+
+TOLERANCE = 2.0
+BUDGET = 0.2
+#: A peer that needed a second is not asked for the next size.
+PATIENCE = 1.0
+Key = tuple[Any, ...]
+
+
+@pytest.fixture(scope="module")
+def spent() -> dict[Key, float]:
+    """Seconds that a peer needed for the size before."""
+    return {}
+
+
+def patiently(spent: dict[Key, float], key: Key, timed: Timed, growth: float) -> None:
+    """Skip what would take more than a second if it grows as it may."""
+    if spent.get(key, 0.0) * growth > PATIENCE:
+        spent[key] = PATIENCE
+        pytest.skip("would take longer than a second")
+    if not timed.benchmark.enabled and key in spent:
+        pytest.skip("one size is enough")
+
+
+def remember(spent: dict[Key, float], key: Key, timed: Timed) -> None:
+    stats = timed.benchmark.stats
+    spent[key] = stats.stats.min if stats is not None else 0.0
+
+
+CONTESTS: dict[str, dict[str, Callable[[Case], Any]]] = {
+    "is_valid": {
+        "ours_objects": lambda case: lg.Polygons.from_ragged(*case.ragged[0]).is_valid,
+        "peer_objects": lambda case: shapely.is_valid(case.geometries[0]),
+    },
+    "iou": {
+        "ours_objects": lambda case: lg.iou(*case.polygons),
+        "peer_objects": lambda case: peers.iou(*case.geometries),
+    },
+    "hausdorff": {
+        "ours_objects": lambda case: lg.hausdorff(*case.polygons),
+        "peer_objects": lambda case: shapely.hausdorff_distance(*case.geometries),
+    },
+    "surface_distances": {
+        "ours_objects": lambda case: lg.surface_distances(*case.polygons, tolerance=TOLERANCE)[
+            "hausdorff_px"
+        ].to_numpy(),
+        "peer_objects": lambda case: raster.each(
+            case, lambda *pair: raster.surface_after_rasterising(*pair, TOLERANCE)
+        )[:, 0],
+    },
+}
+
+
+def growths() -> list[tuple[str, str, int, str]]:
+    return [
+        (operation, kind, size, way)
+        for operation, ways in CONTESTS.items()
+        for kind in WORST
+        for size in FULL.worst
+        for way in ways
+    ]
+
+
+@pytest.mark.parametrize(("operation", "kind", "vertices", "way"), growths())
+def test_worst(
+    timed: Timed, sizes: Sizes, spent: dict[Key, float], operation: str, kind: str, vertices: int, way: str
+) -> None:
+    place = FULL.worst.index(vertices)
+    if place >= len(sizes.worst):
+        pytest.skip("one size is enough")
+    case = worst(kind, sizes.worst[place])
+    key = operation, kind, way
+    quadratic = 4.0 if operation == "hausdorff" else 2.0
+    patiently(spent, key, timed, quadratic if way.startswith("peer") else 0.0)
+    found = timed(
+        CONTESTS[operation][way],
+        case,
+        table="worst",
+        way=way,
+        budget=BUDGET,
+        operation=operation,
+        kind=kind,
+        vertices=vertices,
+    )
+    timed.note(vertices=case.xy[0].shape[1])
+    remember(spent, key, timed)
+    if operation == "is_valid":
+        assert found.all()
+    elif way == "peer_objects":
+        check_against_peer(operation, case, found)
+
+
+def check_against_peer(operation: str, case: Case, found: Floats) -> None:
+    ours = {"iou": lg.iou}.get(operation, lg.hausdorff)(*case.polygons)
+    if operation == "iou":
+        np.testing.assert_allclose(found, ours, rtol=0.0, atol=1e-9)
+    elif operation == "hausdorff":
+        assert (ours >= found - 1e-9).all()
+
+
+CROWD: dict[str, Callable[[Case], Any]] = {
+    "ours_objects": lambda case: lg.iou_pairs(*case.polygons),
+    "peer_objects": lambda case: peers.iou_pairs(*case.geometries),
+}
+
+
+@pytest.mark.parametrize("way", CROWD)
+@pytest.mark.parametrize("regions", FULL.crowds)
+def test_crowded_page(timed: Timed, sizes: Sizes, spent: dict[Key, float], regions: int, way: str) -> None:
+    place = FULL.crowds.index(regions)
+    if place >= len(sizes.crowds):
+        pytest.skip("one size is enough")
+    case = crowded_page(sizes.crowds[place])
+    key = "crowd", way
+    patiently(spent, key, timed, 0.0)
+    found = timed(CROWD[way], case, table="crowds", way=way, budget=BUDGET, regions=regions)
+    timed.note(pairs=len(found[0]))
+    remember(spent, key, timed)
+
+
+# Ever more pairs in one call. Peers stop early: their lines are straight.
+
+OURS: dict[str, Callable[..., Any]] = {
+    "iou": lg.iou,
+    "hausdorff": lg.hausdorff,
+    "surface": lambda *sides, threads: lg.surface_distances(*sides, tolerance=TOLERANCE, threads=threads),
+}
+PEER: dict[str, peers.Pairwise] = {"iou": peers.iou, "hausdorff": shapely.hausdorff_distance}
+MOST = {"ours_1": 100_000, "ours_2": 100_000, "peer_1": 10_000, "peer_2": 10_000, "raster": 100, "pycocotools": 10_000}
+WAYS = {
+    "iou": ("ours_1", "ours_2", "peer_1", "peer_2", "pycocotools"),
+    "hausdorff": ("ours_1", "ours_2", "peer_1", "peer_2"),
+    "surface": ("ours_1", "ours_2", "raster"),
+}
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(2) as threads:
+        yield threads
+
+
+@pytest.fixture(scope="module")
+def many(sizes: Sizes) -> Case:
+    """The most pairs of all; kept only as long as these benchmarks run."""
+    return make_case("overlap", 50, sizes.calls[-1])
+
+
+def calls() -> list[tuple[str, int, str]]:
+    return [
+        (operation, pairs, way)
+        for operation, ways in WAYS.items()
+        for way in ways
+        for pairs in FULL.calls
+        if pairs <= MOST[way]
+    ]
+
+
+@pytest.mark.parametrize(("operation", "pairs", "way"), calls())
+def test_calls(
+    timed: Timed,
+    sizes: Sizes,
+    pool: ThreadPoolExecutor,
+    many: Case,
+    quiet: float | None,
+    turn: int,
+    operation: str,
+    pairs: int,
+    way: str,
+) -> None:
+    if pairs not in sizes.calls:
+        pytest.skip("small sizes are enough")
+    if turn > 1 and pairs >= 10_000 and not way.startswith("ours"):
+        pytest.skip("long enough for one turn")
+    case = many.head(pairs)
+    contestants: dict[str, Callable[[], Any]] = {
+        "ours_1": lambda: OURS[operation](*case.polygons, threads=1),
+        "ours_2": lambda: OURS[operation](*case.polygons, threads=2),
+        "peer_1": lambda: PEER[operation](*case.geometries),
+        "peer_2": lambda: peers.pooled(pool, PEER[operation], *case.geometries),
+        "raster": lambda: raster.each(case, lambda *pair: raster.surface_after_rasterising(*pair, TOLERANCE)),
+        "pycocotools": lambda: raster.coco_iou_after_encoding(case),
+    }
+    assert len(case.polygons if way.startswith("ours") else case.geometries) == 2  # made before the clock runs
+    found = timed(
+        contestants[way],
+        table="calls",
+        way=way,
+        items=pairs,
+        rounds=15 if pairs <= 1000 else 4,
+        budget=BUDGET,
+        operation=operation,
+        pairs=pairs,
+    )
+    timed.note(busy=quiet)
+    assert len(found) == pairs
