@@ -75,6 +75,7 @@ def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: di
         "processors": lg.num_threads(),
         "build": _core.build_profile,
         "rounds": Timed.ROUNDS,
+        "budget": Timed.BUDGET,
         "turns": len(TURNS if _timing(config) else TURNS[:1]),
         "load": [START_LOAD, os.getloadavg()[0]],
     }
@@ -84,6 +85,8 @@ class Timed:
     """Times one contestant and notes what it was, for the report."""
 
     ROUNDS = 4
+    #: Seconds for one contestant in one turn, where rounds are fitted in.
+    BUDGET = 0.3
 
     def __init__(self, benchmark: Any) -> None:
         self.benchmark = benchmark
@@ -113,7 +116,8 @@ class Timed:
             self.note(first=first)
             rounds, warmup = min(rounds, int(budget / max(first, 1e-9))), 0
             if rounds == 0:
-                self.benchmark.pedantic(lambda: None, rounds=1)  # one measurement must do: `first`
+                self.note(once=True)  # one measurement must do; the plugin wants to see a call
+                self.benchmark.pedantic(lambda: None, rounds=1)
                 return result
         return self.benchmark.pedantic(function, args=arguments, rounds=rounds, warmup_rounds=warmup)
 

@@ -1,7 +1,7 @@
 """Turn pytest-benchmark's JSON into RESULTS.md.
 
     python -m pytest benches --benchmark-enable --benchmark-only --benchmark-json=bench.json
-    python benches/report.py bench.json
+    python benches/report.py bench.json [--kernels kernels.json]
 
 The same JSON gives the same text. Rows that a peer wins are marked and stay.
 """
@@ -13,22 +13,25 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tables import Row, by_vertices, grid, load, number, prose, times
+from report_growth import calls, crowds, growth, threads, worst
+from report_peers import alone, clipping, peers, shape
+from tables import (
+    OPERATIONS,
+    RATIOS,
+    WAYS,
+    Row,
+    Tables,
+    by_kind,
+    by_vertices,
+    contest,
+    grid,
+    load,
+    number,
+    prose,
+    times,
+)
+from targets import targets
 
-Tables = dict[str, list[Row]]
-
-OPERATIONS = {"iou": "IoU", "hausdorff": "Hausdorff", "area": "area", "validity": "validity"}
-WAYS = {
-    "ours_arrays": "lesiongeo, arrays",
-    "ours_objects": "lesiongeo, objects",
-    "peer_arrays": "shapely, arrays",
-    "peer_objects": "shapely, objects",
-}
-RATIOS = {
-    "ratio arrays": ("ours_arrays", "peer_arrays"),
-    "ratio objects": ("ours_objects", "peer_objects"),
-    "ratio strict": ("ours_arrays", "peer_objects"),
-}
 READERS = {
     "ours_1": "lesiongeo, 1 thread",
     "ours_2": "lesiongeo, 2 threads",
@@ -45,22 +48,6 @@ SUMMARY = (
     ("area", "valid"),
     ("validity", "valid"),
 )
-ENOUGH_SPEEDUP = 1.8
-
-
-def contest(row: Row, scale: float | None = None) -> list[str]:
-    """Times of the four ways, per item in microseconds or in all times `scale`, and their ratios."""
-    seconds = [row.seconds.get(way) for way in WAYS]
-    if scale is None:
-        cells = [number(row.us(way)) for way in WAYS]
-    else:
-        cells = [number(None if value is None else value * scale) for value in seconds]
-    return [*cells, *(times(row.ratio(*sides)) for sides in RATIOS.values())]
-
-
-def by_kind(rows: list[Row]) -> list[str]:
-    lines = [[row.key["kind"], str(row.key["vertices"]), *contest(row)] for row in by_vertices(rows)]
-    return grid(["outlines", "vertices", *WAYS.values(), *RATIOS], lines)
 
 
 def summary(tables: Tables) -> list[str]:
@@ -219,48 +206,6 @@ def memory(rows: list[Row]) -> list[str]:
     return ["## Memory of reading", "", *prose(text), *grid(head, lines)]
 
 
-def threads(rows: list[Row]) -> list[str]:
-    text = f"""
-        Microseconds per pair, `overlap`, from objects. Shapely: a pool of two threads, half of the pairs
-        each. A speed-up below {ENOUGH_SPEEDUP} is marked. The last column says how many processors other
-        processes kept busy just before (the largest of all): above 0.1, speed-ups mean little."""
-    lines = []
-    for row in sorted(rows, key=lambda row: (row.key["operation"], row.key["vertices"])):
-        cells = [OPERATIONS[row.key["operation"]], str(row.key["vertices"])]
-        for side in ("ours", "peer"):
-            speedup = row.ratio(f"{side}_2", f"{side}_1") or 0.0
-            gain = f"{speedup:.2f}" if speedup >= ENOUGH_SPEEDUP else f"**{speedup:.2f} ✗**"
-            cells += [number(row.us(f"{side}_1")), number(row.us(f"{side}_2")), gain]
-        busy = [notes["busy"] for notes in row.notes.values() if notes.get("busy") is not None]
-        lines.append([*cells, times(row.ratio("ours_2", "peer_2")), f"{max(busy):.2f}" if busy else "unknown"])
-    sides = [f"{name}{what}" for name in ("lesiongeo", "shapely") for what in (", 1", ", 2", " speed-up")]
-    head = ["", "vertices", *sides, "ratio at 2 threads", "busy elsewhere"]
-    return ["## Two threads", "", *prose(text), *grid(head, lines)]
-
-
-def growth(rows: list[Row]) -> list[str]:
-    text = """
-        Microseconds per pair (ingest, validity: per outline) and, in brackets, nanoseconds per vertex, by
-        vertices of an outline, one thread. `ingest` is `Polygons.from_ragged`, `validity` includes it; `iou`
-        and `hausdorff` start from objects."""
-    sizes = sorted({row.key["vertices"] for row in rows})
-    found = {(row.key["kind"], row.key["operation"], row.key["vertices"]): row for row in rows}
-    lines = []
-    for kind, operation in sorted({(row.key["kind"], row.key["operation"]) for row in rows}):
-        sides = 1 if operation in ("ingest", "validity") else 2
-        costs = [found[kind, operation, size].us("ours_objects") or 0.0 for size in sizes]
-        each = [cost * 1e3 / size / sides for cost, size in zip(costs, sizes, strict=True)]
-        cells = [f"{number(cost)} ({number(one)})" for cost, one in zip(costs, each, strict=True)]
-        lines.append([kind, operation, *cells])
-    head = ["outlines", "operation", *(f"{size:,}" for size in sizes)]
-    return ["## Growth with the outline", "", *prose(text), *grid(head, lines, words=2)]
-
-
-def growth_in_pairs(rows: list[Row]) -> list[str]:
-    costs = ", ".join(f"{number(row.us('ours_objects'))} us for {row.key['pairs']:,}" for row in rows)
-    return prose(f"IoU from objects, 12 vertices, per pair by the number of pairs in one call: {costs}.")
-
-
 SECTIONS = {
     "iou": iou,
     "plain shapely on invalid": plain_on_invalid,
@@ -272,9 +217,14 @@ SECTIONS = {
     "read": reading,
     "agree": agree,
     "memory": memory,
+    "alone": alone,
+    "clipping": clipping,
+    "shape": shape,
     "threads": threads,
     "growth": growth,
-    "growth in pairs": growth_in_pairs,
+    "calls": calls,
+    "worst": worst,
+    "crowds": crowds,
 }
 
 
@@ -290,12 +240,13 @@ def preamble(run: dict[str, Any], provisional: bool) -> list[str]:
         - **Machine**: {machine["cpu"].get("brand_raw", machine["machine"])}, {ours["processors"]} processors,
           {machine["system"]}; load (1 minute) before {ours["load"][0]:.2f}, after {ours["load"][1]:.2f}
         - **Versions**: {versions}"""
-    command = "python -m pytest benches --benchmark-enable --benchmark-only --benchmark-json=bench.json"
     method = f"""
         - Times are the **minimum** of {ours["rounds"]} rounds in each of {ours["turns"]} turns, after a
           warm-up; calls of more than a second have fewer rounds, thread comparisons more. In a turn the
           contestants of one comparison follow each other, so a disturbance seldom hits only one of them.
         - One thread on both sides unless said otherwise. Shapely is called on whole arrays, never in a loop.
+        - Peers that need milliseconds get the first few of the same pairs; with the new operations a
+          contestant has {ours["budget"]:.1f} s per turn, and where even one call takes longer, one call must do.
         - *arrays*: from flat coordinate arrays to the answer, with objects made anew every round. *objects*:
           the outlines exist as `Polygons` or shapely geometries before the clock runs; `Polygons` have then
           been tested for validity.
@@ -313,16 +264,18 @@ def preamble(run: dict[str, Any], provisional: bool) -> list[str]:
         *prose("Written by `benches/report.py` from one run of the benchmarks; edit that, not this."),
         *([warning, ""] if provisional else []),
         *prose(facts),
-        *["```", command, "python benches/report.py bench.json", "```", ""],
+        *["`make bench` runs everything and writes this file and its figures.", ""],
+        *["![cost against vertices](cost_vertices.svg)", "", "![cost against pairs](cost_pairs.svg)", ""],
+        *["![cost against vertices of hard outlines](cost_worst.svg)", ""],
         *["## Method", ""],
         *prose(method),
     ]
 
 
-def report(run: dict[str, Any], *, provisional: bool = False) -> str:
-    """Return the text of RESULTS.md."""
+def report(run: dict[str, Any], kernels: list[dict[str, float]], *, provisional: bool = False) -> str:
+    """Return the text of RESULTS.md; `kernels` are the rows of `cargo bench`."""
     tables = load(run["benchmarks"])
-    lines = [*preamble(run, provisional), *summary(tables), *losses(tables)]
+    lines = [*preamble(run, provisional), *summary(tables), *targets(tables), *losses(tables), *peers(tables, kernels)]
     for name, section in SECTIONS.items():
         if tables[name]:
             lines += section(tables[name])
@@ -332,11 +285,13 @@ def report(run: dict[str, Any], *, provisional: bool = False) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Write RESULTS.md from pytest-benchmark's JSON.")
     parser.add_argument("json", type=Path, help="what --benchmark-json wrote")
+    parser.add_argument("--kernels", type=Path, help="what `cargo bench` wrote")
     parser.add_argument("--output", type=Path, default=Path(__file__).with_name("RESULTS.md"))
     parser.add_argument("--provisional", action="store_true", help="say at the top that the figures are rough")
     arguments = parser.parse_args()
     run = json.loads(arguments.json.read_text(encoding="utf-8"))
-    arguments.output.write_text(report(run, provisional=arguments.provisional), encoding="utf-8")
+    kernels = json.loads(arguments.kernels.read_text(encoding="utf-8")) if arguments.kernels else []
+    arguments.output.write_text(report(run, kernels, provisional=arguments.provisional), encoding="utf-8")
 
 
 if __name__ == "__main__":

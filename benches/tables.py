@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+OPERATIONS = {"iou": "IoU", "hausdorff": "Hausdorff", "area": "area", "validity": "validity"}
+WAYS = {
+    "ours_arrays": "lesiongeo, arrays",
+    "ours_objects": "lesiongeo, objects",
+    "peer_arrays": "shapely, arrays",
+    "peer_objects": "shapely, objects",
+}
+RATIOS = {
+    "ratio arrays": ("ours_arrays", "peer_arrays"),
+    "ratio objects": ("ours_objects", "peer_objects"),
+    "ratio strict": ("ours_arrays", "peer_objects"),
+}
 
 
 @dataclass
@@ -16,18 +30,26 @@ class Row:
     table: str
     key: dict[str, Any]
     seconds: dict[str, float] = field(default_factory=dict)
-    items: int = 1
+    #: How many pairs or outlines a way had; slow ones get the first few.
+    sizes: dict[str, int] = field(default_factory=dict)
     notes: dict[str, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))
+
+    @property
+    def items(self) -> int:
+        """The most that anyone had."""
+        return max(self.sizes.values())
 
     def us(self, way: str) -> float | None:
         """Microseconds per item; None if nobody went that way."""
-        return self.seconds[way] / self.items * 1e6 if way in self.seconds else None
+        return self.seconds[way] / self.sizes[way] * 1e6 if way in self.seconds else None
 
     def ratio(self, ours: str, peer: str) -> float | None:
-        """Time of the peer over ours."""
-        if ours not in self.seconds or peer not in self.seconds:
-            return None
-        return self.seconds[peer] / self.seconds[ours]
+        """Time per item of the peer over ours."""
+        mine, theirs = self.us(ours), self.us(peer)
+        return None if mine is None or theirs is None else theirs / mine
+
+
+Tables = dict[str, list[Row]]
 
 
 def load(benchmarks: Iterable[dict[str, Any]]) -> dict[str, list[Row]]:
@@ -37,9 +59,10 @@ def load(benchmarks: Iterable[dict[str, Any]]) -> dict[str, list[Row]]:
         info = dict(benchmark["extra_info"])
         table, way, key = info.pop("table"), info.pop("way"), info.pop("row")
         row = rows.setdefault((table, *key.values()), Row(table, key))
-        best = benchmark["stats"]["min"]
+        # Where one measurement had to do, it is `first` and the statistics are empty of meaning.
+        best = min(info.pop("first", math.inf), math.inf if info.pop("once", False) else benchmark["stats"]["min"])
         row.seconds[way] = min(best, row.seconds.get(way, best))
-        row.items = info.pop("items")
+        row.sizes[way] = info.pop("items")
         for name, value in info.items():
             known = row.notes[way].get(name)
             row.notes[way][name] = value if known is None else max(known, value)
@@ -88,3 +111,18 @@ def prose(text: str) -> list[str]:
             start + words, 110, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
         )
     return [*lines, ""]
+
+
+def contest(row: Row, scale: float | None = None) -> list[str]:
+    """Times of the four ways, per item in microseconds or in all times `scale`, and their ratios."""
+    seconds = [row.seconds.get(way) for way in WAYS]
+    if scale is None:
+        cells = [number(row.us(way)) for way in WAYS]
+    else:
+        cells = [number(None if value is None else value * scale) for value in seconds]
+    return [*cells, *(times(row.ratio(*sides)) for sides in RATIOS.values())]
+
+
+def by_kind(rows: list[Row]) -> list[str]:
+    lines = [[row.key["kind"], str(row.key["vertices"]), *contest(row)] for row in by_vertices(rows)]
+    return grid(["outlines", "vertices", *WAYS.values(), *RATIOS], lines)

@@ -20,7 +20,6 @@ import peers_raster as raster
 from conftest import Timed
 from data import VERTICES, Case, Floats, Sizes, outlines, readers
 
-BUDGET = 0.3
 OURS = {"intersection": lg.intersection, "union": lg.union, "difference": lg.difference}
 PEER = {"intersection": shapely.intersection, "union": shapely.union, "difference": shapely.difference}
 WAYS = ("ours_arrays", "ours_objects", "peer_arrays", "peer_objects", "pyclipper")
@@ -51,7 +50,7 @@ def test_pairs(timed: Timed, sizes: Sizes, operation: str, vertices: int, way: s
         table="clipping",
         way=way,
         items=len(case),
-        budget=BUDGET,
+        budget=Timed.BUDGET,
         operation=operation,
         vertices=vertices,
     )
@@ -119,7 +118,7 @@ def test_groups(timed: Timed, sizes: Sizes, operation: str, vertices: int, way: 
         table="clipping",
         way=way,
         items=lesions,
-        budget=BUDGET,
+        budget=Timed.BUDGET,
         operation={"union": "union of 3 readers", "disagreement": "disagreement area of 3"}.get(operation, operation),
         vertices=vertices,
     )
@@ -150,7 +149,7 @@ def test_make_valid(timed: Timed, sizes: Sizes, kind: str, vertices: int, way: s
         table="clipping",
         way=way,
         items=len(case),
-        budget=BUDGET,
+        budget=Timed.BUDGET,
         operation="make_valid" if kind == "invalid" else "make_valid, nothing to do",
         vertices=vertices,
     )
@@ -165,7 +164,7 @@ def test_validity_reason(timed: Timed, sizes: Sizes) -> None:
         table="clipping",
         way="ours_arrays",
         items=len(case),
-        budget=BUDGET,
+        budget=Timed.BUDGET,
         operation="validity_reason",
         vertices=50,
     )
@@ -179,7 +178,7 @@ def test_validity_reason_of_shapely(timed: Timed, sizes: Sizes) -> None:
         table="clipping",
         way="peer_objects",
         items=len(case),
-        budget=BUDGET,
+        budget=Timed.BUDGET,
         operation="validity_reason",
         vertices=50,
     )
@@ -205,7 +204,14 @@ def test_shape(timed: Timed, sizes: Sizes, vertices: int, way: str) -> None:
     if way == "skimage":
         case = case.head(sizes.slow_pairs[vertices])
     found = timed(
-        SHAPE[way], case, table="shape", way=way, items=len(case), budget=BUDGET, kind="overlap", vertices=vertices
+        SHAPE[way],
+        case,
+        table="shape",
+        way=way,
+        items=len(case),
+        budget=Timed.BUDGET,
+        kind="overlap",
+        vertices=vertices,
     )
     error = float(np.abs(found - peers.shapes(case.geometries[0])).max())
     timed.note(error=error)

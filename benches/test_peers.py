@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import shapely
+from oracle_surface import surface_bounds
 
 import lesiongeo as lg
 import oracles
@@ -23,8 +24,6 @@ from conftest import Timed
 from data import VERTICES, Case, Floats, Sizes, outlines
 
 TOLERANCE = 2.0
-#: Seconds for one contestant in one turn.
-BUDGET = 0.3
 #: Pairs whose exact value is asked, by vertices: rational arithmetic is slow.
 JUDGED = {12: 6, 50: 4, 200: 2, 1000: 0}
 
@@ -151,7 +150,7 @@ def test_peers(timed: Timed, sizes: Sizes, operation: str, vertices: int, way: s
             table="peers",
             way=way,
             items=len(case),
-            budget=BUDGET,
+            budget=Timed.BUDGET,
             operation=operation,
             vertices=vertices,
         )
@@ -166,18 +165,25 @@ def test_peers(timed: Timed, sizes: Sizes, operation: str, vertices: int, way: s
         timed.note(error=float(known.max()))
 
 
+def outside(found: float, bounds: tuple[float, float]) -> float:
+    return max(0.0, bounds[0] - found, found - bounds[1])
+
+
 def judge(operation: str, case: Case, row: int) -> float:
-    """How far ours is from the exact value of one pair."""
-    pair = [[side[row]] for side in case.xy]
-    found = float(ours(operation, case)[row])
+    """How far ours is from the exact value of one pair, or from the bounds that enclose it."""
+    first, second = ([side[row]] for side in case.xy)
+    found = ours(operation, case)[row]
     if operation == "iou":
-        return abs(found - oracles.exact_areas(*pair).iou)
-    low, high = oracles.hausdorff_bounds(*pair)
-    return max(0.0, low - found, found - high)
+        return abs(float(found) - oracles.exact_areas(first, second).iou)
+    if operation == "hausdorff":
+        return outside(float(found), oracles.hausdorff_bounds(first, second))
+    bounds = surface_bounds(first, second, percentiles=[95.0], tolerances=[TOLERANCE])
+    known = bounds.hausdorff, bounds.percentile[95.0], bounds.masd, bounds.assd, bounds.nsd[TOLERANCE]
+    return max(outside(float(value), at) for value, at in zip(found, (*known, bounds.signed_offset), strict=True))
 
 
 @pytest.mark.parametrize("vertices", VERTICES)
-@pytest.mark.parametrize("operation", ["iou", "hausdorff"])
+@pytest.mark.parametrize("operation", CONTESTS)
 def test_ours_against_the_oracle(timed: Timed, sizes: Sizes, operation: str, vertices: int) -> None:
     case = outlines("overlap", vertices, (sizes.pairs if operation == "iou" else sizes.hausdorff_pairs)[vertices])
     rows = range(min(JUDGED[vertices], len(case)))
@@ -219,7 +225,7 @@ def test_surface_alone(timed: Timed, sizes: Sizes, operation: str, vertices: int
         table="alone",
         way=way,
         items=len(case),
-        budget=BUDGET,
+        budget=Timed.BUDGET,
         operation=operation,
         vertices=vertices,
     )
