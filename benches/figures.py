@@ -9,8 +9,9 @@ with any colour vision can tell apart, and lines are named at their ends, so col
 from __future__ import annotations
 
 import argparse
+import io
 import json
-from collections.abc import Callable, Sequence
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,14 +32,14 @@ STYLE = {
     "svg.fonttype": "path",
     "path.simplify": True,
     "font.family": "DejaVu Sans",
-    "font.size": 9.0,
+    "font.size": 9.5,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.edgecolor": "#8a8a8a",
     "axes.labelcolor": "#333333",
     "xtick.color": "#555555",
     "ytick.color": "#555555",
-    "axes.titlesize": 10.5,
+    "axes.titlesize": 11.5,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.grid": True,
@@ -54,7 +55,7 @@ BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY = (
     "#666666",
 )
 #: Space between two names at the ends of lines, in points.
-LINE_HEIGHT = 10.5
+LINE_HEIGHT = 11.0
 
 
 class Line(NamedTuple):
@@ -69,9 +70,12 @@ class Line(NamedTuple):
 
 
 class Panel(NamedTuple):
+    """What is drawn in one pair of axes, and what they mean."""
+
     title: str
     lines: list[Line]
     what: str
+    across: str = "vertices of an outline"
 
 
 def short(value: float) -> str:
@@ -88,8 +92,9 @@ def with_unit(microseconds: float) -> str:
     return f"{microseconds * 1e3:g} ns"
 
 
-def draw(axes: Axes, panel: Panel, across: str, ticks: Sequence[float]) -> None:
+def draw(axes: Axes, panel: Panel) -> None:
     """Draw the lines on logarithmic axes and name them at their ends, below each other where they are close."""
+    ticks = sorted({x for line in panel.lines for x in line.xs})
     axes.set_xscale("log")
     axes.set_yscale("log")
     for line in panel.lines:
@@ -113,9 +118,10 @@ def draw(axes: Axes, panel: Panel, across: str, ticks: Sequence[float]) -> None:
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _place: with_unit(value)))
     axes.tick_params(length=0)
+    axes.tick_params(axis="x", pad=7)
     axes.set_title(panel.title, pad=16)
-    axes.text(0, 1.015, panel.what, transform=axes.transAxes, color="#555555", fontsize=8.5, va="bottom")
-    axes.set_xlabel(across)
+    axes.text(0, 1.015, panel.what, transform=axes.transAxes, color="#555555", fontsize=9.0, va="bottom")
+    axes.set_xlabel(panel.across)
     name_ends(axes, panel.lines)
 
 
@@ -138,11 +144,18 @@ def name_ends(axes: Axes, lines: list[Line]) -> None:
             xytext=(shift + 12.0, place - height),
             textcoords="offset points",
             color=line.colour if line.colour not in (SKY, ORANGE) else dark(line.colour),
-            fontsize=8.5,
+            fontsize=9.0,
             fontweight="bold" if line.ours else "normal",
             va="center",
             annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": line.colour, "linewidth": 0.6, "shrinkA": 0.0, "shrinkB": 2.0},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": line.colour,
+                "linewidth": 0.6,
+                "shrinkA": 1.0,
+                "shrinkB": 2.0,
+                "relpos": (0.0, 0.5),
+            },
         )
 
 
@@ -184,55 +197,55 @@ OURS: list[Look] = [
 VERTICES: dict[str, tuple[str, str, list[Look]]] = {
     "iou": (
         "IoU",
-        "per pair of outlines",
+        "per pair; dashed: on pixels, the others within 1e-7",
         [
             *OURS,
-            ("peer_objects", "shapely, exact", RED, {}),
-            ("geo", "geo (Rust), exact", PURPLE, {}),
-            ("pyclipper", "pyclipper, exact", ORANGE, {}),
-            ("pycocotools", "pycocotools, pixels", GREEN, {"dashed": True}),
-            ("faster_coco_eval", "faster-coco-eval, pixels", SKY, {"dashed": True}),
-            ("skimage", "scikit-image, pixels", GREY, {"dashed": True}),
+            ("peer_objects", "shapely, from objects", RED, {}),
+            ("geo", "geo (Rust), from objects", PURPLE, {}),
+            ("pyclipper", "pyclipper", ORANGE, {}),
+            ("pycocotools", "pycocotools", GREEN, {"dashed": True}),
+            ("faster_coco_eval", "faster-coco-eval", SKY, {"dashed": True}),
+            ("skimage", "scikit-image", GREY, {"dashed": True}),
         ],
     ),
     "hausdorff": (
         "Hausdorff distance",
-        "per pair; only lesiongeo is exact",
+        "per pair; only lesiongeo looks at all points; dashed: pixels",
         [
             *OURS,
             ("peer_objects", "shapely, vertices", RED, {}),
-            ("peer_densified", "shapely, densify 0.1", RED, {"dashed": True}),
+            ("peer_densified", "shapely, densify=0.1", SKY, {}),
             ("geo", "geo (Rust), vertices", PURPLE, {}),
             ("scipy", "scipy, vertices", ORANGE, {}),
-            ("skimage", "scikit-image, pixels", GREY, {"dashed": True}),
+            ("skimage", "scikit-image", GREY, {"dashed": True}),
         ],
     ),
     "surface": (
         "hd95, masd, assd, nsd, signed offset",
-        "per pair, all together; only lesiongeo is exact",
+        "all together, per pair; only lesiongeo is exact; dashed: pixels",
         [
             *OURS,
-            ("sampled", "scipy tree, points every 0.25 px", ORANGE, {}),
-            ("raster", "surface-distance, pixels", GREEN, {"dashed": True}),
-            ("raster_image_masks", "the same, image-size masks given", GREY, {"dashed": True}),
+            ("sampled", "scipy tree, 0.25 px steps", ORANGE, {}),
+            ("raster", "surface-distance", GREEN, {"dashed": True}),
+            ("raster_masks", "same, masks given", GREY, {"dashed": True}),
         ],
     ),
 }
 PAIRS: dict[str, tuple[str, str, list[Look]]] = {
     "iou": (
         "IoU",
-        "50 vertices, from objects",
+        "per pair, from objects; dashed: pixels",
         [
             ("ours_2", "lesiongeo, 2 threads", BLUE, {"ours": True}),
             ("ours_1", "lesiongeo, 1 thread", SKY, {"ours": True}),
             ("peer_2", "shapely, 2 threads", RED, {}),
             ("peer_1", "shapely, 1 thread", ORANGE, {}),
-            ("pycocotools", "pycocotools, pixels", GREEN, {"dashed": True}),
+            ("pycocotools", "pycocotools", GREEN, {"dashed": True}),
         ],
     ),
     "hausdorff": (
         "Hausdorff distance",
-        "50 vertices, from objects; shapely looks at vertices only",
+        "per pair, from objects; shapely looks at vertices only",
         [
             ("ours_2", "lesiongeo, 2 threads", BLUE, {"ours": True}),
             ("ours_1", "lesiongeo, 1 thread", SKY, {"ours": True}),
@@ -242,11 +255,11 @@ PAIRS: dict[str, tuple[str, str, list[Look]]] = {
     ),
     "surface": (
         "hd95, masd, assd, nsd, signed offset",
-        "50 vertices, from objects, all together",
+        "all together, per pair, from objects; dashed: pixels",
         [
             ("ours_2", "lesiongeo, 2 threads", BLUE, {"ours": True}),
             ("ours_1", "lesiongeo, 1 thread", SKY, {"ours": True}),
-            ("raster", "surface-distance, pixels", GREEN, {"dashed": True}),
+            ("raster", "surface-distance", GREEN, {"dashed": True}),
         ],
     ),
 }
@@ -288,6 +301,10 @@ CLOSE: list[tuple[str, str, str, dict[str, Any], list[Look]]] = [
         ],
     ),
 ]
+CROWD: list[Look] = [
+    ("ours_objects", "lesiongeo, 1 thread", SKY, {"ours": True}),
+    ("peer_objects", "shapely, 1 thread", ORANGE, {}),
+]
 KINDS = {
     "spiral": ("spiral", PURPLE),
     "comb, horizontal teeth": ("comb, horizontal", RED),
@@ -314,16 +331,21 @@ def by_vertices(tables: Tables, kernels: list[dict[str, float]]) -> list[Panel]:
         rows = of(tables["peers"], operation=operation)
         add_geo(rows, operation, kernels)
         panels.append(Panel(title, lines_of(rows, "vertices", looks), what))
-    for title, what, table, key, looks in CLOSE:
-        panels.append(Panel(title, lines_of(of(tables[table], **key), "vertices", looks), what))
-    return panels
+    close = [
+        Panel(title, lines_of(of(tables[table], **key), "vertices", looks), what)
+        for title, what, table, key, looks in CLOSE
+    ]
+    return [panel for row in zip(panels, close, strict=True) for panel in row]
 
 
 def by_pairs(tables: Tables) -> list[Panel]:
-    return [
-        Panel(title, lines_of(of(tables["calls"], operation=operation), "pairs", looks), what)
+    panels = [
+        Panel(title, lines_of(of(tables["calls"], operation=operation), "pairs", looks), what, "pairs in one call")
         for operation, (title, what, looks) in PAIRS.items()
     ]
+    crowd = lines_of(tables["crowds"], "regions", CROWD)
+    what = "the whole call, one page of fixed size"
+    return [*panels, Panel("All pairs that overlap", crowd, what, "regions per side of the page")]
 
 
 def by_hardness(tables: Tables) -> list[Panel]:
@@ -346,33 +368,41 @@ def reference(lines: list[Line]) -> Line:
     return Line("n log n", xs, cost, "#999999", dashed=True)
 
 
-def figure(
-    panels: list[Panel], columns: int, across: str, ticks: Callable[[Panel], Sequence[float]], title: str
-) -> plt.Figure:
-    rows = -(-len(panels) // columns)
-    made, axes = plt.subplots(rows, columns, figsize=(5.0 * columns, 3.5 * rows + 0.5), squeeze=False)
-    height = 3.5 * rows + 0.5
+WIDTH, ROW = 11.0, 3.05  # inches: two panels and their names beside each other, one row
+
+
+def figure(panels: list[Panel], title: str) -> plt.Figure:
+    """Draw panels in two columns."""
+    rows = -(-len(panels) // 2)
+    height = ROW * rows + 0.45
+    made, axes = plt.subplots(rows, 2, figsize=(WIDTH, height), squeeze=False)
     made.subplots_adjust(
-        left=0.6 / (5.0 * columns),
-        right=1.0 - 1.75 / (5.0 * columns),
-        wspace=0.95,
-        hspace=0.48,
+        left=0.6 / WIDTH,
+        right=1.0 - 1.85 / WIDTH,
+        wspace=0.78,
+        hspace=0.56,
         bottom=0.55 / height,
         top=1.0 - 0.95 / height,
     )
-    made.text(0.1 / (5.0 * columns), 1.0 - 0.1 / height, title, fontsize=12.5, fontweight="bold", va="top")
+    made.text(0.12 / WIDTH, 1.0 - 0.12 / height, title, fontsize=13.0, fontweight="bold", va="top")
     for place, panel in zip(axes.flat, panels, strict=True):
-        draw(place, panel, across, ticks(panel))
+        draw(place, panel)
     return made
 
 
+def compact(text: str) -> str:
+    """Leave out comments, indentation, names of groups and long names of letters: a third of the file."""
+    text = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r' id="(text|line2d|patch|[xy]tick|matplotlib|axes|figure)[^"]*"', "", text)
+    text = text.replace("DejaVuSans-Bold-", "b").replace("DejaVuSans-", "d").replace("xlink:href", "href")
+    return "\n".join(line for line in map(str.strip, text.splitlines()) if line) + "\n"
+
+
 def save(made: plt.Figure, path: Path) -> None:
-    made.savefig(path, metadata={"Date": None, "Creator": None})
+    buffer = io.StringIO()
+    made.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    path.write_text(compact(buffer.getvalue()), encoding="utf-8")
     plt.close(made)
-
-
-def all_xs(panel: Panel) -> list[float]:
-    return sorted({x for line in panel.lines for x in line.xs})
 
 
 def main() -> None:
@@ -384,30 +414,19 @@ def main() -> None:
     arguments = parser.parse_args()
     kernels = json.loads(arguments.kernels.read_text(encoding="utf-8")) if arguments.kernels else []
     tables = load(json.loads(arguments.json.read_text(encoding="utf-8"))["benchmarks"])
-    figures: dict[str, Callable[[], plt.Figure]] = {
-        "cost_vertices": lambda: figure(
+    figures = {
+        "cost_vertices": (
             by_vertices(tables, kernels),
-            3,
-            "vertices of an outline",
-            all_xs,
-            "Time by vertices, one thread. Below: where shapely wins or comes close",
+            "Time by vertices, one thread. Right: where shapely is close or wins",
         ),
-        "cost_pairs": lambda: figure(
-            by_pairs(tables),
-            3,
-            "pairs in one call",
-            all_xs,
-            "Time per pair by pairs in one call: flat is linear growth",
-        ),
-        "cost_worst": lambda: figure(
-            by_hardness(tables), 4, "vertices of an outline", all_xs, "lesiongeo on outlines that are hard on purpose"
-        ),
+        "cost_pairs": (by_pairs(tables), "Time per pair by pairs in one call, 50 vertices: flat is linear growth"),
+        "cost_worst": (by_hardness(tables), "lesiongeo on outlines that are hard on purpose, one thread"),
     }
     with mpl.rc_context(STYLE):
-        for name, make in figures.items():
-            made = make()
+        for name, (panels, title) in figures.items():
+            made = figure(panels, title)
             if arguments.png:
-                made.savefig(arguments.folder / f"{name}.png", dpi=80)
+                made.savefig(arguments.folder / f"{name}.png", dpi=90)
             save(made, arguments.folder / f"{name}.svg")
 
 

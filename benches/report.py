@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from report_growth import calls, crowds, growth, threads, worst
-from report_peers import alone, clipping, peers, shape
+from report_peers import alone, clipping, faster_peers, peers, shape
 from tables import (
     OPERATIONS,
     RATIOS,
@@ -62,20 +62,22 @@ def summary(tables: Tables) -> list[str]:
     return [f"## Summary at {SUMMARY_VERTICES} vertices", "", text, "", *grid(head, lines)]
 
 
-def losses(tables: Tables) -> list[str]:
-    """Every comparison that shapely wins."""
+def losses(tables: Tables, kernels: list[dict[str, float]]) -> list[str]:
+    """Every comparison that a peer wins."""
     lines = []
-    for table, name in (*OPERATIONS.items(), ("pairs", "pairs"), ("matching", "matching")):
+    names = OPERATIONS | {name: name for name in ("pairs", "matching", "clipping", "shape")}
+    for table, name in names.items():
         for row in by_vertices(tables[table]):
             for comparison, (ours, peer) in RATIOS.items():
                 ratio = row.ratio(ours, peer)
                 if ratio is not None and ratio < 1.0:
-                    what = row.key.get("kind", row.key.get("what", ""))
-                    cells = [name, what, comparison, str(row.key.get("vertices", SUMMARY_VERTICES))]
+                    what = next((str(row.key[key]) for key in ("kind", "what", "operation") if key in row.key), "")
+                    cells = [name, what, f"shapely, {comparison}", str(row.key.get("vertices", SUMMARY_VERTICES))]
                     lines.append([*cells, number(row.us(ours)), number(row.us(peer)), times(ratio)])
-    head = ["operation", "outlines", "comparison", "vertices", "lesiongeo, us", "shapely, us", "ratio"]
+    lines += faster_peers(tables, kernels)
+    head = ["operation", "outlines or what is computed", "peer", "vertices", "lesiongeo, us", "peer, us", "ratio"]
     found = grid(head, lines, words=3) if lines else ["Nowhere in this run.", ""]
-    return ["## Where shapely is faster", "", *found]
+    return ["## Where a peer is faster", "", *prose("Hard outlines have a table of their own below."), *found]
 
 
 def iou(rows: list[Row]) -> list[str]:
@@ -275,7 +277,13 @@ def preamble(run: dict[str, Any], provisional: bool) -> list[str]:
 def report(run: dict[str, Any], kernels: list[dict[str, float]], *, provisional: bool = False) -> str:
     """Return the text of RESULTS.md; `kernels` are the rows of `cargo bench`."""
     tables = load(run["benchmarks"])
-    lines = [*preamble(run, provisional), *summary(tables), *targets(tables), *losses(tables), *peers(tables, kernels)]
+    lines = [
+        *preamble(run, provisional),
+        *summary(tables),
+        *targets(tables),
+        *losses(tables, kernels),
+        *peers(tables, kernels),
+    ]
     for name, section in SECTIONS.items():
         if tables[name]:
             lines += section(tables[name])

@@ -98,7 +98,7 @@ def worst(rows: list[Row]) -> list[str]:
         everywhere. True crossings are none (spiral, circles) or in proportion to the vertices. lesiongeo
         starts from objects, for is_valid from arrays. `n^k`: the exponent k fitted to all sizes; n log n
         looks like 1.1 here. Peer: shapely from objects as long as it is expected to finish within a second;
-        for surface_distances masks, rasterising counted, whose cost follows the pixels (2000 x 2000) instead
+        for surface_distances masks, rasterising counted, whose cost follows the pixels (some 1000 x 1000) instead
         of the vertices. ✗ marks what the peer wins."""
     sizes = sorted({row.key["vertices"] for row in rows})
     found: dict[tuple[str, str], dict[float, Row]] = {}

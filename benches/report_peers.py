@@ -124,8 +124,23 @@ def versus(operation: str, rows: list[Row], judges: list[Row]) -> list[str]:
 
 
 def cost_and_ratio(row: Row, way: str) -> str:
-    cost, ratio = number(row.us(way)), times(row.ratio(OURS, way))
-    return cost if way == OURS or not cost else f"{cost} ({ratio})"
+    cost = number(row.us(way))
+    return cost if way.startswith("ours") or not cost else f"{cost} ({times(row.ratio(OURS, way))})"
+
+
+def faster_peers(tables: Tables, kernels: list[dict[str, float]]) -> list[list[str]]:
+    """Return lines for `losses`: contestants other than shapely that are faster than lesiongeo from arrays."""
+    lines = []
+    for operation, title in TITLES.items():
+        rows = by_vertices(row for row in tables["peers"] if row.key["operation"] == operation)
+        add_geo(rows, operation, kernels)
+        for way, (name, computes) in CONTESTANTS[operation].items():
+            for row in rows:
+                ratio = None if way.startswith(("ours", "peer")) else row.ratio(OURS, way)
+                if ratio is not None and ratio < 1.0:
+                    cells = [title, computes, name, str(row.key["vertices"])]
+                    lines.append([*cells, number(row.us(OURS)), number(row.us(way)), times(ratio)])
+    return lines
 
 
 ALONE = {

@@ -73,8 +73,12 @@ def load(benchmarks: Iterable[dict[str, Any]]) -> dict[str, list[Row]]:
 
 
 def by_vertices(rows: Iterable[Row]) -> list[Row]:
-    """Sort by the kind of outline, then by size."""
-    return sorted(rows, key=lambda row: (str(row.key.get("kind", "")), row.key.get("vertices", 0)))
+    """Sort by the kind of outline or what is done with it, then by size."""
+
+    def place(row: Row) -> tuple[str, int]:
+        return str(row.key.get("kind", row.key.get("operation", ""))), row.key.get("vertices", 0)
+
+    return sorted(rows, key=place)
 
 
 def number(value: float | None) -> str:

@@ -124,7 +124,7 @@ LIMITS = {
     "hausdorff": {"ours_witnesses": 0.0, "ours_objects": 0.0},
     "surface": {"ours_arrays": 0.0},
 }
-LOOSE = {"iou": 0.05, "hausdorff": 60.0, "surface": 20.0}
+LOOSE = {"iou": 0.02, "hausdorff": 60.0, "surface": 5.0}
 
 
 @cache

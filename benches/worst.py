@@ -14,9 +14,9 @@ from scipy import ndimage
 
 from data import SEED, Case, Floats
 
-REACH = 1000.0
+REACH = 500.0  # half the side of the square that holds them
 TURN = 100  # vertices per turn of a spiral
-TEETH = 800.0
+TEETH = 400.0  # length
 RAGGED = 6.0  # pixels by which the border of a mask is uncertain
 
 
