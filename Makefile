@@ -65,7 +65,7 @@ format: $(VENV)/.lint ## format all code
 bench: $(VENV)/.installed $(VENV)/.bench ## compare with what people use today; rewrites benches/RESULTS.md and its figures
 	mkdir -p $(OUT)/kernels
 	$(BIN)/python benches/data.py $(OUT)/kernels
-	cargo bench --locked -- $(abspath $(OUT)/kernels)
+	cargo bench --locked --bench kernels -- $(abspath $(OUT)/kernels)
 	$(BIN)/python -m pytest benches --quiet --benchmark-enable --benchmark-only --benchmark-json=$(OUT)/bench.json
 	$(BIN)/python benches/report.py $(OUT)/bench.json --kernels $(OUT)/kernels/kernels.json
 	$(BIN)/python benches/figures.py $(OUT)/bench.json --kernels $(OUT)/kernels/kernels.json
