@@ -24,8 +24,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from report_peers import add_geo
-from tables import Row, Tables, load
+from tables import Row, Tables, add_kernels, load
 
 STYLE = {
     "svg.hashsalt": "lesiongeo",
@@ -325,11 +324,10 @@ def lines_of(rows: list[Row], key: str, looks: list[Look]) -> list[Line]:
     return [made for way, name, colour, look in looks for made in line(rows, key, way, name, colour, **look)]
 
 
-def by_vertices(tables: Tables, kernels: list[dict[str, float]]) -> list[Panel]:
+def by_vertices(tables: Tables) -> list[Panel]:
     panels = []
     for operation, (title, what, looks) in VERTICES.items():
         rows = of(tables["peers"], operation=operation)
-        add_geo(rows, operation, kernels)
         panels.append(Panel(title, lines_of(rows, "vertices", looks), what))
     close = [
         Panel(title, lines_of(of(tables[table], **key), "vertices", looks), what)
@@ -414,9 +412,10 @@ def main() -> None:
     arguments = parser.parse_args()
     kernels = json.loads(arguments.kernels.read_text(encoding="utf-8")) if arguments.kernels else []
     tables = load(json.loads(arguments.json.read_text(encoding="utf-8"))["benchmarks"])
+    add_kernels(tables, kernels)
     figures = {
         "cost_vertices": (
-            by_vertices(tables, kernels),
+            by_vertices(tables),
             "Time by vertices, one thread. Right: where shapely is close or wins",
         ),
         "cost_pairs": (by_pairs(tables), "Time per pair by pairs in one call, 50 vertices: flat is linear growth"),

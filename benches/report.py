@@ -21,6 +21,7 @@ from tables import (
     WAYS,
     Row,
     Tables,
+    add_kernels,
     by_kind,
     by_vertices,
     contest,
@@ -62,7 +63,7 @@ def summary(tables: Tables) -> list[str]:
     return [f"## Summary at {SUMMARY_VERTICES} vertices", "", text, "", *grid(head, lines)]
 
 
-def losses(tables: Tables, kernels: list[dict[str, float]]) -> list[str]:
+def losses(tables: Tables) -> list[str]:
     """Every comparison that a peer wins."""
     lines = []
     names = OPERATIONS | {name: name for name in ("pairs", "matching", "clipping", "shape")}
@@ -74,7 +75,7 @@ def losses(tables: Tables, kernels: list[dict[str, float]]) -> list[str]:
                     what = next((str(row.key[key]) for key in ("kind", "what", "operation") if key in row.key), "")
                     cells = [name, what, f"shapely, {comparison}", str(row.key.get("vertices", SUMMARY_VERTICES))]
                     lines.append([*cells, number(row.us(ours)), number(row.us(peer)), times(ratio)])
-    lines += faster_peers(tables, kernels)
+    lines += faster_peers(tables)
     head = ["operation", "outlines or what is computed", "peer", "vertices", "lesiongeo, us", "peer, us", "ratio"]
     found = grid(head, lines, words=3) if lines else ["Nowhere in this run.", ""]
     return ["## Where a peer is faster", "", *prose("Hard outlines have a table of their own below."), *found]
@@ -277,12 +278,13 @@ def preamble(run: dict[str, Any], provisional: bool) -> list[str]:
 def report(run: dict[str, Any], kernels: list[dict[str, float]], *, provisional: bool = False) -> str:
     """Return the text of RESULTS.md; `kernels` are the rows of `cargo bench`."""
     tables = load(run["benchmarks"])
+    add_kernels(tables, kernels)
     lines = [
         *preamble(run, provisional),
         *summary(tables),
         *targets(tables),
-        *losses(tables, kernels),
-        *peers(tables, kernels),
+        *losses(tables),
+        *peers(tables),
     ]
     for name, section in SECTIONS.items():
         if tables[name]:

@@ -80,23 +80,13 @@ def largest(rows: list[Row], way: str, note: str = "error") -> float | None:
     return max(values) if values else None
 
 
-def add_geo(rows: list[Row], operation: str, kernels: list[dict[str, float]]) -> None:
-    """Put what the Rust benchmark measured on the same outlines beside the others."""
-    for kernel in kernels:
-        for row in rows:
-            if row.key["vertices"] == kernel["vertices"] and f"geo_{operation}" in kernel:
-                row.seconds["geo"], row.sizes["geo"] = kernel[f"geo_{operation}"] * 1e-6, 1
-                row.notes["geo"]["error"] = kernel[f"geo_{operation}_error"]
-
-
-def peers(tables: Tables, kernels: list[dict[str, float]]) -> list[str]:
+def peers(tables: Tables) -> list[str]:
     """Return the sections on IoU, Hausdorff and surface distances."""
     lines: list[str] = []
     for operation, title in TITLES.items():
         rows = by_vertices(row for row in tables["peers"] if row.key["operation"] == operation)
         judges = [row for row in tables["oracle"] if row.key["operation"] == operation]
         if rows:
-            add_geo(rows, operation, kernels)
             lines += [f"## What people use: {title}", "", *versus(operation, rows, judges)]
     return lines
 
@@ -128,12 +118,11 @@ def cost_and_ratio(row: Row, way: str) -> str:
     return cost if way.startswith("ours") or not cost else f"{cost} ({times(row.ratio(OURS, way))})"
 
 
-def faster_peers(tables: Tables, kernels: list[dict[str, float]]) -> list[list[str]]:
+def faster_peers(tables: Tables) -> list[list[str]]:
     """Return lines for `losses`: contestants other than shapely that are faster than lesiongeo from arrays."""
     lines = []
     for operation, title in TITLES.items():
         rows = by_vertices(row for row in tables["peers"] if row.key["operation"] == operation)
-        add_geo(rows, operation, kernels)
         for way, (name, computes) in CONTESTANTS[operation].items():
             for row in rows:
                 ratio = None if way.startswith(("ours", "peer")) else row.ratio(OURS, way)
@@ -174,18 +163,26 @@ def clipping(rows: list[Row]) -> list[str]:
         (`make_valid`, `validity_reason`). Shapely's majority is the union of the intersections of every two of
         three, or three of five; pyclipper's likewise, from scaled integers, rounding counted. *area off*: the
         largest difference of areas from shapely's, in px^2, and for lesiongeo also from exact rational
-        arithmetic where that was asked. geo's union costs what its intersection costs, see IoU above."""
+        arithmetic where that was asked. geo: in Rust, objects, with the area."""
     lines = []
     order = list(dict.fromkeys(row.key["operation"] for row in rows))
     for row in sorted(rows, key=lambda row: (order.index(row.key["operation"]), row.key["vertices"])):
         cells = [row.key["operation"], str(row.key["vertices"]), *contest(row), number(row.us("pyclipper"))]
-        cells.append(times(row.ratio(OURS, "pyclipper")))
+        cells += [times(row.ratio(OURS, "pyclipper")), number(row.us("geo")), times(row.ratio(OURS, "geo"))]
         ours = [largest([row], way) for way in (OURS, "ours_objects")]
         known = [value for value in ours if value is not None]
         cells += [error(max(known) if known else None), error(largest([row], "ours_objects", "oracle"))]
         lines.append([*cells, error(largest([row], "pyclipper"))])
     head = ["operation", "vertices", *WAYS.values(), "ratio arrays", "ratio objects", "ratio strict"]
-    head += ["pyclipper", "its ratio", "area off shapely's", "area off the exact one", "pyclipper's area off"]
+    head += [
+        "pyclipper",
+        "its ratio",
+        "geo",
+        "its ratio",
+        "area off shapely's",
+        "area off the exact one",
+        "pyclipper's area off",
+    ]
     return ["## Outlines out of outlines", "", *prose(text), *grid(head, lines)]
 
 

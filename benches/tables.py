@@ -72,6 +72,21 @@ def load(benchmarks: Iterable[dict[str, Any]]) -> dict[str, list[Row]]:
     return tables
 
 
+#: What `cargo bench` measured of geo, as table and operation of the others on the same outlines.
+KERNELS = {"iou": ("peers", "iou"), "hausdorff": ("peers", "hausdorff"), "union": ("clipping", "union")}
+
+
+def add_kernels(tables: Tables, kernels: Iterable[dict[str, float]]) -> None:
+    """Put geo beside the other contestants."""
+    for kernel in kernels:
+        for name, (table, operation) in KERNELS.items():
+            for row in tables[table]:
+                if row.key == {"operation": operation, "vertices": int(kernel["vertices"])}:
+                    row.seconds["geo"], row.sizes["geo"] = kernel[f"geo_{name}"] * 1e-6, 1
+                    if f"geo_{name}_error" in kernel:
+                        row.notes["geo"]["error"] = kernel[f"geo_{name}_error"]
+
+
 def by_vertices(rows: Iterable[Row]) -> list[Row]:
     """Sort by the kind of outline or what is done with it, then by size."""
 
