@@ -1,4 +1,4 @@
-"""One thread against two, and what an ever larger outline costs."""
+"""One thread against two, what an ever larger outline costs, and ever more pairs in one call."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ import pytest
 import shapely
 
 import lesiongeo as lg
+import peers_raster as raster
 from conftest import Timed
-from data import FULL, Case, Floats, Sizes, outlines
+from data import FULL, Case, Floats, Sizes, make_case, outlines
 from peers import Pairwise, iou, pooled
 
+TOLERANCE = 2.0
 OURS: dict[str, Callable[..., Floats]] = {"iou": lg.iou, "hausdorff": lg.hausdorff}
 PEER: dict[str, Pairwise] = {"iou": iou, "hausdorff": shapely.hausdorff_distance}
 
@@ -82,9 +84,68 @@ def test_growth(timed: Timed, sizes: Sizes, kind: str, vertices: int, operation:
         assert found.all()
 
 
-@pytest.mark.parametrize("pairs", [1000, 10_000, 100_000])
-def test_growth_in_pairs(timed: Timed, pairs: int) -> None:
-    pairs = pairs if timed.benchmark.enabled else pairs // 1000
-    case = outlines("overlap", 12, pairs)
-    found = timed(lambda: lg.iou(*case.polygons), table="growth in pairs", way="ours_objects", items=pairs, pairs=pairs)
+# Ever more pairs in one call. Peers stop early: their lines are straight.
+
+CALLS: dict[str, Callable[..., Any]] = OURS | {
+    "surface": lambda *sides, threads: lg.surface_distances(*sides, tolerance=TOLERANCE, threads=threads),
+}
+MOST = {"ours_1": 100_000, "ours_2": 100_000, "peer_1": 10_000, "peer_2": 10_000, "raster": 100, "pycocotools": 10_000}
+WAYS = {
+    "iou": ("ours_1", "ours_2", "peer_1", "peer_2", "pycocotools"),
+    "hausdorff": ("ours_1", "ours_2", "peer_1", "peer_2"),
+    "surface": ("ours_1", "ours_2", "raster"),
+}
+
+
+@pytest.fixture(scope="module")
+def many(sizes: Sizes) -> Case:
+    """The most pairs of all; kept only as long as these benchmarks run."""
+    return make_case("overlap", 50, sizes.calls[-1])
+
+
+def calls() -> list[tuple[str, int, str]]:
+    return [
+        (operation, pairs, way)
+        for operation, ways in WAYS.items()
+        for way in ways
+        for pairs in FULL.calls
+        if pairs <= MOST[way]
+    ]
+
+
+@pytest.mark.parametrize(("operation", "pairs", "way"), calls())
+def test_calls(
+    timed: Timed,
+    sizes: Sizes,
+    pool: ThreadPoolExecutor,
+    many: Case,
+    turn: int,
+    operation: str,
+    pairs: int,
+    way: str,
+) -> None:
+    if pairs not in sizes.calls:
+        pytest.skip("small sizes are enough")
+    if turn > 1 and pairs >= 10_000 and not way.startswith("ours"):
+        pytest.skip("long enough for one turn")
+    case = many.head(pairs)
+    contestants: dict[str, Callable[[], Any]] = {
+        "ours_1": lambda: CALLS[operation](*case.polygons, threads=1),
+        "ours_2": lambda: CALLS[operation](*case.polygons, threads=2),
+        "peer_1": lambda: PEER[operation](*case.geometries),
+        "peer_2": lambda: pooled(pool, PEER[operation], *case.geometries),
+        "raster": lambda: raster.each(case, lambda *pair: raster.surface_after_rasterising(*pair, TOLERANCE)),
+        "pycocotools": lambda: raster.coco_iou_after_encoding(case),
+    }
+    assert len(case.polygons if way.startswith("ours") else case.geometries) == 2  # made before the clock runs
+    found = timed(
+        contestants[way],
+        table="calls",
+        way=way,
+        items=pairs,
+        rounds=15 if pairs <= 1000 else 4,
+        budget=Timed.BUDGET,
+        operation=operation,
+        pairs=pairs,
+    )
     assert len(found) == pairs

@@ -1,9 +1,8 @@
-"""What grows how fast: outlines that are hard on purpose, an ever more crowded page, ever more pairs in one call."""
+"""What grows how fast: outlines that are hard on purpose, and an ever more crowded page."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ import lesiongeo as lg
 import peers
 import peers_raster as raster
 from conftest import Timed
-from data import FULL, Case, Floats, Sizes, crowded_page, make_case
+from data import FULL, Case, Floats, Sizes, crowded_page
 from worst import WORST, worst
 
 TOLERANCE = 2.0
@@ -135,81 +134,3 @@ def test_crowded_page(timed: Timed, sizes: Sizes, regions: int, way: str) -> Non
     case = crowded_page(sizes.crowds[place])
     found = timed(CROWD[way], case, table="crowds", way=way, budget=Timed.BUDGET, regions=regions)
     timed.note(pairs=len(found[0]))
-
-
-# Ever more pairs in one call. Peers stop early: their lines are straight.
-
-OURS: dict[str, Callable[..., Any]] = {
-    "iou": lg.iou,
-    "hausdorff": lg.hausdorff,
-    "surface": lambda *sides, threads: lg.surface_distances(*sides, tolerance=TOLERANCE, threads=threads),
-}
-PEER: dict[str, peers.Pairwise] = {"iou": peers.iou, "hausdorff": shapely.hausdorff_distance}
-MOST = {"ours_1": 100_000, "ours_2": 100_000, "peer_1": 10_000, "peer_2": 10_000, "raster": 100, "pycocotools": 10_000}
-WAYS = {
-    "iou": ("ours_1", "ours_2", "peer_1", "peer_2", "pycocotools"),
-    "hausdorff": ("ours_1", "ours_2", "peer_1", "peer_2"),
-    "surface": ("ours_1", "ours_2", "raster"),
-}
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(2) as threads:
-        yield threads
-
-
-@pytest.fixture(scope="module")
-def many(sizes: Sizes) -> Case:
-    """The most pairs of all; kept only as long as these benchmarks run."""
-    return make_case("overlap", 50, sizes.calls[-1])
-
-
-def calls() -> list[tuple[str, int, str]]:
-    return [
-        (operation, pairs, way)
-        for operation, ways in WAYS.items()
-        for way in ways
-        for pairs in FULL.calls
-        if pairs <= MOST[way]
-    ]
-
-
-@pytest.mark.parametrize(("operation", "pairs", "way"), calls())
-def test_calls(
-    timed: Timed,
-    sizes: Sizes,
-    pool: ThreadPoolExecutor,
-    many: Case,
-    quiet: float | None,
-    turn: int,
-    operation: str,
-    pairs: int,
-    way: str,
-) -> None:
-    if pairs not in sizes.calls:
-        pytest.skip("small sizes are enough")
-    if turn > 1 and pairs >= 10_000 and not way.startswith("ours"):
-        pytest.skip("long enough for one turn")
-    case = many.head(pairs)
-    contestants: dict[str, Callable[[], Any]] = {
-        "ours_1": lambda: OURS[operation](*case.polygons, threads=1),
-        "ours_2": lambda: OURS[operation](*case.polygons, threads=2),
-        "peer_1": lambda: PEER[operation](*case.geometries),
-        "peer_2": lambda: peers.pooled(pool, PEER[operation], *case.geometries),
-        "raster": lambda: raster.each(case, lambda *pair: raster.surface_after_rasterising(*pair, TOLERANCE)),
-        "pycocotools": lambda: raster.coco_iou_after_encoding(case),
-    }
-    assert len(case.polygons if way.startswith("ours") else case.geometries) == 2  # made before the clock runs
-    found = timed(
-        contestants[way],
-        table="calls",
-        way=way,
-        items=pairs,
-        rounds=15 if pairs <= 1000 else 4,
-        budget=Timed.BUDGET,
-        operation=operation,
-        pairs=pairs,
-    )
-    timed.note(busy=quiet)
-    assert len(found) == pairs
