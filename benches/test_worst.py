@@ -93,6 +93,8 @@ def test_worst(
     case = worst(kind, sizes.worst[place])
     key = turn, operation, kind, way
     patiently(spent, key, timed, GROWTH[operation] if way == "peer_objects" else 0.0)
+    if spent.get((operation, kind, vertices, way), 0.0) > PATIENCE:
+        pytest.skip("one turn is enough for what takes longer than a second")
     found = timed(
         CONTESTS[operation][way],
         case,
@@ -105,6 +107,7 @@ def test_worst(
     )
     timed.note(vertices=case.xy[0].shape[1])
     remember(spent, key, timed)
+    remember(spent, (operation, kind, vertices, way), timed)
     if operation == "is_valid":
         assert found.all()
     elif way == "peer_objects":
