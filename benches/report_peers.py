@@ -51,14 +51,14 @@ TEXTS = {
     "hausdorff": """
         As above; errors in px. Only lesiongeo looks at all points of both boundaries: whoever looks at vertices
         alone is too low, from vertex to vertex too high, and pixels are as large as they are. lesiongeo is judged
-        by bounds that enclose the true distance, on {judged} pairs. Shapely, geo and pyclipper do not say where
-        the distance is reached.""",
+        by bounds that enclose the true distance, on {judged} pairs. Shapely and geo do not say where the
+        distance is reached.""",
     "surface": """
         hd95, masd, assd, nsd at 2 px, signed offset and the Hausdorff distance, all together, as above. Masks
-        lie on the box of the pair, and COCO's rasteriser makes them, the fastest there is here. surface-distance-
-        based-measures knows no sides, so it has no signed offset. lesiongeo is judged by bounds that enclose the
-        true values, on {judged} pairs (the largest error of all its columns). Shapely, geo and pyclipper have
-        none of these distances.""",
+        lie on the box of the pair, and COCO's rasteriser makes them, the fastest there is here.
+        surface-distance-based-measures knows no sides, so it has no signed offset. lesiongeo is judged by bounds
+        that enclose the true values, on {judged} pairs (the largest error of all its columns). Shapely, geo and
+        pyclipper have none of these distances.""",
 }
 TITLES = {"iou": "IoU", "hausdorff": "Hausdorff distance", "surface": "distances along the boundary"}
 SURFACE_ERRORS = ("hausdorff", "hd95", "masd", "assd", "nsd", "signed_offset")
