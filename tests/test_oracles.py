@@ -338,13 +338,9 @@ def test_surface_bounds_hold_against_dense_samples(seed: int) -> None:
         assert bounds[1] - bounds[0] <= 1e-9 * got.extent
 
 
-def test_surface_sees_a_tip_in_the_middle_of_an_edge() -> None:
-    """At both ends of the long edge the level line is nearest, a corner only in between."""
-    a, b = (
-        [[(0, 0), (10, 0), (10, -1e-13), (0, -1e-13)]],
-        [[(-9, 2), (4.99, 2), (5, 0.5), (5.01, 2), (19, 2), (19, 9), (-9, 9)]],
-    )
-    got = surface_bounds(a, b)
+def test_surface_sees_what_is_nearest_only_in_the_middle_of_an_edge() -> None:
+    long, tip = [(0, 0), (10, 0), (10, -1e-13), (0, -1e-13)], [(4.99, 0.6), (5, 0.5), (5.01, 0.6)]
+    got = surface_bounds([long], [box(-9, 2, 19, 9), tip], roles="oriented")
     # hypot(s, 1/2) until it is 2, at |s| = sqrt(15) / 2; then 2.
     s = math.sqrt(15) / 2
     want = (s * 2 + 0.25 * math.asinh(2 * s) + 2 * (10 - 2 * s)) / 10
