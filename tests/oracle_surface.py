@@ -25,11 +25,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
-from oracles import Rings, _signed, distances, segments
+from oracles import Rings, _signed, distances, exact_areas, segments
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -102,8 +103,8 @@ class SurfaceBounds:
 
 
 def surface_bounds(
-    rings_a: Rings,
-    rings_b: Rings,
+    rings_a: Rings | Boundary,
+    rings_b: Rings | Boundary,
     *,
     percentiles: Sequence[float] = (95.0,),
     tolerances: Sequence[float] = (),
@@ -113,8 +114,66 @@ def surface_bounds(
     return surface_bounds_of([(rings_a, rings_b)], percentiles=percentiles, tolerances=tolerances, roles=roles)[0]
 
 
+@dataclass(frozen=True)
+class Boundary:
+    """A boundary given by its edges, of the region that rings mean."""
+
+    starts: Floats
+    ends: Floats
+    rings: Rings
+
+
+def interior_boundary(rings: Rings, roles: str = "polygon") -> Boundary:
+    """Boundary of what outlines that cross themselves mean, see `oracles.exact_areas`.
+
+    Edges are cut where they properly cross; a part stays if the region is on exactly one side of it. For outlines in
+    general position: no corner on another edge, no edge along another. The result is proven by its area, which must be
+    the exact one; ValueError where it is not.
+    """
+    starts, ends = segments(rings)
+    d = ends - starts
+    rel = starts[None, :, :] - starts[:, None, :]
+    denominator = d[:, None, 0] * d[None, :, 1] - d[:, None, 1] * d[None, :, 0]
+    with np.errstate(all="ignore"):
+        t = (rel[..., 0] * d[None, :, 1] - rel[..., 1] * d[None, :, 0]) / denominator
+        u = (rel[..., 0] * d[:, None, 1] - rel[..., 1] * d[:, None, 0]) / denominator
+        tiny = 1e-12  # neighbours meet at 0 and 1
+        proper = (t > tiny) & (t < 1 - tiny) & (u > tiny) & (u < 1 - tiny)
+    kept: list[tuple[Floats, Floats]] = []
+    size = float(np.ptp(starts, axis=0).max())
+    signed = _signed(rings, roles)
+    for k in range(len(starts)):
+        cuts = np.sort(t[k][proper[k]])
+        corners = starts[k] + cuts[:, None] * d[k]
+        points = np.concatenate([starts[k : k + 1], corners, ends[k : k + 1]])
+        for p, q in pairwise(points):
+            along = (q - p) / max(float(np.hypot(*(q - p))), 1e-300)
+            left = np.array([-along[1], along[0]]) * 1e-8 * size
+            sides = [_inside((p + q) / 2 + way * left, signed) for way in (1, -1)]
+            if sides[0] != sides[1]:
+                kept.append((p, q) if sides[0] else (q, p))
+    made = np.array(kept).reshape(-1, 2, 2)
+    p, q = made[:, 0] - starts.min(axis=0), made[:, 1] - starts.min(axis=0)
+    area = float((p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0]).sum()) / 2
+    if not abs(area - float(exact_areas(rings, [], roles=roles).a)) <= 1e-9 * size**2:
+        raise ValueError("outlines are not in general position")
+    return Boundary(made[:, 0], made[:, 1], rings)
+
+
+def _inside(point: Floats, signed: list[tuple[int, list[tuple[float, float]]]]) -> bool:
+    """Whether more outlines than holes wind around a point."""
+    depth = 0
+    for role, ring in signed:
+        x, y = np.array(ring).T
+        x1, y1 = np.roll(x, -1), np.roll(y, -1)
+        up, down = (y <= point[1]) & (point[1] < y1), (y1 <= point[1]) & (point[1] < y)
+        right = x + (point[1] - y) / np.where(y1 == y, 1.0, y1 - y) * (x1 - x) > point[0]
+        depth += role * int((up & right).sum() - (down & right).sum() != 0)
+    return depth > 0
+
+
 def surface_bounds_of(
-    pairs: Sequence[tuple[Rings, Rings]],
+    pairs: Sequence[tuple[Rings | Boundary, Rings | Boundary]],
     *,
     percentiles: Sequence[float] = (95.0,),
     tolerances: Sequence[float] | Floats = (),
@@ -122,9 +181,10 @@ def surface_bounds_of(
 ) -> list[SurfaceBounds]:
     """Enclosures for many pairs at once. `tolerances` are the same for all, or an array (pairs, k)."""
     edges: list[tuple[Floats, Floats]] = []
+    shapes: list[list[tuple[int, Floats, Floats]]] = []  # per side: role, points, and where each edge ends in x
     scales, lengths = [], np.zeros(2 * len(pairs))
-    for a, b in pairs:
-        (p, q), (s, e) = segments(a), segments(b)
+    for pair in pairs:
+        (p, q), (s, e) = (_edges(side) for side in pair)
         corners = np.concatenate([p, s])
         origin = corners.min(axis=0) if len(corners) else np.zeros(2)
         # Half of everything first: the extent of coordinates near the largest double would overflow.
@@ -132,14 +192,18 @@ def surface_bounds_of(
         scale = math.ldexp(1.0, math.frexp(size)[1] + 1) if size > 0 else 1.0
         scales.append(scale)
         edges.append((_unit(p, q, origin, scale), _unit(s, e, origin, scale)))
+        for side in pair:
+            signed = _signed(side.rings if isinstance(side, Boundary) else side, roles)
+            shapes.append([(role, *_ring_in_units(ring, origin, scale)) for role, ring in signed])
     problems = [(x, y) for a, b in edges for x, y in ((a, b), (b, a))]
     for k, (x, _) in enumerate(problems):
         lengths[k] = np.hypot(x[:, 2], x[:, 3]).sum()
     pieces = _solve(problems)
-    for k, (a, b) in enumerate(pairs):
-        for number, other, mine in ((2 * k, b, edges[k][1]), (2 * k + 1, a, edges[k][0])):
-            rows = np.flatnonzero(pieces.pair == number)
-            pieces.sign[rows] = _sides(pieces, rows, mine, other, roles)
+    order = np.argsort(pieces.pair, kind="stable")
+    first = np.searchsorted(pieces.pair[order], np.arange(len(problems) + 1))
+    for number in range(len(problems)):
+        rows = order[first[number] : first[number + 1]]
+        pieces.sign[rows] = _sides(pieces, rows, shapes[number ^ 1])
     n = len(problems)
     worst, largest = np.zeros(n), np.full(n, -np.inf)
     np.maximum.at(worst, pieces.pair, pieces.error)
@@ -244,16 +308,23 @@ def _percentile(pieces: Pieces, group: Ints, lengths: Floats, worst: Floats, per
     return np.maximum(out[0] - worst - ROUNDING, 0.0), out[1] + ROUNDING
 
 
-def _sides(pieces: Pieces, rows: Ints, edges: Floats, rings: Rings, roles: str) -> Floats:
+def _edges(side: Rings | Boundary) -> tuple[Floats, Floats]:
+    return (side.starts, side.ends) if isinstance(side, Boundary) else segments(side)
+
+
+def _ring_in_units(ring: Sequence[tuple[float, float]], origin: Floats, scale: float) -> tuple[Floats, Floats]:
+    """Points of a ring in units of the pair, and each next x minus this one."""
+    points = np.array(ring, dtype=np.float64).reshape(-1, 2)
+    return (points - origin) / scale, (np.roll(points[:, 0], -1) - points[:, 0]) / scale
+
+
+def _sides(pieces: Pieces, rows: Ints, shape: list[tuple[int, Floats, Floats]]) -> Floats:
     """+1 where the middle of a piece is outside the region, -1 inside, 0 within 1e-12 of its boundary."""
     xy = pieces.middle[rows]
     far = pieces.at0[rows] + pieces.at1[rows] > 4e-12
     inside = np.zeros(len(rows))
-    start = 0
-    for role, ring in _signed(rings, roles):
-        part = slice(start, start + len(ring))
-        start += len(ring)
-        x0, y0, dx = edges[part, 0], edges[part, 1], edges[part, 2]
+    for role, ring, dx in shape:
+        x0, y0 = ring.T
         # The end of an edge is the very number that the next one starts with, so that none is counted twice.
         y1 = np.roll(y0, -1)
         turns = np.zeros(len(rows), dtype=np.int64)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from oracle_surface import SurfaceBounds, surface_bounds, surface_bounds_of
+from oracle_surface import SurfaceBounds, interior_boundary, surface_bounds, surface_bounds_of
 from oracles import (
     Areas,
     directed_bounds,
@@ -407,3 +407,34 @@ def test_surface_bounds_are_tight_where_features_tie() -> None:
     ]
     for a, b in cases:
         assert width(surface_bounds(a, b)) <= 1e-10
+
+
+def test_boundary_of_what_a_crossing_outline_means() -> None:
+    bow = interior_boundary([BOW])
+    assert len(bow.starts) == 6  # two triangles
+    got = surface_bounds(bow, [box(0, 0, 2, 2)])
+    # Per triangle: one side on the square, two sides that rise from 0 to 1 at the middle of the square.
+    assert_encloses(got.mean_ab, 4 * math.sqrt(2) * 0.5 / (4 + 4 * math.sqrt(2)))
+    assert_encloses(got.mean_ba, 2 * (1 / 2 / math.sqrt(2)) * 2 / 8)
+    # Ten edges, no pentagon inside: its edges have the region on both sides.
+    star = interior_boundary([PENTAGRAM])
+    assert len(star.starts) == 10
+    notch = ((3 - math.sqrt(5)) / 2) * np.array(
+        [[math.cos(a), math.sin(a)] for a in math.pi * (0.3 + 0.4 * np.arange(5))]
+    )
+    tips = np.array([[math.cos(a), math.sin(a)] for a in math.pi * (0.5 + 0.4 * np.arange(5))])
+    drawn = np.stack([notch, tips], axis=1).reshape(-1, 2)
+    assert_encloses(surface_bounds(star, [drawn]).hausdorff, 0.0)
+    for name in ("masd", "assd", "signed_offset"):
+        assert getattr(surface_bounds(star, [UNIT]), name) == pytest.approx(
+            getattr(surface_bounds([drawn], [UNIT]), name), abs=1e-11
+        )
+    # A hole across the outline, and outlines one over the other.
+    cut = interior_boundary([box(0, 0, 4, 4), box(3, 1, 5, 2)])
+    want = [(0, 0), (4, 0), (4, 1), (3, 1), (3, 2), (4, 2), (4, 4), (0, 4)]
+    assert_encloses(surface_bounds(cut, [want]).hausdorff, 0.0)
+    both = interior_boundary([box(0, 0, 4, 4), box(1, 1, 5, 5)], roles="oriented")
+    want = [(0, 0), (4, 0), (4, 1), (5, 1), (5, 5), (1, 5), (1, 4), (0, 4)]
+    assert_encloses(surface_bounds(both, [want], roles="oriented").hausdorff, 0.0)
+    with pytest.raises(ValueError, match="general position"):
+        interior_boundary([box(0, 0, 3, 3) * 2])
