@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import json
 import os
 import subprocess
@@ -15,11 +16,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import lesiongeo
 from lesiongeo import Export, Polygons, _core
-from lesiongeo.testing import make_export, make_outlines
+from lesiongeo.testing import OUTLINE_KINDS, make_export, make_outlines
 
 SQUARE = [[0, 0], [2, 0], [2, 2], [0, 2]]
 Calls = dict[str, Callable[[int | None], Any]]
@@ -76,6 +78,133 @@ def test_any_number_of_threads_gives_the_same_bits(name: str) -> None:
         again = call(threads)
         assert again.dtype == first.dtype
         assert again.tobytes() == first.tobytes(), threads
+
+
+# Every number on rows of every kind
+
+DEGENERATE = [
+    [],
+    [[(3, 4)]],
+    [[(0, 0), (40, 30)]],
+    [[(0, 0), (40, 30), (80, 60)]],
+    [[(5, 5)] * 4],
+    [[(0, 0), (9, 0), (9, 9), (0, 9)], []],
+    [[(0, 0), (2, 2), (2, 0), (0, 2)]],
+    [[(0, 0), (9, 0), (9, 9), (0, 9)] * 2],
+    [[(0, 0), (9, 0), (9, 9), (0, 9)], [(3, 3), (6, 3), (6, 6), (3, 6)]],
+    [[(0, 0), (9, 0), (9, 9), (0, 9)], [(3, 3), (12, 3), (12, 6), (3, 6)]],
+    [[(1e9, 1e9), (1e9 + 1, 1e9), (1e9, 1e9 + 1)]],
+    [[(0, 0), (1e-300, 0), (0, 1e-300)]],
+]
+
+
+ROWS = 51_200
+
+
+@functools.cache
+def mixed() -> tuple[Polygons, Polygons]:
+    """Pairs in random order: every kind of outline, scribbles, and every pair of degenerate rows."""
+    rng = np.random.default_rng(17)
+    sides: tuple[list[Any], list[Any]] = ([], [])
+    for kind in OUTLINE_KINDS:
+        for side, made in zip(sides, make_outlines(4000, vertices=10, kind=kind, seed=3), strict=True):
+            side += [[ring] for ring in np.split(made.xy, made.ring_offsets[1:-1])]
+    for side in sides:
+        side += [[ring] for ring in rng.integers(0, 12, (8000, 7, 2)).astype(np.float64)]
+    for k in range(ROWS - len(sides[0])):
+        sides[0].append(DEGENERATE[k % 12] if k < 144 * 60 else sides[0][k])
+        sides[1].append(DEGENERATE[k // 12 % 12] if k < 144 * 60 else DEGENERATE[k % 12])
+    order = rng.permutation(len(sides[0]))
+    a, b = (Polygons.from_rings([side[k] for k in order]) for side in sides)
+    assert len(a) == len(b) == ROWS
+    return a, b
+
+
+def everything() -> Calls:
+    """Each number by its name; those that are not in this build are left out."""
+    groups = np.arange(ROWS) // 4
+
+    def a() -> Polygons:
+        return fresh(mixed()[0])
+
+    def b() -> Polygons:
+        return fresh(mixed()[1])
+
+    def pairwise(name: str, **options: Any) -> Callable[[int | None], Any]:
+        return lambda n: getattr(lesiongeo, name)(a(), b(), threads=n, **options)
+
+    def grouped(name: str, **options: Any) -> Callable[[int | None], Any]:
+        return lambda n: getattr(lesiongeo, name)(a(), groups=groups, threads=n, **options)
+
+    single = ("area", "perimeter", "centroid", "bounds", "is_valid", "make_valid", "validity_reason")
+    made: Calls = {name: (lambda n, f=name: getattr(lesiongeo, f)(a(), threads=n)) for name in single}
+    made |= {
+        "iou": pairwise("iou"),
+        "dice": pairwise("dice"),
+        "intersection_area": pairwise("intersection_area"),
+        "hausdorff": pairwise("hausdorff"),
+        "hausdorff directed": pairwise("hausdorff", directed=True),
+        "hausdorff vertex": pairwise("hausdorff", method="vertex"),
+        "iou_pairs": lambda n: lesiongeo.iou_pairs(a(), b(), groups_a=groups, groups_b=groups, threads=n),
+        "measure": lambda n: lesiongeo.measure(a(), threads=n),
+        "masd": pairwise("masd"),
+        "assd": pairwise("assd"),
+        "hd95": pairwise("hd95"),
+        "hd95 pooled": pairwise("hd95", percentile=90.0, pooled=True),
+        "nsd": pairwise("nsd", tolerance=1.0),
+        "signed_offset": pairwise("signed_offset"),
+        "surface_distances": pairwise("surface_distances", tolerance=1.0, spacing_mm=(0.5, 0.7)),
+        "union": pairwise("union"),
+        "intersection": pairwise("intersection"),
+        "difference": pairwise("difference"),
+        "union of groups": grouped("union"),
+        "intersection of groups": grouped("intersection"),
+        "difference of groups": grouped("difference"),
+        "majority": lambda n: lesiongeo.majority(a(), groups, threads=n),
+        "disagreement_area": lambda n: lesiongeo.disagreement_area(a(), groups, threads=n),
+    }
+    if "witnesses" in inspect.signature(lesiongeo.hausdorff).parameters:
+        made["hausdorff witnesses"] = pairwise("hausdorff", witnesses=True)
+    made = {name: call for name, call in made.items() if hasattr(lesiongeo, name.split()[0])}
+    return made
+
+
+def bits(found: Any) -> list[bytes]:
+    """All that a result holds, as bytes."""
+    if isinstance(found, np.ndarray):
+        return [str(found.dtype).encode(), found.tobytes()]
+    if isinstance(found, Polygons):
+        return [part for array in found.to_ragged() for part in bits(array)]
+    if isinstance(found, tuple):
+        return [part for item in found for part in bits(item)]
+    sink = pa.BufferOutputStream()
+    table = found.combine_chunks()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    return [sink.getvalue().to_pybytes()]
+
+
+@pytest.mark.parametrize("name", everything())
+def test_every_number_has_the_same_bits_on_mixed_rows(name: str) -> None:
+    call = everything()[name]
+    first = bits(call(1))
+    assert sum(map(len, first)) > 10_000, "results that say something"
+    for threads in (2, 4):
+        assert bits(call(threads)) == first, threads
+
+
+def test_a_changed_bit_is_noticed() -> None:
+    a, b = outlines()
+    found = lesiongeo.iou(a, b)
+    changed = found.copy()
+    changed[7] = np.nextafter(changed[7], 2)
+    assert bits(found) == bits(found.copy())
+    assert bits(found) != bits(changed)
+    assert bits((a, found)) == bits((fresh(a), found))
+    assert bits((a, found)) != bits((b, found))
+    table = pa.table({"iou": found, "problem": [None] * len(found)})
+    assert bits(table) == bits(pa.table({"iou": found.copy(), "problem": [None] * len(found)}))
+    assert bits(table) != bits(pa.table({"iou": changed, "problem": [None] * len(found)}))
 
 
 def test_repeats_give_the_same_bits() -> None:
