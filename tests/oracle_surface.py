@@ -76,7 +76,10 @@ class Pieces:
     def below(self, value: Floats) -> Floats:
         """Length of each piece on which the feature is within `value`."""
         curved = np.sqrt(np.maximum((value - self.r) * (value + self.r), 0.0))
-        curved = np.clip(curved, self.s0, self.s1) - self.s0
+        # As a share of the piece: ends of a short piece far from its corner differ by a rounded amount.
+        run = self.s1 - self.s0
+        curved = np.clip((curved - self.s0) / np.where(run > 0, run, 1.0), 0.0, 1.0) * self.length
+        curved = np.where(run > 0, curved, np.where(value >= self.at1, self.length, 0.0))
         curved = np.where(value < self.r, 0.0, curved)
         rise = self.at1 - self.at0
         flat = rise <= 0
@@ -232,7 +235,8 @@ def surface_bounds_of(
         low = _below(pieces, group, len(pairs), value[group] - ROUNDING)
         high = _below(pieces, group, len(pairs), value[group] + pieces.error + ROUNDING)
         with np.errstate(invalid="ignore", divide="ignore"):
-            shares.append((low / both - LENGTHS, high / both + LENGTHS))
+            few = LENGTHS + np.bincount(group, minlength=len(pairs)) * np.finfo(np.float64).eps / both
+            shares.append((low / both - few, high / both + few))
 
     out = []
     for k, scale in enumerate(scales):
@@ -289,22 +293,20 @@ def _percentile(pieces: Pieces, group: Ints, lengths: Floats, worst: Floats, per
     (several rings) the bounds reach across it.
     """
     out = []
-    for target in (percent / 100 - LENGTHS, percent / 100 + LENGTHS):
-        want = np.minimum(target, 1.0) * lengths
+    counts = np.bincount(group, minlength=len(lengths))
+    # Places on an edge are off by a rounding of the extent, which on a small outline is a larger share.
+    slack = LENGTHS + counts * np.finfo(np.float64).eps / np.where(lengths > 0, lengths, 1.0)
+    for target in (percent / 100 - slack, percent / 100 + slack):
+        want = target * lengths
         low, high = np.full(len(lengths), -1e-9), np.full(len(lengths), 1.5)
-        if target <= 0:
-            # The smallest value of all.
-            high = np.full(len(lengths), np.inf)
-            np.minimum.at(high, group, pieces.at0)
-        else:
-            for _ in range(60):
-                middle = (low + high) / 2
-                enough = _below(pieces, group, len(lengths), middle[group]) >= want
-                low, high = np.where(enough, low, middle), np.where(enough, middle, high)
-            if target >= 1:
-                high = np.full(len(lengths), -np.inf)
-                np.maximum.at(high, group, pieces.at1)
-        out.append(high)
+        for _ in range(60):
+            middle = (low + high) / 2
+            enough = _below(pieces, group, len(lengths), middle[group]) >= want
+            low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+        least, most = np.full(len(lengths), np.inf), np.full(len(lengths), -np.inf)
+        np.minimum.at(least, group, pieces.at0)
+        np.maximum.at(most, group, pieces.at1)
+        out.append(np.where(target <= 0, least, np.where(target >= 1, most, np.minimum(high, most))))
     return np.maximum(out[0] - worst - ROUNDING, 0.0), out[1] + ROUNDING
 
 

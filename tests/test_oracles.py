@@ -438,3 +438,21 @@ def test_boundary_of_what_a_crossing_outline_means() -> None:
     assert_encloses(surface_bounds(both, [want], roles="oriented").hausdorff, 0.0)
     with pytest.raises(ValueError, match="general position"):
         interior_boundary([box(0, 0, 3, 3) * 2])
+
+
+def test_surface_bounds_of_a_small_outline_beside_a_large_one() -> None:
+    """On the small one all distances are nearly equal, and places on it are rounded as the large one is."""
+    rng = np.random.default_rng(4)
+    for size in (1e-3, 1e-6, 1e-9):
+        got = surface_bounds(
+            [star(rng, 9)], [star(rng, 9) * size + 60], percentiles=(0, 50, 95, 100), tolerances=(9.0,)
+        )
+        for bounds in (
+            *got.percentile.values(),
+            *got.percentile_ba.values(),
+            *got.pooled.values(),
+            *got.nsd.values(),
+            got.masd,
+        ):
+            assert 0 <= bounds[1] - bounds[0] <= 1e-9
+        assert got.percentile_ba[0][0] <= got.mean_ba[0] <= got.percentile_ba[100][1] <= got.hausdorff[1]
