@@ -9,6 +9,7 @@ the jump.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -95,6 +96,8 @@ def check(
     tolerance = 0.02 * float(np.median(extents)) if tolerance is None else tolerance
     got = measured(p, q, tolerance)
     worst: dict[str, float] = {}
+    wrong: Counter[str] = Counter()
+    first = ""
     block = 200
     for start in range(0, len(pairs), block):
         rows = (pairs if boundaries is None else boundaries)[start : start + block]
@@ -105,12 +108,15 @@ def check(
                 unit = 1.0 if name.endswith("nsd") else extents[k]
                 excess = max(low - values[k], values[k] - high, 0.0) / unit
                 if not excess <= limit:
-                    raise AssertionError(
+                    wrong[name] += 1
+                    first = first or (
                         f"row {k}: {name} is {values[k]!r}, not within [{low!r}, {high!r}], off by {excess:.3g}; "
                         f"tolerance {tolerance!r}\na = {[r.tolist() for r in pairs[k][0]]}\n"
                         f"b = {[r.tolist() for r in pairs[k][1]]}"
                     )
                 worst[name] = max(worst.get(name, 0.0), excess)
+    if wrong:
+        raise AssertionError(f"wrong in {len(pairs)} rows: {dict(wrong)}\n{first}")
     return worst
 
 
