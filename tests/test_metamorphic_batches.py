@@ -1,4 +1,4 @@
-"""Properties that hold for every input, on batches: 400 pairs each in the normal run, 12,000 in the slow one.
+"""Properties that hold for every input, on batches: 300 pairs each in the normal run, 12,000 in the slow one.
 
 `test_metamorphic` has the same idea with Hypothesis, pair by pair, and shrinks what fails; here all pairs of a property
 are measured in a few calls, which is fast enough for every number the package has. Pairs are made from a seed; a
@@ -25,7 +25,7 @@ Array = npt.NDArray[np.float64]
 Rng = np.random.Generator
 Outlines = list[Array]
 
-CASES = 12_000 if os.environ.get("HYPOTHESIS_PROFILE") == "slow" else 400
+CASES = 12_000 if os.environ.get("HYPOTHESIS_PROFILE") == "slow" else 300
 BLOCK = 2000
 #: Not a distance between lattice points that could occur, so that no share of length hangs on one rounding.
 TOLERANCE = np.pi / 3

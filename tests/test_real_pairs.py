@@ -87,14 +87,14 @@ def distance_errors(pairs: list[Pair]) -> float:
 
 @pytest.mark.parametrize("name", SETS)
 def test_areas_of_a_sample(name: str) -> None:
-    pairs = sample(SETS[name](), 150)
-    assert len(pairs) == 150
+    pairs = sample(SETS[name](), 100)
+    assert len(pairs) == 100
     area_errors(pairs)
 
 
 @pytest.mark.parametrize("name", SETS)
 def test_distances_of_a_sample(name: str) -> None:
-    distance_errors(sample(SETS[name](), 150))
+    distance_errors(sample(SETS[name](), 100))
 
 
 @pytest.mark.slow

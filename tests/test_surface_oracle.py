@@ -327,7 +327,7 @@ def check_real(pairs: list[Pair], tolerance: float) -> dict[str, float]:
 @pytest.mark.parametrize("name", ["lvis", "lidc"])
 def test_a_sample_of_real_pairs(name: str) -> None:
     # 1.5: no distance of whole pixels, so that bounds of nsd are tight.
-    check_real(sample({"lvis": lvis_pairs, "lidc": lidc_pairs}[name](), 200, seed=3), tolerance=1.5)
+    check_real(sample({"lvis": lvis_pairs, "lidc": lidc_pairs}[name](), 120, seed=3), tolerance=1.5)
 
 
 @pytest.mark.slow

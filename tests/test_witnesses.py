@@ -69,7 +69,7 @@ def test_outlines_that_cross_themselves() -> None:
 @pytest.mark.skipif(not HERE, reason="the shared data are not beside the repository")
 @pytest.mark.parametrize("name", ["lvis", "lidc"])
 def test_real_pairs(name: str) -> None:
-    check(sample({"lvis": lvis_pairs, "lidc": lidc_pairs}[name](), 500, seed=5))
+    check(sample({"lvis": lvis_pairs, "lidc": lidc_pairs}[name](), 200, seed=5))
 
 
 @pytest.mark.slow
