@@ -248,7 +248,8 @@ def test_distances_obey_the_triangle_inequality(a: Array, b: Array, c: Array) ->
 def test_directions_and_methods_of_the_distance(a: Array, b: Array) -> None:
     both = lesiongeo.hausdorff([a], [b])[0]
     ab, ba = lesiongeo.hausdorff([a], [b], directed=True)[0], lesiongeo.hausdorff([b], [a], directed=True)[0]
-    assert both == max(ab, ba)
+    # The second direction only counts where it exceeds the first by more than the distance is exact to.
+    assert abs(both - max(ab, ba)) <= CLOSE * extent(a, b)
     assert both >= lesiongeo.hausdorff([a], [b], method="vertex")[0] - CLOSE * extent(a, b)
     # Never above the largest distance between any two of the vertices.
     assert both <= np.hypot(*(a[:, None, :] - b[None, :, :]).T).max() * (1 + CLOSE)
