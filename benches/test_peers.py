@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import shapely
-from oracle_surface import surface_bounds
 
 import lesiongeo as lg
 import oracles
@@ -22,6 +21,7 @@ import peers_clipper
 import peers_raster as raster
 from conftest import Timed
 from data import VERTICES, Case, Floats, Sizes, outlines
+from oracle_surface import surface_bounds
 
 TOLERANCE = 2.0
 #: Pairs whose exact value is asked, by vertices: rational arithmetic is slow.

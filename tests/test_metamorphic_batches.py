@@ -33,9 +33,6 @@ TOLERANCE = np.pi / 3
 #: "Close": of the extent for lengths, of its square for areas.
 CLOSE = 1e-13
 
-SURFACE = hasattr(lesiongeo, "surface_distances")
-CLIPPING = hasattr(lesiongeo, "union")
-
 
 def numbers(a: Outlines | Polygons, b: Outlines | Polygons, scale: float = 1.0) -> dict[str, Array]:
     """Every number of the pairs; `scale` is that of lengths."""
@@ -49,12 +46,11 @@ def numbers(a: Outlines | Polygons, b: Outlines | Polygons, scale: float = 1.0) 
         "hausdorff": lesiongeo.hausdorff(p, q),
         "directed": lesiongeo.hausdorff(p, q, directed=True),
     }
-    if SURFACE:
-        table = lesiongeo.surface_distances(p, q, tolerance=TOLERANCE * scale)
-        for name in ("hausdorff", "hd95", "masd", "assd", "signed_offset", "mean_a_to_b", "mean_b_to_a"):
-            got[f"table_{name}"] = table.column(f"{name}_px").to_numpy()
-        got["nsd"] = table.column("nsd").to_numpy()
-        got["hd50_pooled"] = lesiongeo.hd95(p, q, percentile=50.0, pooled=True)
+    table = lesiongeo.surface_distances(p, q, tolerance=TOLERANCE * scale)
+    for name in ("hausdorff", "hd95", "masd", "assd", "signed_offset", "mean_a_to_b", "mean_b_to_a"):
+        got[f"table_{name}"] = table.column(f"{name}_px").to_numpy()
+    got["nsd"] = table.column("nsd").to_numpy()
+    got["hd50_pooled"] = lesiongeo.hd95(p, q, percentile=50.0, pooled=True)
     return got
 
 
@@ -269,7 +265,6 @@ def test_areas_lie_within_their_bounds(make: Callable[[Rng], Array]) -> None:
         assert_rows(none | (np.abs(iou - want) <= CLOSE), "iou", iou, want, a, b)
 
 
-@pytest.mark.skipif(not SURFACE, reason="not in this build")
 def test_distances_lie_within_each_other() -> None:
     for _, (a, b) in blocks(12, valid, valid):
         p, q = Polygons.from_rings(a), Polygons.from_rings(b)
@@ -301,7 +296,6 @@ def test_distances_lie_within_each_other() -> None:
         assert_rows(shares[-1] == 1, "nsd", shares[-1], np.ones(len(a)), a, b)
 
 
-@pytest.mark.skipif(not SURFACE, reason="not in this build")
 def test_a_moved_outline_is_no_farther_than_it_was_moved() -> None:
     for rng, (a,) in blocks(13, valid):
         by = rng.integers(-20, 21, (len(a), 2))
@@ -311,7 +305,6 @@ def test_a_moved_outline_is_no_farther_than_it_was_moved() -> None:
             assert_rows(got[name] <= limit + CLOSE * extents(a, moved), name, got[name], limit, a, moved)
 
 
-@pytest.mark.skipif(not SURFACE, reason="not in this build")
 def test_a_wider_outline_has_a_positive_offset() -> None:
     for _, (a,) in blocks(14, star):
         middle = [ring.mean(axis=0) for ring in a]
@@ -328,7 +321,6 @@ def test_a_wider_outline_has_a_positive_offset() -> None:
         assert_rows(~inside | (offset > 0), "signed_offset", offset, masd, wide, a)
 
 
-@pytest.mark.skipif(not CLIPPING, reason="not in this build")
 @pytest.mark.parametrize("make", [valid, scribble])
 def test_areas_of_clipped_outlines_add_up(make: Callable[[Rng], Array]) -> None:
     for _, (a, b) in blocks(15, make, make):

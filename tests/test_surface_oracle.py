@@ -24,8 +24,6 @@ from oracle_surface import Boundary, SurfaceBounds, interior_boundary, surface_b
 from oracles import Rings
 from real_outlines import HERE, LIDC_PAIRS, LVIS_PAIRS, Pair, lidc_pairs, lvis_pairs, sample
 
-pytestmark = pytest.mark.skipif(not hasattr(lesiongeo, "surface_distances"), reason="not in this build")
-
 Floats = npt.NDArray[np.float64]
 Rng = np.random.Generator
 Side = list[Floats]

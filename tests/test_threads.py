@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import json
 import os
 import subprocess
@@ -146,7 +145,9 @@ def everything() -> Calls:
         "hausdorff": pairwise("hausdorff"),
         "hausdorff directed": pairwise("hausdorff", directed=True),
         "hausdorff vertex": pairwise("hausdorff", method="vertex"),
+        "hausdorff witnesses": pairwise("hausdorff", witnesses=True),
         "iou_pairs": lambda n: lesiongeo.iou_pairs(a(), b(), groups_a=groups, groups_b=groups, threads=n),
+        "shape_measures": lambda n: lesiongeo.shape_measures(a(), spacing_mm=(0.5, 0.7), threads=n),
         "measure": lambda n: lesiongeo.measure(a(), threads=n),
         "masd": pairwise("masd"),
         "assd": pairwise("assd"),
@@ -164,9 +165,6 @@ def everything() -> Calls:
         "majority": lambda n: lesiongeo.majority(a(), groups, threads=n),
         "disagreement_area": lambda n: lesiongeo.disagreement_area(a(), groups, threads=n),
     }
-    if "witnesses" in inspect.signature(lesiongeo.hausdorff).parameters:
-        made["hausdorff witnesses"] = pairwise("hausdorff", witnesses=True)
-    made = {name: call for name, call in made.items() if hasattr(lesiongeo, name.split()[0])}
     return made
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -14,10 +12,6 @@ from lesiongeo import Polygons
 from oracle_surface import interior_boundary
 from oracles import distances, segments
 from real_outlines import HERE, Pair, lidc_pairs, lvis_pairs, sample
-
-pytestmark = pytest.mark.skipif(
-    "witnesses" not in inspect.signature(lesiongeo.hausdorff).parameters, reason="not in this build"
-)
 
 Floats = npt.NDArray[np.float64]
 Edges = tuple[Floats, Floats]
