@@ -19,6 +19,7 @@ pub mod hausdorff;
 pub mod hull;
 pub mod interior;
 pub mod lockstep;
+pub mod merge;
 pub mod overlap;
 pub mod overlay;
 pub mod shape;
