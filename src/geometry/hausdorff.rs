@@ -10,6 +10,7 @@
 
 use std::cmp::Ordering;
 
+use crate::geometry::area::boxes_meet;
 use crate::geometry::boundary::{Boundary, Segment};
 use crate::geometry::lockstep::{Step, lockstep};
 use crate::polygons::Point;
@@ -18,7 +19,9 @@ use crate::polygons::Point;
 const SLACK: f64 = 2e-15;
 /// Vertices that are measured first, to have a high maximum early.
 const SEEDS: usize = 4;
-/// Segments of a boundary that is walked around.
+/// With one step in so many not near enough, edges are looked at one after another.
+const LOST: usize = 2;
+/// Least segments of a boundary that is walked around.
 const SHORTEST_WALK: usize = 3;
 
 /// What is measured.
@@ -65,8 +68,9 @@ pub fn farthest(a: &Boundary, b: &Boundary, method: Method, directed: bool) -> F
         .max(a.bounds[3].max(b.bounds[3]) - a.bounds[1].min(b.bounds[1]));
     let maximum = Maximum::new(0.0, SLACK * extent);
     let mut search = Search { sides, method, maximum, place: None, stretches: Vec::new() };
-    let single = sides.iter().all(|side| side.rings() == 1 && side.segments.len() >= SHORTEST_WALK);
-    if single {
+    let one_ring = |side: &Boundary| side.rings() == 1 && side.segments.len() >= SHORTEST_WALK;
+    // Boundaries that lie apart have no places that correspond.
+    if boxes_meet(&a.bounds, &b.bounds) && sides.into_iter().all(one_ring) {
         let mut steps = a.steps.take();
         let tops = lockstep(sides[0], sides[1], &mut steps);
         search.seed(&steps, tops, directed);
@@ -153,14 +157,16 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Measure a point up to where it cannot raise the maximum, and raise that if it does.
+    /// Measure a point up to where it cannot raise the maximum, and raise that if it does; a segment near the point.
+    ///
+    /// `near` is a segment with its squared distance.
     fn measure(&mut self, from: usize, edge: usize, t: f64, near: (usize, f64)) -> usize {
         if near.1 <= self.maximum.enough2 {
             return near.0;
         }
         let point = self.sides[from].segments[edge].at(t);
-        let (nearest, squared) = self.sides[1 - from].nearer(point, self.maximum.enough2, near);
-        self.raise(from, edge, t, (nearest, squared))
+        let found = self.sides[1 - from].nearer(point, self.maximum.enough2, near);
+        self.raise(from, edge, t, found)
     }
 
     /// Raise the maximum to the distance of a point from its nearest segment, if that is larger.
@@ -211,6 +217,9 @@ impl Search<'_> {
 
     /// Raise the maximum to what it is over the edges of one side that the walk does not cover.
     fn check(&mut self, from: usize, steps: &[Step], open: &[u32]) {
+        if open.len() > steps.len() / LOST {
+            return self.all(from);
+        }
         let on =
             |step: &Step| if from == FROM_FIRST { [step.on_a, step.on_b] } else { [step.on_b, step.on_a] };
         let mut checked = (u32::MAX, 0);
@@ -226,7 +235,8 @@ impl Search<'_> {
                 if checked.0 != edge {
                     let follows = checked.0.wrapping_add(1) == edge;
                     let hint = if follows { checked.1 } else { witness as usize };
-                    checked = (edge, self.edge(from, edge as usize, hint));
+                    let at_start = self.vertex(from, edge as usize, 0.0, hint);
+                    checked = (edge, self.edge(from, edge as usize, at_start));
                 }
             }
         }
@@ -241,8 +251,16 @@ impl Search<'_> {
         for seed in 0..seeds {
             hint = self.vertex(from, seed * count / seeds, 0.0, hint);
         }
-        for edge in 0..count {
-            hint = self.edge(from, edge, hint);
+        let (a, b) = (self.sides[from], self.sides[1 - from]);
+        let mut previous = None;
+        for (index, edge) in a.segments.iter().enumerate() {
+            if previous != Some(edge.start) {
+                hint = self.vertex(from, index, 0.0, hint);
+            }
+            if b.segments[hint].vertex_distance2(edge.end) > self.maximum.enough2 {
+                hint = self.edge(from, index, hint);
+            }
+            previous = Some(edge.end);
         }
     }
 
@@ -254,9 +272,8 @@ impl Search<'_> {
         self.measure(from, edge, t, (hint, squared))
     }
 
-    /// Raise the maximum to what it is over an edge; a segment near its end.
-    fn edge(&mut self, from: usize, index: usize, hint: usize) -> usize {
-        let at_start = self.vertex(from, index, 0.0, hint);
+    /// Raise the maximum to what it is over an edge, from a segment near its start; returns one near its end.
+    fn edge(&mut self, from: usize, index: usize, at_start: usize) -> usize {
         let at_end = self.vertex(from, index, 1.0, at_start);
         if at_end != at_start && self.method == Method::Exact {
             let (edge, b) = (&self.sides[from].segments[index], self.sides[1 - from]);
