@@ -118,22 +118,26 @@ pub struct Envelope {
 }
 
 impl Envelope {
-    /// Hand the pieces of an edge to `emit`, in order. `hint` is an edge of `border` that is likely near the start; the
+    /// Hand the pieces of an edge between two places to `emit`, in order. `hint` is an edge of `border` that is likely near the start; the
     /// answer is one that is nearest at the end. With `sides` features that tie all along are noticed. The edge has a length.
     #[inline]
     pub fn walk(
         &mut self,
         edge: &Edge,
+        [from, to]: [f64; 2],
         border: &Border,
         hint: usize,
         sides: bool,
         emit: &mut impl FnMut(&Piece),
     ) -> usize {
-        let stretch = Stretch { from: edge.start, half: edge.along.map(|step| 0.5 * step) };
+        let scale = 1.0 / edge.length;
+        let stretch = Stretch::of(edge, from * scale, to * scale);
         let witness = descend(border, &stretch, hint);
         let nearby = &border.edges[witness];
-        let at_start = nearby.distance2(edge.start, [0.0; 2]).sqrt();
-        let at_end = nearby.distance2(edge.start, edge.along).sqrt();
+        let [at_start, at_end] = [-1.0, 1.0].map(|sign: f64| {
+            let step = [0, 1].map(|axis| stretch.middle[axis] + sign * stretch.half[axis]);
+            nearby.distance2(edge.start, step).sqrt()
+        });
         // Room for rounding, so that the witness itself is always found.
         let room = ROUNDING * (edge.length + nearby.length + at_start);
         let bound = [at_start, at_end].map(|distance| distance * (1.0 + 1e-12) + room);
@@ -142,7 +146,6 @@ impl Envelope {
         near.clear();
         let mut count = 0;
         let mut extent = 0.0;
-        let scale = 1.0 / edge.length;
         let [ex, ey] = edge.along;
         border.within(&stretch, bound, nodes, |number| {
             let other = &border.edges[number];
@@ -164,20 +167,9 @@ impl Envelope {
             count += 1;
         });
         let slack = ROUNDING * (edge.length + at_start + at_end + extent);
-        let whole = Span { from: 0.0, to: edge.length, depth: 0, stalled: 0 };
+        let whole = Span { from, to, depth: 0, stalled: 0 };
         let frame = Frame { border, slack, sides };
         self.stretch(&frame, 0, count, whole, emit)
-    }
-
-    /// Distance of the start of an edge.
-    pub fn nearest(&mut self, edge: &Edge, border: &Border) -> f64 {
-        let stretch = Stretch { from: edge.start, half: [0.0; 2] };
-        let witness = descend(border, &stretch, 0);
-        let mut squared = border.edges[witness].distance2(edge.start, [0.0; 2]);
-        border.within(&stretch, [squared.sqrt(); 2], &mut self.nodes, |number| {
-            squared = lesser(squared, border.edges[number].distance2(edge.start, [0.0; 2]));
-        });
-        squared.sqrt()
     }
 
     /// Pieces between two places, given candidates from a block on; the answer is an edge nearest at the end.
@@ -270,9 +262,9 @@ struct Span {
 }
 
 /// Walk along the other boundary from `hint` to where the middle of the stretch is nearest, as long as it gets nearer.
-fn descend(border: &Border, stretch: &Stretch, hint: usize) -> usize {
+pub fn descend(border: &Border, stretch: &Stretch, hint: usize) -> usize {
     let count = border.edges.len();
-    let measure = |number: usize| border.edges[number].distance2(stretch.from, stretch.half);
+    let measure = |number: usize| border.edges[number].distance2(stretch.vertex, stretch.middle);
     let mut best = (hint, measure(hint));
     for by in [1, count - 1] {
         let mut moved = false;

@@ -15,6 +15,7 @@ pub mod defects;
 pub mod envelope;
 pub mod exact;
 pub mod grid;
+pub mod follow;
 pub mod hausdorff;
 pub mod hull;
 pub mod interior;

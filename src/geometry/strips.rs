@@ -27,6 +27,8 @@ pub struct Edge {
     pub inverse: f64,
     /// The vertex where it ends: the number of the edge that starts there.
     pub next: u32,
+    /// The edge that ends where it starts.
+    pub before: u32,
     /// On which side points lie that are nearest to the start vertex: 1 outside, -1 inside, 0 not to be told from here.
     pub side: f64,
 }
@@ -37,7 +39,7 @@ impl Edge {
         let squared = along[0] * along[0] + along[1] * along[1];
         let inverse = 1.0 / squared;
         let (inverse, length) = if inverse.is_finite() { (inverse, squared.sqrt()) } else { (0.0, 0.0) };
-        Edge { start, along, length, inverse, next: 0, side: 0.0 }
+        Edge { start, along, length, inverse, next: 0, before: 0, side: 0.0 }
     }
 
     /// Squared distance of the point `vertex + step` to the edge. Differences of vertices are taken first: they are exact or
@@ -63,8 +65,9 @@ struct Strips {
 }
 
 impl Strips {
+    /// Infinitely far away.
     const NONE: Strips = Strips {
-        x: [0.0; LANES],
+        x: [f64::INFINITY; LANES],
         y: [0.0; LANES],
         along_x: [0.0; LANES],
         along_y: [0.0; LANES],
@@ -81,6 +84,18 @@ impl Strips {
         self.width[lane] = width;
     }
 
+    /// Squared distances of the point `vertex + step` to the axes.
+    #[inline(never)] // Inlined, the loop is no longer turned into vector instructions.
+    fn distances(&self, vertex: Point, step: Point, squared: &mut [f64; LANES]) {
+        for k in 0..LANES {
+            let (x, y) = ((vertex[0] - self.x[k]) + step[0], (vertex[1] - self.y[k]) + step[1]);
+            let t = (x * self.along_x[k] + y * self.along_y[k]) * self.inverse[k];
+            let t = lesser(greater(t, 0.0), 1.0);
+            let (x, y) = (x - t * self.along_x[k], y - t * self.along_y[k]);
+            squared[k] = x * x + y * y;
+        }
+    }
+
     /// Bits of the strips of which some point can be nearer to some point of the stretch than the bound.
     ///
     /// Distance to an axis is convex along the stretch, so it lies above its tangent in the middle; the bound lies below the chord from
@@ -94,9 +109,9 @@ impl Strips {
 
     #[inline(never)] // Inlined, the loop is no longer turned into vector instructions.
     fn slack(&self, stretch: &Stretch, bound: [f64; 2], slack: &mut [f64; LANES]) {
-        let ([from_x, from_y], [x2, y2]) = (stretch.from, stretch.half);
+        let Stretch { vertex, middle, half: [x2, y2] } = *stretch;
         for k in 0..LANES {
-            let (x, y) = ((from_x - self.x[k]) + x2, (from_y - self.y[k]) + y2);
+            let (x, y) = ((vertex[0] - self.x[k]) + middle[0], (vertex[1] - self.y[k]) + middle[1]);
             let t = (x * self.along_x[k] + y * self.along_y[k]) * self.inverse[k];
             let t = lesser(greater(t, 0.0), 1.0);
             let (x, y) = (x - t * self.along_x[k], y - t * self.along_y[k]);
@@ -165,13 +180,23 @@ pub fn not_negative(numbers: &[f64; LANES]) -> u32 {
     mask
 }
 
-/// A straight stretch of a boundary: a vertex and half of the way to its end.
+/// A straight stretch of a boundary.
 #[derive(Clone, Copy, Debug)]
 pub struct Stretch {
-    /// Where it starts.
-    pub from: Point,
+    /// A vertex near it.
+    pub vertex: Point,
     /// From there to its middle.
+    pub middle: Point,
+    /// From its middle to its end.
     pub half: Point,
+}
+
+impl Stretch {
+    /// A part of an edge, between two shares of it.
+    pub fn of(edge: &Edge, from: f64, to: f64) -> Self {
+        let scaled = |share: f64| edge.along.map(|along| share * along);
+        Stretch { vertex: edge.start, middle: scaled(0.5 * (from + to)), half: scaled(0.5 * (to - from)) }
+    }
 }
 
 /// Edges of all rings in drawing order under a tree of strips; a scratch that is reused from row to row.
@@ -275,6 +300,43 @@ impl Border {
         }
     }
 
+    /// Collect the blocks of eight edges that can hold one for [`Border::within`]. `stack` is scratch.
+    pub fn blocks_within(
+        &self,
+        stretch: &Stretch,
+        bound: [f64; 2],
+        stack: &mut Vec<(u32, u32)>,
+        found: &mut Vec<u32>,
+    ) {
+        let Some(top) = self.levels.len().checked_sub(1) else { return };
+        stack.clear();
+        stack.extend((0..self.levels[top].1.div_ceil(LANES)).rev().map(|block| (top as u32, block as u32)));
+        while let Some((level, block)) = stack.pop() {
+            if level == 0 {
+                found.push(block);
+                continue;
+            }
+            let (first, count) = self.levels[level as usize];
+            let lane = block as usize * LANES;
+            let inside = if count - lane < LANES { (1 << (count - lane)) - 1 } else { 0xff };
+            let mut mask = self.blocks[first + block as usize].within(stretch, bound) & inside;
+            while mask != 0 {
+                stack.push((level - 1, (lane + mask.trailing_zeros() as usize) as u32));
+                mask &= mask - 1;
+            }
+        }
+    }
+
+    /// Number of blocks of eight edges.
+    pub fn n_blocks(&self) -> usize {
+        self.edges.len().div_ceil(LANES)
+    }
+
+    /// Squared distances of the point `vertex + step` to the edges of a block, infinite beyond the last.
+    pub fn distances(&self, block: u32, vertex: Point, step: Point, squared: &mut [f64; LANES]) {
+        self.blocks[block as usize].distances(vertex, step, squared);
+    }
+
     /// How often the region covers the point `vertex + step`. O(n).
     pub fn winding(&self, vertex: Point, step: Point) -> i32 {
         let less = |other: Point| ((vertex[0] - other[0]) + step[0], (vertex[1] - other[1]) + step[1]);
@@ -311,6 +373,7 @@ fn close(edges: &mut [Edge], first: usize) {
     let count = edges.len();
     for (number, edge) in edges.iter_mut().enumerate().skip(first) {
         edge.next = if number + 1 == count { first as u32 } else { number as u32 + 1 };
+        edge.before = if number == first { count as u32 - 1 } else { number as u32 - 1 };
         let ([ax, ay], [bx, by]) = (before.along, edge.along);
         let (cross, dot) = (ax * by - ay * bx, ax * bx + ay * by);
         let spike = edge.length == 0.0 || (dot < 0.0 && cross.abs() <= SPIKE * -dot);

@@ -5,9 +5,12 @@
 
 use std::cmp::Ordering;
 
-use crate::geometry::envelope::{Envelope, Piece};
+use crate::geometry::area::lesser;
+use crate::geometry::envelope::Piece;
+use crate::geometry::follow::Follower;
 use crate::geometry::spread::{Part, percentile};
 use crate::geometry::strips::{Border, Edge};
+use crate::polygons::Point;
 
 /// Distances count as within a tolerance that they exceed by this share of the extent: borders that run a tolerance
 /// apart are within it whatever their rounding.
@@ -48,7 +51,7 @@ pub struct Surface {
 /// Scratch, reused from pair to pair.
 #[derive(Default)]
 pub struct Workspace {
-    envelope: Envelope,
+    follower: Follower,
     parts: [Vec<Part>; 2],
 }
 
@@ -67,9 +70,9 @@ pub fn surface(a: &Border, b: &Border, wanted: &Wanted, work: &mut Workspace) ->
             offset: NAN,
         };
     }
-    let Workspace { envelope, parts: [parts_a, parts_b] } = work;
-    let p = directed(a, b, wanted, envelope, parts_a);
-    let q = directed(b, a, wanted, envelope, parts_b);
+    let Workspace { follower, parts: [parts_a, parts_b] } = work;
+    let p = directed(a, b, wanted, follower, parts_a);
+    let q = directed(b, a, wanted, follower, parts_b);
     let (mean_a_to_b, mean_b_to_a) = (p.integral / p.length, q.integral / q.length);
     // A region that is a single point has a mean, but no length by which to count beside a region with one.
     let pooled = |p_sum: f64, q_sum: f64| match (a.length > 0.0, b.length > 0.0) {
@@ -129,7 +132,7 @@ struct Sums {
     within: f64,
 }
 
-fn directed(a: &Border, b: &Border, wanted: &Wanted, envelope: &mut Envelope, parts: &mut Vec<Part>) -> Sums {
+fn directed(a: &Border, b: &Border, wanted: &Wanted, follower: &mut Follower, parts: &mut Vec<Part>) -> Sums {
     parts.clear();
     let keep = wanted.percentile.is_some();
     let extent = (0..2)
@@ -138,78 +141,82 @@ fn directed(a: &Border, b: &Border, wanted: &Wanted, envelope: &mut Envelope, pa
     let rounding = ROUNDING * extent;
     let reach = wanted.tolerance.map_or(-1.0, |tolerance| tolerance + ROUNDING * (tolerance + extent));
     let mut sums = Sums { length: a.length, ..Sums::default() };
-    let mut side = Side { border: b, known: 0.0, rounding };
-    let mut hint = 0;
-    let mut expected = u32::MAX;
-    for (number, edge) in a.edges.iter().enumerate() {
-        if expected != number as u32 {
-            side.known = 0.0;
+    let mut side = Side { along: a, border: b, known: 0.0, number: 0, rounding };
+    let mut take = |part: Part, side: f64| {
+        let integral = part.integral();
+        sums.integral += integral;
+        sums.signed += side * integral;
+        if reach >= part.low {
+            sums.within += part.within(reach);
         }
-        expected = edge.next;
-        let mut take = |part: Part, side: f64| {
-            let integral = part.integral();
-            sums.integral += integral;
-            sums.signed += side * integral;
-            if reach >= part.low {
-                sums.within += part.within(reach);
-            }
-            if keep {
-                parts.push(part);
-            }
-        };
-        if edge.length > 0.0 {
-            hint = envelope.walk(edge, b, hint, wanted.offset, &mut |piece| {
-                side.split(edge, piece, &mut take);
-            });
-        } else if a.length == 0.0 {
-            // Nothing but points: each weighs the same.
-            let distance = envelope.nearest(edge, b);
-            side.known = 0.0;
-            let part = Part::line(distance, distance, 1.0);
-            let outside = if wanted.offset { side.of(edge, 0.0, distance) } else { 1.0 };
-            take(part, outside);
-            sums.length += 1.0;
+        if keep {
+            parts.push(part);
         }
+    };
+    if a.length > 0.0 {
+        follower.follow(a, b, wanted.offset, &mut |number, piece| side.split(number, piece, &mut take));
+        return sums;
     }
+    // Nothing but points: each weighs the same.
+    for point in &a.edges {
+        let distance = nearest(point.start, b);
+        take(Part::line(distance, distance, 1.0), side.of(point, 0.0));
+    }
+    sums.length = a.edges.len() as f64;
     sums
+}
+
+/// Distance of a point. O(n): regions that are points are too rare for a search.
+fn nearest(point: Point, border: &Border) -> f64 {
+    border.edges.iter().map(|edge| edge.distance2(point, [0.0; 2])).fold(f64::INFINITY, lesser).sqrt()
 }
 
 /// Inside or outside the other region, along a boundary.
 struct Side<'a> {
+    /// The boundary that is followed.
+    along: &'a Border,
+    /// That of the other region.
     border: &'a Border,
     /// Side of the last point that was not on the border, or 0.
     known: f64,
+    /// The edge it belongs to.
+    number: usize,
     rounding: f64,
 }
 
 impl Side<'_> {
     /// Cut a piece where its distance turns, and hand on the parts with the side on which they lie.
     #[inline]
-    fn split(&mut self, edge: &Edge, piece: &Piece, take: &mut impl FnMut(Part, f64)) {
+    fn split(&mut self, number: usize, piece: &Piece, take: &mut impl FnMut(Part, f64)) {
+        if number != self.number {
+            if self.along.edges[number].before as usize != self.number {
+                self.known = 0.0;
+            }
+            self.number = number;
+        }
         let ([from, to], [start, end]) = (piece.span, piece.at);
         let length = to - from;
         if piece.height2 < 0.0 {
             if start * end < 0.0 {
                 let first = length * (start / (start - end));
-                self.hand(edge, piece, from, start, Part::line(start.abs(), 0.0, first), take);
-                self.hand(edge, piece, from + first, end, Part::line(0.0, end.abs(), length - first), take);
+                self.hand(piece, from, start, Part::line(start.abs(), 0.0, first), take);
+                self.hand(piece, from + first, end, Part::line(0.0, end.abs(), length - first), take);
             } else {
                 let sign = start + end;
-                self.hand(edge, piece, from, sign, Part::line(start.abs(), end.abs(), length), take);
+                self.hand(piece, from, sign, Part::line(start.abs(), end.abs(), length), take);
             }
         } else if start * end < 0.0 {
-            self.hand(edge, piece, from, 1.0, Part::point(0.0, -start, piece.height2), take);
-            self.hand(edge, piece, from - start, 1.0, Part::point(0.0, end, piece.height2), take);
+            self.hand(piece, from, 1.0, Part::point(0.0, -start, piece.height2), take);
+            self.hand(piece, from - start, 1.0, Part::point(0.0, end, piece.height2), take);
         } else {
             let ahead = if start < 0.0 { -end } else { start };
-            self.hand(edge, piece, from, 1.0, Part::point(ahead, length, piece.height2), take);
+            self.hand(piece, from, 1.0, Part::point(ahead, length, piece.height2), take);
         }
     }
 
     #[inline]
     fn hand(
         &mut self,
-        edge: &Edge,
         piece: &Piece,
         from: f64,
         sign: f64,
@@ -219,20 +226,19 @@ impl Side<'_> {
         let side = if piece.side != 0.0 {
             piece.side * 1.0_f64.copysign(sign)
         } else {
-            self.of(edge, from + 0.5 * part.length, part.low)
+            if self.known == 0.0 || part.low <= self.rounding {
+                let edge = &self.along.edges[self.number];
+                self.known = self.of(edge, from + 0.5 * part.length);
+            }
+            self.known
         };
-        if part.high > self.rounding {
-            // A side holds until the border is met again.
-            self.known = if part.low > self.rounding { side } else { 0.0 };
-        }
+        // A side holds until the border is met again.
+        self.known = if part.low > self.rounding { side } else { 0.0 };
         take(part, side);
     }
 
     /// The side of a place on an edge whose nearest features do not tell it.
-    fn of(&self, edge: &Edge, at: f64, low: f64) -> f64 {
-        if self.known != 0.0 && low > self.rounding {
-            return self.known;
-        }
+    fn of(&self, edge: &Edge, at: f64) -> f64 {
         let share = if edge.length > 0.0 { at / edge.length } else { 0.0 };
         let step = edge.along.map(|along| share * along);
         if self.border.winding(edge.start, step) > 0 { -1.0 } else { 1.0 }

@@ -1,0 +1,407 @@
+//! Following one boundary along another: the pieces of all edges, the plain ones at once.
+//!
+//! Distances of a vertex to all edges nearby are measured eight at a time, and serve the edges before and after it. Where the
+//! nearest features at both ends of an edge are the same or neighbours, the pieces between them are known in closed form, and one test
+//! for all edges nearby shows that nothing else comes in between: along the edge the squared distance to a feature, less the
+//! square of the way, is concave and so lies above its chord. What is not that plain is halved, and after that left to
+//! [`Envelope`].
+
+use crate::geometry::area::{greater, lesser};
+use crate::geometry::envelope::{Envelope, Piece, descend};
+use crate::geometry::strips::{Border, Edge, LANES, Stretch, not_negative};
+
+/// Edges that share a list of what is nearby.
+const GROUP: usize = 4;
+/// More blocks of eight nearby than this, and an edge is looked at on its own, or left to the envelope.
+const MANY: usize = 4;
+/// How often an edge is halved before it is left to the envelope.
+const HALVINGS: u32 = 3;
+/// Rounding of squared distances, as a share of the squares that they are made from.
+const ROUNDING: f64 = 1e-13;
+
+/// Scratch, reused from pair to pair.
+#[derive(Default)]
+pub struct Follower {
+    envelope: Envelope,
+    stack: Vec<(u32, u32)>,
+    blocks: Vec<u32>,
+}
+
+/// A place on an edge: what is nearest there, and the squared distances to all edges nearby.
+#[derive(Clone, Copy)]
+struct Place {
+    s: f64,
+    nearest: usize,
+    /// The feature: twice the number of a vertex, or that of an edge and 1.
+    key: u32,
+    squared: f64,
+    all: [[f64; LANES]; MANY],
+}
+
+/// An edge of B in the frame of an edge of A.
+struct Line {
+    s0: f64,
+    at0: f64,
+    slope: f64,
+    cosine: f64,
+    /// Where its ends are nearest, and which vertices these are.
+    slab: [f64; 2],
+    ends: [u32; 2],
+}
+
+impl Line {
+    fn new(edge: &Edge, scale: f64, border: &Border, number: u32) -> Self {
+        let other = &border.edges[number as usize];
+        let ([ex, ey], [ax, ay]) = (edge.along, other.along);
+        let [x, y] = [other.start[0] - edge.start[0], other.start[1] - edge.start[1]];
+        let (s0, h0) = ((x * ex + y * ey) * scale, (ex * y - ey * x) * scale);
+        let (ds, dh) = ((ax * ex + ay * ey) * scale, (ex * ay - ey * ax) * scale);
+        let unit = other.inverse * other.length;
+        let (cosine, slope, steps) = (ds * unit, dh * unit, 1.0 / ds);
+        let start = s0 + h0 * dh * steps;
+        let end = start + other.length * other.length * steps;
+        let (slab, ends) =
+            if ds < 0.0 { ([end, start], [other.next, number]) } else { ([start, end], [number, other.next]) };
+        Line { s0, at0: cosine * h0, slope, cosine, slab, ends }
+    }
+
+    fn at(&self, s: f64) -> f64 {
+        self.at0 + self.slope * (s - self.s0)
+    }
+
+    fn piece(&self, from: f64, to: f64) -> Piece {
+        Piece { span: [from, to], at: [self.at(from), self.at(to)], height2: -1.0, side: 1.0 }
+    }
+}
+
+/// Up to three pieces between two places, the outer ones possibly empty, and the edges of B that need no proof.
+struct Route {
+    pieces: [Piece; 3],
+    /// (cosine * length)² of pieces along an edge.
+    bulge: [f64; 3],
+    exempt: [u32; 4],
+}
+
+impl Follower {
+    /// Hand all pieces of the boundary of `a` to `emit` with the number of their edge, in order. Edges of length 0 have none.
+    pub fn follow(&mut self, a: &Border, b: &Border, sides: bool, emit: &mut impl FnMut(usize, &Piece)) {
+        let mut hint = 0;
+        let mut first = 0;
+        while first < a.edges.len() {
+            let edge = &a.edges[first];
+            if edge.length == 0.0 {
+                first += 1;
+                continue;
+            }
+            let mut count = 1;
+            while count < GROUP && a.edges[first + count - 1].next as usize == first + count {
+                count += 1;
+            }
+            let mut group = &a.edges[first..first + count];
+            if !self.gather(group, b, &mut hint) {
+                group = &a.edges[first..first + 1];
+                if count == 1 || !self.gather(group, b, &mut hint) {
+                    hint = self.envelope.walk(edge, [0.0, edge.length], b, hint, sides, &mut |piece| emit(first, piece));
+                    first += 1;
+                    continue;
+                }
+            }
+            let mut start = self.place(edge, 0.0, 0.0, b);
+            for (number, edge) in (first..).zip(group) {
+                let mut end = self.place(edge, 1.0, edge.length, b);
+                self.between(edge, b, &start, &end, sides, 0, &mut |piece| emit(number, piece));
+                end.s = 0.0;
+                start = end;
+            }
+            hint = start.nearest;
+            first += group.len();
+        }
+    }
+
+    /// List the blocks of B near a group of edges; `false` where there are many.
+    fn gather(&mut self, group: &[Edge], b: &Border, hint: &mut usize) -> bool {
+        self.blocks.clear();
+        if b.n_blocks() <= 2 {
+            self.blocks.extend(0..b.n_blocks() as u32);
+            return true;
+        }
+        let vertex = group[0].start;
+        let mut way = [0.0; 2];
+        for edge in group {
+            way = [way[0] + edge.along[0], way[1] + edge.along[1]];
+        }
+        let half = way.map(|way| 0.5 * way);
+        let length2 = way[0] * way[0] + way[1] * way[1];
+        let mut width2 = 0.0;
+        if group.len() > 1 {
+            let inverse = 1.0 / length2;
+            let axis = if inverse.is_finite() { inverse } else { 0.0 };
+            for edge in &group[1..] {
+                let (x, y) = (edge.start[0] - vertex[0], edge.start[1] - vertex[1]);
+                let t = lesser(greater((x * way[0] + y * way[1]) * axis, 0.0), 1.0);
+                let (x, y) = (x - t * way[0], y - t * way[1]);
+                width2 = greater(width2, x * x + y * y);
+            }
+        }
+        let stretch = Stretch { vertex, middle: half, half };
+        let witness = descend(b, &stretch, *hint);
+        let last = descend(b, &Stretch { vertex, middle: way, half }, witness);
+        let distance = |number: usize, step| b.edges[number].distance2(vertex, step).sqrt();
+        let reach = 0.5 * length2.sqrt();
+        let (start, middle) = (distance(*hint, [0.0; 2]), distance(witness, half));
+        let end = distance(last, way);
+        // No distance grows faster than the way along the stretch; between the ends of the way to one edge it is below the chord.
+        let flat = 0.5 * (middle + greater(start, end) + reach);
+        let chord = [distance(witness, [0.0; 2]), distance(witness, way)];
+        let room = 2.0 * width2.sqrt();
+        let bound = if chord[0] + chord[1] < 2.0 * flat { chord } else { [flat; 2] };
+        let bound = bound.map(|bound| (bound + room) * (1.0 + 1e-12) + 1e-14 * (reach + b.edges[witness].length));
+        *hint = witness;
+        b.blocks_within(&stretch, bound, &mut self.stack, &mut self.blocks);
+        !self.blocks.is_empty() && self.blocks.len() <= MANY
+    }
+
+    /// Measure a share of the way along an edge.
+    fn place(&self, edge: &Edge, share: f64, s: f64, b: &Border) -> Place {
+        let mut all = [[0.0; LANES]; MANY];
+        let step = edge.along.map(|along| share * along);
+        let (mut nearest, mut squared) = (0, f64::INFINITY);
+        for (block, all) in self.blocks.iter().zip(&mut all) {
+            b.distances(*block, edge.start, step, all);
+            for (lane, &distance) in all.iter().enumerate() {
+                let number = *block as usize * LANES + lane;
+                nearest = if distance < squared { number } else { nearest };
+                squared = lesser(distance, squared);
+            }
+        }
+        let other = &b.edges[nearest];
+        let x = (edge.start[0] - other.start[0]) + step[0];
+        let y = (edge.start[1] - other.start[1]) + step[1];
+        let t = (x * other.along[0] + y * other.along[1]) * other.inverse;
+        let key = if t <= 0.0 {
+            2 * nearest as u32
+        } else if t >= 1.0 {
+            2 * other.next
+        } else {
+            2 * nearest as u32 + 1
+        };
+        Place { s, nearest, key, squared, all }
+    }
+
+    /// Emit the pieces between two places of an edge.
+    #[allow(clippy::too_many_arguments, reason = "one step of a recursion")]
+    fn between(
+        &mut self,
+        edge: &Edge,
+        b: &Border,
+        from: &Place,
+        to: &Place,
+        sides: bool,
+        depth: u32,
+        emit: &mut impl FnMut(&Piece),
+    ) {
+        if let Some(route) = route(edge, b, [from, to])
+            && self.is_clear(&route, from, to)
+        {
+            for piece in route.pieces {
+                if piece.span[1] > piece.span[0] {
+                    emit(&piece);
+                }
+            }
+            return;
+        }
+        if depth == HALVINGS {
+            self.envelope.walk(edge, [from.s, to.s], b, from.nearest, sides, emit);
+            return;
+        }
+        let s = 0.5 * (from.s + to.s);
+        let middle = self.place(edge, s / edge.length, s, b);
+        self.between(edge, b, from, &middle, sides, depth + 1, emit);
+        self.between(edge, b, &middle, to, sides, depth + 1, emit);
+    }
+
+    /// Whether no edge nearby comes below the pieces of a route.
+    fn is_clear(&self, route: &Route, from: &Place, to: &Place) -> bool {
+        let pieces = &route.pieces;
+        if pieces.iter().all(|piece| piece.height2 < 0.0 && piece.at == [0.0; 2]) {
+            return true; // On the border itself: nothing is nearer, and there are no sides.
+        }
+        let (start, whole) = (from.s, to.s - from.s);
+        let share = [pieces[1].span[0], pieces[1].span[1]].map(|s| (s - start) / whole);
+        let height = |piece: &Piece, end: usize| {
+            let squared = piece.at[end] * piece.at[end] + greater(piece.height2, 0.0);
+            squared - (piece.span[end] - start).powi(2)
+        };
+        let top = [height(&pieces[1], 0), height(&pieces[1], 1)];
+        let room = ROUNDING * (greater(from.squared, to.squared) + whole * whole);
+        let bulge = route.bulge.map(|bulge| bulge + room);
+        for (index, &block) in self.blocks.iter().enumerate() {
+            let mut over = [0.0; LANES];
+            clearance(
+                [&from.all[index], &to.all[index]],
+                [from.squared, top[0], top[1], to.squared - whole * whole],
+                share,
+                whole * whole,
+                bulge,
+                &mut over,
+            );
+            let mut mask = !not_negative(&over) & 0xff;
+            while mask != 0 {
+                let number = block * LANES as u32 + mask.trailing_zeros();
+                mask &= mask - 1;
+                if !route.exempt.contains(&number) {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+}
+
+/// By how much the chords of eight edges clear the pieces of a route: below 0 where they may not.
+///
+/// A concave function above its chord clears a parabola of a given bulge where the square roots of what is left at both ends
+/// add up to that of the bulge.
+#[inline(never)] // Inlined, the loop is no longer turned into vector instructions.
+fn clearance(
+    squared: [&[f64; LANES]; 2],
+    top: [f64; 4],
+    share: [f64; 2],
+    whole2: f64,
+    bulge: [f64; 3],
+    over: &mut [f64; LANES],
+) {
+    for k in 0..LANES {
+        let (start, end) = (squared[0][k], squared[1][k] - whole2);
+        let rise = end - start;
+        let e0 = start - top[0];
+        let e1 = start + rise * share[0] - top[1];
+        let e2 = start + rise * share[1] - top[2];
+        let e3 = end - top[3];
+        let (m1, m2, m3) = (lesser(e0, e1), lesser(e1, e2), lesser(e2, e3));
+        let clear = lesser(e0 + e1 + 2.0 * m1 - bulge[0], e1 + e2 + 2.0 * m2 - bulge[1]);
+        let clear = lesser(clear, e2 + e3 + 2.0 * m3 - bulge[2]);
+        over[k] = lesser(clear, lesser(m1, m3));
+    }
+}
+
+/// The pieces between two places whose nearest features are the same or neighbours.
+fn route(edge: &Edge, b: &Border, [start, end]: [&Place; 2]) -> Option<Route> {
+    let scale = 1.0 / edge.length;
+    let (from, to) = (start.s, end.s);
+    let vertex = |number: u32, from: f64, to: f64| {
+        let other = &b.edges[number as usize];
+        let [x, y] = [other.start[0] - edge.start[0], other.start[1] - edge.start[1]];
+        let s = (x * edge.along[0] + y * edge.along[1]) * scale;
+        let h = (edge.along[0] * y - edge.along[1] * x) * scale;
+        Piece { span: [from, to], at: [from - s, to - s], height2: h * h, side: other.side }
+    };
+    let bulge = |line: &Line, from: f64, to: f64| (line.cosine * (to - from)).powi(2);
+    // A corner is nearest on its convex side only, and there the edges that meet in it never come before it or each other.
+    let beside = |piece: &Piece, corner: u32| {
+        let side = b.edges[corner as usize].side;
+        piece.at[0] * side > 0.0 && piece.at[1] * side > 0.0
+    };
+    let empty = |piece: &Piece, end: usize| Piece {
+        span: [piece.span[end]; 2],
+        at: [piece.at[end]; 2],
+        ..*piece
+    };
+    let (p, q) = (start.key / 2, end.key / 2);
+    match (start.key % 2 == 1, end.key % 2 == 1) {
+        (false, false) if p == q => {
+            let only = vertex(p, from, to);
+            let exempt = [p, b.edges[p as usize].before, p, p];
+            Some(Route { pieces: [empty(&only, 0), only, empty(&only, 1)], bulge: [0.0; 3], exempt })
+        }
+        (true, true) if p == q => {
+            let line = Line::new(edge, scale, b, p);
+            let only = line.piece(from, to);
+            let pieces = [empty(&only, 0), only, empty(&only, 1)];
+            Some(Route { pieces, bulge: [0.0, bulge(&line, from, to), 0.0], exempt: [p; 4] })
+        }
+        (false, true) | (true, false) => {
+            // A vertex and an edge that ends there.
+            let vertex_first = start.key % 2 == 0;
+            let (corner, number) = if vertex_first { (p, q) } else { (q, p) };
+            let line = Line::new(edge, scale, b, number);
+            let end = usize::from(!vertex_first);
+            let cut = line.slab[end];
+            if line.ends[end] != corner || !(cut > from && cut < to) {
+                return None;
+            }
+            let exempt = [corner, b.edges[corner as usize].before, number, number];
+            if vertex_first {
+                let (first, second) = (vertex(corner, from, cut), line.piece(cut, to));
+                let pieces = [first, second, empty(&second, 1)];
+                beside(&second, corner).then(|| Route { pieces, bulge: [0.0, bulge(&line, cut, to), 0.0], exempt })
+            } else {
+                let (first, second) = (line.piece(from, cut), vertex(corner, cut, to));
+                let pieces = [empty(&first, 0), first, second];
+                beside(&first, corner).then(|| Route { pieces, bulge: [0.0, bulge(&line, from, cut), 0.0], exempt })
+            }
+        }
+        (false, false) => {
+            // The two ends of an edge.
+            let number = if b.edges[p as usize].next == q {
+                p
+            } else if b.edges[q as usize].next == p {
+                q
+            } else {
+                return None;
+            };
+            if start.squared == 0.0 && end.squared == 0.0 {
+                let on = Piece { span: [from, to], at: [0.0; 2], height2: -1.0, side: 1.0 };
+                return Some(Route { pieces: [empty(&on, 0), on, empty(&on, 1)], bulge: [0.0; 3], exempt: [number; 4] });
+            }
+            let line = Line::new(edge, scale, b, number);
+            let [enter, leave] = line.slab;
+            if line.ends != [p, q] || !(enter > from && leave < to && enter < leave) {
+                return None;
+            }
+            let middle = line.piece(enter, leave);
+            let exempt = [p, b.edges[p as usize].before, q, b.edges[q as usize].before];
+            let pieces = [vertex(p, from, enter), middle, vertex(q, leave, to)];
+            (beside(&middle, p) && beside(&middle, q)).then(|| Route { pieces, bulge: [0.0, bulge(&line, enter, leave), 0.0], exempt })
+        }
+        (true, true) => {
+            // Two edges that meet.
+            let corner = if b.edges[p as usize].next == q {
+                q
+            } else if b.edges[q as usize].next == p {
+                p
+            } else {
+                return None;
+            };
+            let (first, second) = (Line::new(edge, scale, b, p), Line::new(edge, scale, b, q));
+            let (leave, enter) = (first.slab[1], second.slab[0]);
+            if first.ends[1] != corner || second.ends[0] != corner {
+                return None;
+            }
+            let exempt = [p, q, p, q];
+            if leave < enter {
+                if !(leave > from && enter < to) {
+                    return None;
+                }
+                let pieces = [first.piece(from, leave), vertex(corner, leave, enter), second.piece(enter, to)];
+                let bulge = [bulge(&first, from, leave), 0.0, bulge(&second, enter, to)];
+                return (beside(&pieces[0], corner) && beside(&pieces[2], corner)).then_some(Route { pieces, bulge, exempt });
+            }
+            let (low, high) = (greater(from, enter), lesser(to, leave));
+            let (p, q) = ([first.at(low), first.at(high)], [second.at(low), second.at(high)]);
+            if !(p[0].abs() < q[0].abs() && p[1].abs() > q[1].abs()) {
+                return None;
+            }
+            // |p| = |q| where either p - q or p + q changes its sign.
+            let (minus, plus) = ([p[0] - q[0], p[1] - q[1]], [p[0] + q[0], p[1] + q[1]]);
+            let [one, other] = if minus[0] * minus[1] < 0.0 { minus } else { plus };
+            let cut = low + (high - low) * (one / (one - other));
+            if !(cut > from && cut < to) {
+                return None;
+            }
+            let pieces = [first.piece(from, cut), second.piece(cut, to)];
+            let bulge = [0.0, bulge(&first, from, cut), bulge(&second, cut, to)];
+            Some(Route { pieces: [empty(&pieces[0], 0), pieces[0], pieces[1]], bulge, exempt })
+        }
+    }
+}
