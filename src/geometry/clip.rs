@@ -6,6 +6,8 @@
 use crate::batch::{self, Batch};
 use crate::error::Result;
 use crate::geometry::area::{area, bounds, boxes_meet};
+use crate::geometry::chains::Chains;
+use crate::geometry::interior::settled;
 use crate::geometry::overlay::{self, Contours, Operation};
 use crate::polygons::{Polygons, PolygonsBuf, Rings};
 
@@ -61,33 +63,30 @@ pub fn elementwise(
 ) -> Result<PolygonsBuf> {
     let mean = |polygons: Polygons| polygons.n_vertices() / polygons.len().max(1) + 1;
     let weight = ENGINE_WEIGHT * items * (mean(a) + mean(b));
-    let results = batch::rows(
-        batch,
-        items,
-        weight,
-        || (),
-        |(), index| {
-            let (row_a, row_b) = rows(index);
-            pair(a.row(row_a), b.row(row_b), operation)
-        },
-    )?;
+    let results = batch::rows(batch, items, weight, Chains::default, |chains, index| {
+        let (row_a, row_b) = rows(index);
+        settled(pair(a.row(row_a), b.row(row_b), operation), chains)
+    })?;
     collect(results)
 }
 
 /// One result per group.
 pub fn grouped(groups: Groups, question: Question, batch: &Batch) -> Result<PolygonsBuf> {
-    collect(per_group(groups, batch, |rows| match question {
-        Question::Union => votes(groups, rows, 1),
-        Question::Intersection => votes(groups, rows, rows.len()),
-        Question::Votes(0) => votes(groups, rows, rows.len() / 2 + 1),
-        Question::Votes(least) => votes(groups, rows, least),
-        Question::Difference => first_less_others(groups, rows),
+    collect(per_group(groups, batch, |chains, rows| {
+        let covered = match question {
+            Question::Union => votes(groups, rows, 1),
+            Question::Intersection => votes(groups, rows, rows.len()),
+            Question::Votes(0) => votes(groups, rows, rows.len() / 2 + 1),
+            Question::Votes(least) => votes(groups, rows, least),
+            Question::Difference => first_less_others(groups, rows),
+        };
+        settled(covered, chains)
     })?)
 }
 
 /// Area that some but not all regions of a group cover.
 pub fn disputed(groups: Groups, batch: &Batch) -> Result<Vec<f64>> {
-    per_group(groups, batch, |rows| {
+    per_group(groups, batch, |_, rows| {
         let regions = groups.regions(rows);
         match (rows.len(), regions.clone().next()) {
             (0 | 1, _) | (_, None) => 0.0,
@@ -96,9 +95,15 @@ pub fn disputed(groups: Groups, batch: &Batch) -> Result<Vec<f64>> {
     })
 }
 
-fn per_group<T: Send>(groups: Groups, batch: &Batch, answer: impl Fn(&[i64]) -> T + Sync) -> Result<Vec<T>> {
+fn per_group<T: Send>(
+    groups: Groups,
+    batch: &Batch,
+    answer: impl Fn(&mut Chains, &[i64]) -> T + Sync,
+) -> Result<Vec<T>> {
     let weight = ENGINE_WEIGHT * groups.polygons.n_vertices();
-    batch::rows(batch, groups.len(), weight, || (), |(), group| answer(groups.rows(group)))
+    batch::rows(batch, groups.len(), weight, Chains::default, |chains, group| {
+        answer(chains, groups.rows(group))
+    })
 }
 
 fn pair(a: Rings, b: Rings, operation: Operation) -> Contours {
@@ -143,10 +148,10 @@ fn as_drawn(rings: Rings) -> Contours {
     rings.iter().map(<[_]>::to_vec).collect()
 }
 
-fn collect(results: Vec<Contours>) -> Result<PolygonsBuf> {
+fn collect(results: Vec<Result<Contours>>) -> Result<PolygonsBuf> {
     let mut built = PolygonsBuf::default();
     for rings in results {
-        rings.into_iter().try_for_each(|ring| built.push_ring(ring))?;
+        rings?.into_iter().try_for_each(|ring| built.push_ring(ring))?;
         built.end_region()?;
     }
     Ok(built)

@@ -60,8 +60,11 @@ impl Line {
         let (cosine, slope, steps) = (ds * unit, dh * unit, 1.0 / ds);
         let start = s0 + h0 * dh * steps;
         let end = start + other.length * other.length * steps;
-        let (slab, ends) =
-            if ds < 0.0 { ([end, start], [other.next, number]) } else { ([start, end], [number, other.next]) };
+        let (slab, ends) = if ds < 0.0 {
+            ([end, start], [other.next, number])
+        } else {
+            ([start, end], [number, other.next])
+        };
         Line { s0, at0: cosine * h0, slope, cosine, slab, ends }
     }
 
@@ -101,7 +104,9 @@ impl Follower {
             if !self.gather(group, b, &mut hint) {
                 group = &a.edges[first..first + 1];
                 if count == 1 || !self.gather(group, b, &mut hint) {
-                    hint = self.envelope.walk(edge, [0.0, edge.length], b, hint, sides, &mut |piece| emit(first, piece));
+                    hint = self
+                        .envelope
+                        .walk(edge, [0.0, edge.length], b, hint, sides, &mut |piece| emit(first, piece));
                     first += 1;
                     continue;
                 }
@@ -155,7 +160,8 @@ impl Follower {
         let chord = [distance(witness, [0.0; 2]), distance(witness, way)];
         let room = 2.0 * width2.sqrt();
         let bound = if chord[0] + chord[1] < 2.0 * flat { chord } else { [flat; 2] };
-        let bound = bound.map(|bound| (bound + room) * (1.0 + 1e-12) + 1e-14 * (reach + b.edges[witness].length));
+        let bound =
+            bound.map(|bound| (bound + room) * (1.0 + 1e-12) + 1e-14 * (reach + b.edges[witness].length));
         *hint = witness;
         b.blocks_within(&stretch, bound, &mut self.stack, &mut self.blocks);
         !self.blocks.is_empty() && self.blocks.len() <= MANY
@@ -302,11 +308,8 @@ fn route(edge: &Edge, b: &Border, [start, end]: [&Place; 2]) -> Option<Route> {
         let side = b.edges[corner as usize].side;
         piece.at[0] * side > 0.0 && piece.at[1] * side > 0.0
     };
-    let empty = |piece: &Piece, end: usize| Piece {
-        span: [piece.span[end]; 2],
-        at: [piece.at[end]; 2],
-        ..*piece
-    };
+    let empty =
+        |piece: &Piece, end: usize| Piece { span: [piece.span[end]; 2], at: [piece.at[end]; 2], ..*piece };
     let (p, q) = (start.key / 2, end.key / 2);
     match (start.key % 2 == 1, end.key % 2 == 1) {
         (false, false) if p == q => {
@@ -334,11 +337,19 @@ fn route(edge: &Edge, b: &Border, [start, end]: [&Place; 2]) -> Option<Route> {
             if vertex_first {
                 let (first, second) = (vertex(corner, from, cut), line.piece(cut, to));
                 let pieces = [first, second, empty(&second, 1)];
-                beside(&second, corner).then(|| Route { pieces, bulge: [0.0, bulge(&line, cut, to), 0.0], exempt })
+                beside(&second, corner).then(|| Route {
+                    pieces,
+                    bulge: [0.0, bulge(&line, cut, to), 0.0],
+                    exempt,
+                })
             } else {
                 let (first, second) = (line.piece(from, cut), vertex(corner, cut, to));
                 let pieces = [empty(&first, 0), first, second];
-                beside(&first, corner).then(|| Route { pieces, bulge: [0.0, bulge(&line, from, cut), 0.0], exempt })
+                beside(&first, corner).then(|| Route {
+                    pieces,
+                    bulge: [0.0, bulge(&line, from, cut), 0.0],
+                    exempt,
+                })
             }
         }
         (false, false) => {
@@ -352,7 +363,11 @@ fn route(edge: &Edge, b: &Border, [start, end]: [&Place; 2]) -> Option<Route> {
             };
             if start.squared == 0.0 && end.squared == 0.0 {
                 let on = Piece { span: [from, to], at: [0.0; 2], height2: -1.0, side: 1.0 };
-                return Some(Route { pieces: [empty(&on, 0), on, empty(&on, 1)], bulge: [0.0; 3], exempt: [number; 4] });
+                return Some(Route {
+                    pieces: [empty(&on, 0), on, empty(&on, 1)],
+                    bulge: [0.0; 3],
+                    exempt: [number; 4],
+                });
             }
             let line = Line::new(edge, scale, b, number);
             let [enter, leave] = line.slab;
@@ -362,7 +377,11 @@ fn route(edge: &Edge, b: &Border, [start, end]: [&Place; 2]) -> Option<Route> {
             let middle = line.piece(enter, leave);
             let exempt = [p, b.edges[p as usize].before, q, b.edges[q as usize].before];
             let pieces = [vertex(p, from, enter), middle, vertex(q, leave, to)];
-            (beside(&middle, p) && beside(&middle, q)).then(|| Route { pieces, bulge: [0.0, bulge(&line, enter, leave), 0.0], exempt })
+            (beside(&middle, p) && beside(&middle, q)).then(|| Route {
+                pieces,
+                bulge: [0.0, bulge(&line, enter, leave), 0.0],
+                exempt,
+            })
         }
         (true, true) => {
             // Two edges that meet.
@@ -383,9 +402,14 @@ fn route(edge: &Edge, b: &Border, [start, end]: [&Place; 2]) -> Option<Route> {
                 if !(leave > from && enter < to) {
                     return None;
                 }
-                let pieces = [first.piece(from, leave), vertex(corner, leave, enter), second.piece(enter, to)];
+                let pieces =
+                    [first.piece(from, leave), vertex(corner, leave, enter), second.piece(enter, to)];
                 let bulge = [bulge(&first, from, leave), 0.0, bulge(&second, enter, to)];
-                return (beside(&pieces[0], corner) && beside(&pieces[2], corner)).then_some(Route { pieces, bulge, exempt });
+                return (beside(&pieces[0], corner) && beside(&pieces[2], corner)).then_some(Route {
+                    pieces,
+                    bulge,
+                    exempt,
+                });
             }
             let (low, high) = (greater(from, enter), lesser(to, leave));
             let (p, q) = ([first.at(low), first.at(high)], [second.at(low), second.at(high)]);

@@ -1,8 +1,10 @@
 //! Doubles on a grid of whole numbers and back: where predicates and areas are exact.
 //!
-//! The cell of a grid is a power of two, about 2^-62 of the extent of what lies on it, so a coordinate is moved only
-//! where it is finer than that (below 1/256 of the largest coordinate and full of digits). The origin is subtracted
-//! after scaling, in 128 bits: a small outline far away keeps every digit. Vertices come back as they were drawn.
+//! The cell of a grid is a power of two along each axis, about 2^-62 of the extent of what lies on it, so a coordinate is
+//! moved only where it is finer than a double of the size of the extent, by at most half a unit in the last place of
+//! that. The origin is subtracted after scaling, in 128 bits: a small outline far away keeps every digit. Vertices come
+//! back as drawn.
+//! Cells need not be square: which side of a line a place lies on, and shares of areas, are the same after scaling.
 
 use crate::geometry::area::{Bounds, NO_BOUNDS, greater, lesser};
 use crate::polygons::Point;
@@ -12,12 +14,16 @@ pub type Cell = [i64; 2];
 
 /// Side of the square that a grid covers, as a power of two.
 const SPAN_BITS: i32 = 62;
+/// Points are placed on every 2^8th cell only: at most one unit in the last place of the largest coordinate apart. The
+/// cells between are for crossing points. Edges a few cells apart that cross at tiny angles would, with each crossing
+/// rounded to a cell, cross again elsewhere, and double in number with every pass of the engine.
+const LATTICE_BITS: i32 = 8;
 
 /// A grid around some points.
 #[derive(Clone, Debug)]
 pub struct Grid {
-    /// Cells per pixel, as a power of two.
-    exponent: i32,
+    /// Cells per pixel along x and y, as powers of two.
+    exponents: [i32; 2],
     origin: [i128; 2],
     /// The box of the points.
     low: Cell,
@@ -30,10 +36,12 @@ impl Grid {
     /// The finest grid around these points.
     pub fn around<'a>(points: impl Iterator<Item = &'a Point> + Clone) -> Self {
         let bounds = bounds(points.clone());
-        let extent = greater(bounds[2] - bounds[0], bounds[3] - bounds[1]);
-        // Where all is one point, its own size decides, so that its cell fits.
-        let extent = if extent > 0.0 { extent } else { largest(&bounds) };
-        let mut grid = Grid::new(SPAN_BITS - 1 - log2(extent), &bounds);
+        let exponents = [0, 1].map(|axis| {
+            let extent = bounds[axis + 2] - bounds[axis];
+            // Where all is on one line, its own size decides, so that its cells fit.
+            SPAN_BITS - 1 - log2(if extent > 0.0 { extent } else { largest(&bounds, axis) })
+        });
+        let mut grid = Grid::new(exponents, &bounds);
         for &point in points {
             let cell = grid.cell(point);
             if grid.nearest(cell) != point {
@@ -45,18 +53,12 @@ impl Grid {
         grid
     }
 
-    /// The grid whose cell is one unit in the last place of the largest coordinate: every cell of it is a double, so
-    /// nothing is rounded on the way back.
-    pub fn of_doubles<'a>(points: impl Iterator<Item = &'a Point>) -> Self {
-        let bounds = bounds(points);
-        Grid::new(52 - log2(largest(&bounds)), &bounds)
-    }
-
-    fn new(exponent: i32, bounds: &Bounds) -> Self {
-        let mut grid = Grid { exponent, origin: [0; 2], low: [0; 2], high: [0; 2], moved: Vec::new() };
+    fn new(exponents: [i32; 2], bounds: &Bounds) -> Self {
+        let mut grid = Grid { exponents, origin: [0; 2], low: [0; 2], high: [0; 2], moved: Vec::new() };
         let [x0, y0, x1, y1] = *bounds;
         if x0 <= x1 {
-            grid.origin = [(x0, x1), (y0, y1)].map(|(low, high)| (grid.scaled(low) + grid.scaled(high)) >> 1);
+            grid.origin = [0, 1]
+                .map(|axis| (grid.scaled(bounds[axis], axis) + grid.scaled(bounds[axis + 2], axis)) >> 1);
             (grid.low, grid.high) = (grid.cell([x0, y0]), grid.cell([x1, y1]));
         }
         grid
@@ -64,7 +66,7 @@ impl Grid {
 
     /// The place of a point, rounded to the nearest.
     pub fn cell(&self, point: Point) -> Cell {
-        [0, 1].map(|axis| (self.scaled(point[axis]) - self.origin[axis]) as i64)
+        [0, 1].map(|axis| (self.scaled(point[axis], axis) - self.origin[axis]) as i64)
     }
 
     /// The point of a place: as drawn where a drawn vertex lies there, else the nearest doubles.
@@ -81,12 +83,12 @@ impl Grid {
     }
 
     fn nearest(&self, cell: Cell) -> Point {
-        [0, 1].map(|axis| power(-self.exponent, (i128::from(cell[axis]) + self.origin[axis]) as f64))
+        [0, 1].map(|axis| power(-self.exponents[axis], (i128::from(cell[axis]) + self.origin[axis]) as f64))
     }
 
     /// An area in pixels from twice that area in cells.
     pub fn area(&self, twice: i128) -> f64 {
-        power(-self.exponent, power(-self.exponent, 0.5 * twice as f64))
+        power(-self.exponents[0], power(-self.exponents[1], 0.5 * twice as f64))
     }
 
     /// The rectangle one cell outside of everything, positive.
@@ -95,8 +97,8 @@ impl Grid {
         [[x0 - 1, y0 - 1], [x1 + 1, y0 - 1], [x1 + 1, y1 + 1], [x0 - 1, y1 + 1]]
     }
 
-    fn scaled(&self, value: f64) -> i128 {
-        power(self.exponent, value).round_ties_even() as i128
+    fn scaled(&self, value: f64, axis: usize) -> i128 {
+        (power(self.exponents[axis] - LATTICE_BITS, value).round_ties_even() as i128) << LATTICE_BITS
     }
 }
 
@@ -145,8 +147,8 @@ fn bounds<'a>(points: impl Iterator<Item = &'a Point>) -> Bounds {
     })
 }
 
-fn largest(bounds: &Bounds) -> f64 {
-    bounds.iter().filter(|value| value.is_finite()).fold(0.0, |largest, value| greater(largest, value.abs()))
+fn largest(bounds: &Bounds, axis: usize) -> f64 {
+    greater(bounds[axis].abs(), bounds[axis + 2].abs())
 }
 
 /// The whole part of the logarithm: 2^log2 <= value < 2^(log2 + 1); for subnormal numbers and 0 the smallest normal one.
@@ -182,19 +184,6 @@ mod tests {
                 assert!(cell.iter().all(|value| value.unsigned_abs() <= (1 << 61) + 1), "{cell:?}");
                 assert_eq!(grid.point(cell), point);
             }
-        }
-    }
-
-    #[test]
-    fn cells_of_the_coarse_grid_are_doubles() {
-        let points = [[700.1, -0.3], [1e-5, 1023.9]];
-        let grid = Grid::of_doubles(points.iter());
-        for point in points {
-            let [x, y] = grid.point(grid.cell(point));
-            let unit = 512.0 * f64::EPSILON;
-            assert!((x - point[0]).abs() <= unit / 2.0 && (y - point[1]).abs() <= unit / 2.0);
-            let [i, j] = grid.cell(point);
-            assert_eq!(grid.cell([x + unit, y - unit]), [i + 1, j - 1]);
         }
     }
 

@@ -4,11 +4,15 @@
 
 use crate::batch::{self, Batch};
 use crate::error::Result;
+use crate::geometry::area::greater;
 use crate::geometry::chains::Chains;
 use crate::geometry::overlay::{self, Contours};
 use crate::geometry::survey::Survey;
 use crate::geometry::validity::{self, Validity};
-use crate::polygons::{Polygons, PolygonsBuf, Rings};
+use crate::polygons::{Polygons, PolygonsBuf};
+
+/// How often a result is resolved again at most; eight units in the last place are wide enough for any that was seen.
+const MOST_ROUNDS: u32 = 12;
 
 /// The verdict on each row.
 pub fn judge(polygons: Polygons, batch: &Batch) -> Result<Vec<Validity>> {
@@ -36,7 +40,7 @@ pub fn mend(polygons: Polygons, wrong: &[usize], batch: &Batch) -> Result<Polygo
     // The engine costs about ten times a kernel, hence the weight.
     let weight = wrong.iter().map(|&row| 16 * polygons.row(row).vertices().len()).sum();
     let mended = batch::rows(batch, wrong.len(), weight, Chains::default, |chains, index| {
-        interior(polygons.row(wrong[index]), chains)
+        settled(overlay::interior(polygons.row(wrong[index])), chains)
     })?;
     let mut replaced = PolygonsBuf::default();
     replaced.xy.reserve(polygons.n_vertices());
@@ -51,18 +55,34 @@ pub fn mend(polygons: Polygons, wrong: &[usize], batch: &Batch) -> Result<Polygo
     Ok(replaced)
 }
 
-/// The interior of one row as rings that are valid themselves. `chains` is scratch.
-fn interior(rings: Rings, chains: &mut Chains) -> Result<Contours> {
-    let simple = overlay::interior(rings);
-    let mut drawn = PolygonsBuf::default();
-    simple.iter().try_for_each(|ring| drawn.push_ring(ring.iter().copied()))?;
-    drawn.end_region()?;
-    chains.load(drawn.view().row(0));
-    match validity::validity(drawn.view().row(0), chains) {
-        // A needle a few units in the last place wide, whose crossing points were rounded.
-        Validity::SelfOverlap => Ok(overlay::interior_in_doubles(rings)),
-        _ => Ok(simple),
+/// Rings that the engine has made, valid also after their crossing points were rounded. `chains` is scratch.
+///
+/// Only what is a few units in the last place wide needs more than a look: rounding makes it cross itself again, and
+/// what that leaves perhaps once more. So it is resolved again, on ever coarser doubles, which close such needles up.
+pub fn settled(mut rings: Contours, chains: &mut Chains) -> Result<Contours> {
+    for round in 0..MOST_ROUNDS {
+        let mut drawn = PolygonsBuf::default();
+        rings.iter().try_for_each(|ring| drawn.push_ring(ring.iter().copied()))?;
+        drawn.end_region()?;
+        chains.load(drawn.view().row(0));
+        if validity::validity(drawn.view().row(0), chains) != Validity::SelfOverlap {
+            break;
+        }
+        let [x0, y0, x1, y1] = chains.bounds;
+        let largest = [greater(x0.abs(), x1.abs()), greater(y0.abs(), y1.abs())];
+        for point in &mut drawn.xy {
+            *point = [0, 1].map(|axis| coarser(point[axis], largest[axis], round));
+        }
+        rings = overlay::interior(drawn.view().row(0));
     }
+    Ok(rings)
+}
+
+/// A number rounded to 2^round units in the last place of another, larger one.
+fn coarser(value: f64, largest: f64, round: u32) -> f64 {
+    // Adding and taking away a number of that size rounds; it is far from overflow, see `MAX_COORDINATE`.
+    let offset = largest * f64::from(1_u32 << round) * 1.5;
+    if round == 0 { value } else { (value + offset) - offset }
 }
 
 #[cfg(test)]

@@ -48,24 +48,13 @@ pub fn nonzero(ring: &[Point]) -> Contours {
 /// Each part comes as its positive ring followed by its holes.
 pub fn interior(rings: Rings) -> Contours {
     let grid = Grid::around(rings.vertices().iter());
-    contours(&grid, interior_on(&grid, rings))
-}
-
-/// The same on a grid whose cells are doubles: drawn vertices may move by half a unit in the last place of the largest
-/// coordinate, and then nothing more is rounded. For needles, which rounding afterwards would make cross themselves.
-pub fn interior_in_doubles(rings: Rings) -> Contours {
-    let grid = Grid::of_doubles(rings.vertices().iter());
-    contours(&grid, interior_on(&grid, rings))
-}
-
-fn interior_on(grid: &Grid, rings: Rings) -> Vec<Shape> {
     let mut canvas = Canvas::default();
     for ring in rings.iter() {
-        let simple = filled(&cells(grid, ring));
+        let simple = filled(&cells(&grid, ring));
         // A ring whose lobes cancel counts as an outline: ingest leaves no hole of that kind.
         let is_hole = ring_area(ring) < 0.0;
         if rings.len() == 1 && !is_hole {
-            return simple;
+            return contours(&grid, simple);
         }
         for mut ring in simple.into_iter().flatten() {
             if is_hole {
@@ -74,7 +63,7 @@ fn interior_on(grid: &Grid, rings: Rings) -> Vec<Shape> {
             canvas.add(&ring, ShapeType::Subject);
         }
     }
-    canvas.resolve(OverlayRule::Subject, FillRule::Positive)
+    contours(&grid, canvas.resolve(OverlayRule::Subject, FillRule::Positive))
 }
 
 fn filled(ring: &[Cell]) -> Vec<Shape> {

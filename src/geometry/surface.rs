@@ -215,14 +215,7 @@ impl Side<'_> {
     }
 
     #[inline]
-    fn hand(
-        &mut self,
-        piece: &Piece,
-        from: f64,
-        sign: f64,
-        part: Part,
-        take: &mut impl FnMut(Part, f64),
-    ) {
+    fn hand(&mut self, piece: &Piece, from: f64, sign: f64, part: Part, take: &mut impl FnMut(Part, f64)) {
         let side = if piece.side != 0.0 {
             piece.side * 1.0_f64.copysign(sign)
         } else {
