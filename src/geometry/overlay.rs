@@ -192,12 +192,11 @@ fn contours(grid: &Grid, shapes: Vec<Shape>) -> Contours {
     };
     let mut parts: Vec<Contours> = Vec::with_capacity(shapes.len());
     for shape in shapes {
-        let mut rings = shape.into_iter().map(rounded);
+        let mut rings = shape.into_iter().map(rounded).map(from_smallest);
         let Some(outline) = rings.next().filter(|ring| ring_area(ring) > 0.0) else { continue };
-        let mut holes: Contours = rings.filter(|ring| ring_area(ring) < 0.0).map(from_smallest).collect();
-        holes.sort_unstable_by(|a, b| ring_order(a, b));
-        let mut part = vec![from_smallest(outline)];
-        part.append(&mut holes);
+        let mut part = vec![outline];
+        part.extend(rings.filter(|ring| ring_area(ring) < 0.0));
+        part[1..].sort_unstable_by(|a, b| ring_order(a, b));
         parts.push(part);
     }
     parts.sort_unstable_by(|a, b| {
