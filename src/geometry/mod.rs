@@ -18,6 +18,7 @@ pub mod follow;
 pub mod grid;
 pub mod hausdorff;
 pub mod hull;
+pub mod inside;
 pub mod interior;
 pub mod lockstep;
 pub mod merge;

@@ -8,6 +8,7 @@ use std::cmp::Ordering;
 use crate::geometry::area::lesser;
 use crate::geometry::envelope::Piece;
 use crate::geometry::follow::Follower;
+use crate::geometry::inside::Inside;
 use crate::geometry::spread::{Part, percentile};
 use crate::geometry::strips::{Border, Edge};
 use crate::polygons::Point;
@@ -53,6 +54,7 @@ pub struct Surface {
 pub struct Workspace {
     follower: Follower,
     parts: [Vec<Part>; 2],
+    inside: Inside,
 }
 
 /// All wanted numbers of a pair in one pass. The same bits when the regions swap (the offset: with its sign turned).
@@ -70,9 +72,9 @@ pub fn surface(a: &Border, b: &Border, wanted: &Wanted, work: &mut Workspace) ->
             offset: NAN,
         };
     }
-    let Workspace { follower, parts: [parts_a, parts_b] } = work;
-    let p = directed(a, b, wanted, follower, parts_a);
-    let q = directed(b, a, wanted, follower, parts_b);
+    let Workspace { follower, parts: [parts_a, parts_b], inside } = work;
+    let p = directed(a, b, wanted, (follower, inside), parts_a);
+    let q = directed(b, a, wanted, (follower, inside), parts_b);
     let (mean_a_to_b, mean_b_to_a) = (p.integral / p.length, q.integral / q.length);
     // A region that is a single point has a mean, but no length by which to count beside a region with one.
     let pooled = |p_sum: f64, q_sum: f64| match (a.length > 0.0, b.length > 0.0) {
@@ -132,7 +134,13 @@ struct Sums {
     within: f64,
 }
 
-fn directed(a: &Border, b: &Border, wanted: &Wanted, follower: &mut Follower, parts: &mut Vec<Part>) -> Sums {
+fn directed(
+    a: &Border,
+    b: &Border,
+    wanted: &Wanted,
+    (follower, inside): (&mut Follower, &mut Inside),
+    parts: &mut Vec<Part>,
+) -> Sums {
     parts.clear();
     let keep = wanted.percentile.is_some();
     let extent = (0..2)
@@ -141,7 +149,11 @@ fn directed(a: &Border, b: &Border, wanted: &Wanted, follower: &mut Follower, pa
     let rounding = ROUNDING * extent;
     let reach = wanted.tolerance.map_or(-1.0, |tolerance| tolerance + ROUNDING * (tolerance + extent));
     let mut sums = Sums { length: a.length, ..Sums::default() };
-    let mut side = Side { along: a, border: b, known: 0.0, number: 0, rounding };
+    let other = wanted.offset.then(|| {
+        inside.load(b);
+        (b, &*inside)
+    });
+    let mut side = Side { along: a, other, known: 0.0, number: 0, rounding };
     let mut take = |part: Part, side: f64| {
         let integral = part.integral();
         sums.integral += integral;
@@ -171,16 +183,18 @@ fn nearest(point: Point, border: &Border) -> f64 {
     border.edges.iter().map(|edge| edge.distance2(point, [0.0; 2])).fold(f64::INFINITY, lesser).sqrt()
 }
 
-/// Inside or outside the other region, along a boundary.
+/// Inside or outside the other region, along a boundary: it stays the same until the border is met, so one look is enough
+/// for all parts in between.
 struct Side<'a> {
     /// The boundary that is followed.
     along: &'a Border,
-    /// That of the other region.
-    border: &'a Border,
-    /// Side of the last point that was not on the border, or 0.
+    /// That of the other region, and what it covers; `None` where the side does not matter.
+    other: Option<(&'a Border, &'a Inside)>,
+    /// Side of the point that the last part ended in, or 0 if that is on the border.
     known: f64,
     /// The edge it belongs to.
     number: usize,
+    /// How far from the border a point lies on it.
     rounding: f64,
 }
 
@@ -197,43 +211,53 @@ impl Side<'_> {
         let ([from, to], [start, end]) = (piece.span, piece.at);
         let length = to - from;
         if piece.height2 < 0.0 {
+            let (first, last) = (start.abs(), end.abs());
             if start * end < 0.0 {
-                let first = length * (start / (start - end));
-                self.hand(piece, from, start, Part::line(start.abs(), 0.0, first), take);
-                self.hand(piece, from + first, end, Part::line(0.0, end.abs(), length - first), take);
+                let zero = length * (first / (first + last));
+                self.hand(from, [first, 0.0], Part::line(first, 0.0, zero), take);
+                self.hand(from + zero, [0.0, last], Part::line(0.0, last, length - zero), take);
             } else {
-                let sign = start + end;
-                self.hand(piece, from, sign, Part::line(start.abs(), end.abs(), length), take);
+                self.hand(from, [first, last], Part::line(first, last, length), take);
             }
-        } else if start * end < 0.0 {
-            self.hand(piece, from, 1.0, Part::point(0.0, -start, piece.height2), take);
-            self.hand(piece, from - start, 1.0, Part::point(0.0, end, piece.height2), take);
+            return;
+        }
+        let height2 = piece.height2;
+        let away = |at: f64| if self.other.is_some() { (at * at + height2).sqrt() } else { 0.0 };
+        let ends = [away(start), away(end)];
+        if start * end < 0.0 {
+            let foot = height2.sqrt();
+            self.hand(from, [ends[0], foot], Part::point(0.0, -start, height2), take);
+            self.hand(from - start, [foot, ends[1]], Part::point(0.0, end, height2), take);
         } else {
             let ahead = if start < 0.0 { -end } else { start };
-            self.hand(piece, from, 1.0, Part::point(ahead, length, piece.height2), take);
+            self.hand(from, ends, Part::point(ahead, length, height2), take);
         }
     }
 
+    /// Hand on a part that begins at `from` on its edge and has these distances at its ends.
     #[inline]
-    fn hand(&mut self, piece: &Piece, from: f64, sign: f64, part: Part, take: &mut impl FnMut(Part, f64)) {
-        let side = if piece.side != 0.0 {
-            piece.side * 1.0_f64.copysign(sign)
-        } else {
-            if self.known == 0.0 || part.low <= self.rounding {
-                let edge = &self.along.edges[self.number];
-                self.known = self.of(edge, from + 0.5 * part.length);
+    fn hand(&mut self, from: f64, [first, last]: [f64; 2], part: Part, take: &mut impl FnMut(Part, f64)) {
+        if self.other.is_some() {
+            if self.known == 0.0 || first <= self.rounding {
+                self.known = self.of(&self.along.edges[self.number], from + 0.5 * part.length);
             }
-            self.known
-        };
-        // A side holds until the border is met again.
-        self.known = if part.low > self.rounding { side } else { 0.0 };
-        take(part, side);
+            take(part, self.known);
+            if last <= self.rounding {
+                self.known = 0.0;
+            }
+        } else {
+            take(part, 0.0);
+        }
     }
 
-    /// The side of a place on an edge whose nearest features do not tell it.
+    /// The side of a place on an edge: 1 outside, -1 inside.
+    #[cold]
     fn of(&self, edge: &Edge, at: f64) -> f64 {
         let share = if edge.length > 0.0 { at / edge.length } else { 0.0 };
         let step = edge.along.map(|along| share * along);
-        if self.border.winding(edge.start, step) > 0 { -1.0 } else { 1.0 }
+        match self.other {
+            Some((border, inside)) if inside.covers(border, edge.start, step) => -1.0,
+            _ => 1.0,
+        }
     }
 }
