@@ -31,8 +31,8 @@ def hd95(
 ) -> Floats:
     """Percentile of the distances between two boundaries in pixels, pair by pair.
 
-    The larger of two directed values: the smallest distance within which 95 % of the length of one boundary lie from the
-    other boundary. Unlike the Hausdorff distance it does not depend on a single spike.
+    The larger of two directed values: the smallest distance within which 95 % of the length of one boundary lie from
+    the other boundary. Unlike the Hausdorff distance it does not depend on a single spike.
 
     Parameters
     ----------
@@ -220,8 +220,8 @@ def signed_offset(a: PolygonsLike, b: PolygonsLike, *, threads: int | None = Non
     Returns
     -------
     ndarray of float64, shape (n,)
-        Above 0 where `a` is wider, 0 where boundaries coincide; the same bits with the opposite sign when `a` and `b` swap.
-        NaN where a region has no point at all.
+        Above 0 where `a` is wider, 0 where boundaries coincide; the same bits with the opposite sign when `a` and `b`
+        swap. NaN where a region has no point at all.
 
     Raises
     ------
@@ -234,9 +234,9 @@ def signed_offset(a: PolygonsLike, b: PolygonsLike, *, threads: int | None = Non
 
     Notes
     -----
-    Half of: the mean over A's boundary of the distance to B's boundary, counted positive outside B's interior and negative
-    inside, minus the same for B against A. For outlines drawn `d` apart all around it is `d`, nearly. Regions that
-    lie beside each other have no meaningful offset.
+    Half of: the mean over A's boundary of the distance to B's boundary, counted positive outside B's interior and
+    negative inside, minus the same for B against A. For outlines drawn `d` apart all around it is `d`, nearly. Regions
+    that lie beside each other have no meaningful offset.
 
     Examples
     --------
@@ -269,7 +269,8 @@ def surface_distances(
     pooled : bool, default False
         Take the percentile over both boundaries together, see `hd95`.
     tolerance : float, optional
-        Tolerance of `nsd`: in pixels, or in millimetres where `spacing_mm` is given. Without it there is no such column.
+        Tolerance of `nsd`: in pixels, or in millimetres where `spacing_mm` is given. Without it there is no such
+        column.
     spacing_mm : float or (float, float), optional
         Millimetres per pixel, the same along both axes or (x, y). Coordinates are scaled before any length is taken.
         Without it no millimetres are given: they are never guessed.
@@ -279,8 +280,8 @@ def surface_distances(
     Returns
     -------
     pyarrow.Table
-        n rows: hausdorff_px, hd95_px (named after the percentile: hd90_px, hd99.5_px; if pooled: hd95_pooled_px), masd_px,
-        assd_px, signed_offset_px, nsd (only with a tolerance), mean_a_to_b_px, mean_b_to_a_px; with spacing all the
+        n rows: hausdorff_px, hd95_px (named after the percentile: hd90_px, hd99.5_px; if pooled: hd95_pooled_px),
+        masd_px, assd_px, signed_offset_px, nsd (only with a tolerance), mean_a_to_b_px, mean_b_to_a_px; with spacing all the
         lengths again as ``_mm``; problem: null, "empty_a", "empty_b" or "empty_both". Where a region has no
         boundary all numbers are null.
 
@@ -297,10 +298,10 @@ def surface_distances(
 
     Notes
     -----
-    The boundary is that of the interior, all rings, as for `hausdorff`; d(p, B) is the distance of a point to the nearest
-    point of B's boundary. Each edge of one boundary is cut where the nearest feature of the other changes (an edge
-    or a vertex); on each piece the distance is |linear| or sqrt(quadratic), and integrals, lengths and percentiles are closed
-    forms of these: no sampling, no raster. About O((n + m) log(n + m)) per pair plus the number of pieces.
+    The boundary is that of the interior, all rings, as for `hausdorff`; d(p, B) is the distance of a point to the
+    nearest point of B's boundary. Each edge of one boundary is cut where the nearest feature of the other changes (an
+    edge or a vertex); on each piece the distance is |linear| or sqrt(quadratic), and integrals, lengths and percentiles
+    are closed forms of these: no sampling, no raster. About O((n + m) log(n + m)) per pair plus the number of pieces.
 
     A region that is a single point has no length: its directed values are those of the point (of several points, each
     weighs the same); where both boundaries are counted by length it does not count beside one that has a length.
