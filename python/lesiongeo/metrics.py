@@ -412,7 +412,8 @@ def hausdorff(
     Notes
     -----
     Edges are split where their nearest segment changes, until a bound from convexity closes: within 2e-15 of the
-    pair's extent. About O((n + m) log(n + m)) per pair for outlines that lie near each other.
+    pair's extent. About O((n + m) log(n + m)) per pair, plus the places where the nearest segment changes along edges
+    that no segment is near enough to as a whole.
 
     References
     ----------

@@ -4,7 +4,7 @@ use std::cell::{Cell, OnceCell};
 
 use crate::geometry::area::{Bounds, NO_BOUNDS, greater, lesser};
 use crate::geometry::box_tree::BoxTree;
-use crate::geometry::lockstep::Step;
+use crate::geometry::lockstep::Walk;
 use crate::polygons::{Point, Rings};
 
 /// Segments to a box of the tree: as many as a look at one box saves.
@@ -153,8 +153,7 @@ pub struct Boundary {
     spare: Cell<BoxTree>,
     stack: Cell<Vec<(u32, u32)>>,
     /// Scratch of what walks along two boundaries.
-    pub(super) steps: Cell<Vec<Step>>,
-    pub(super) open: Cell<Vec<u32>>,
+    pub(super) walk: Cell<Walk>,
 }
 
 impl Boundary {

@@ -6,13 +6,15 @@
 //! equally far; that point either raises the maximum or has a third witness. Nothing is sampled; the result lies
 //! within `SLACK` of the extent below the exact distance and never above it but for rounding.
 //!
-//! Early exit against the running maximum is A. A. Taha and A. Hanbury's (IEEE TPAMI 2015), here along ordered boundaries.
+//! Most edges need no look of their own: a walk along both boundaries at once ([`Walk`]) bounds them, the farthest vertices
+//! that it meets give the maximum, and only edges that the walk leaves above it are looked at one by one. Early exit against
+//! the running maximum is A. A. Taha and A. Hanbury's (IEEE TPAMI 2015), here along ordered boundaries.
 
 use std::cmp::Ordering;
 
 use crate::geometry::area::boxes_meet;
 use crate::geometry::boundary::{Boundary, Segment};
-use crate::geometry::lockstep::{Step, lockstep};
+use crate::geometry::lockstep::Walk;
 use crate::polygons::Point;
 
 /// Distances closer than this share of the extent count as equal: a few units in the last place.
@@ -66,22 +68,20 @@ pub fn farthest(a: &Boundary, b: &Boundary, method: Method, directed: bool) -> F
     let sides = if swapped { [b, a] } else { [a, b] };
     let extent = (a.bounds[2].max(b.bounds[2]) - a.bounds[0].min(b.bounds[0]))
         .max(a.bounds[3].max(b.bounds[3]) - a.bounds[1].min(b.bounds[1]));
-    let maximum = Maximum::new(0.0, SLACK * extent);
+    let maximum = Maximum::new(SLACK * extent);
     let mut search = Search { sides, method, maximum, place: None, stretches: Vec::new() };
     let one_ring = |side: &Boundary| side.rings() == 1 && side.segments.len() >= SHORTEST_WALK;
     // Boundaries that lie apart have no places that correspond.
     if boxes_meet(&a.bounds, &b.bounds) && sides.into_iter().all(one_ring) {
-        let mut steps = a.steps.take();
-        let tops = lockstep(sides[0], sides[1], &mut steps);
-        search.seed(&steps, tops, directed);
-        let mut open = a.open.take();
-        search.open(&steps, &mut open);
-        search.check(FROM_FIRST, &steps, &open);
+        let mut walk = a.walk.take();
+        search.seed(&mut walk, directed);
+        let far = walk.farther(search.maximum.squared);
+        search.check(FROM_FIRST, &walk, &far);
         if !directed {
-            search.check(FROM_SECOND, &steps, &open);
+            search.check(FROM_SECOND, &walk, &far);
         }
-        a.steps.set(steps);
-        a.open.set(open);
+        walk.recycle(far);
+        a.walk.set(walk);
     } else {
         search.all(FROM_FIRST);
         if !directed {
@@ -108,17 +108,27 @@ fn order(a: &Boundary, b: &Boundary) -> Ordering {
     )
 }
 
-/// The running maximum, with the squared bound that a witness must keep.
+/// The running maximum.
 #[derive(Clone, Copy)]
 struct Maximum {
     distance: f64,
+    /// Squared distance that a vertex must exceed to raise it: all that do are measured, so that the order in which
+    /// vertices are met does not show in the last bits.
+    squared: f64,
+    /// Squared distance that a witness must keep, to cover an edge.
     enough2: f64,
     slack: f64,
 }
 
 impl Maximum {
-    fn new(distance: f64, slack: f64) -> Self {
-        Maximum { distance, enough2: (distance + slack).powi(2), slack }
+    /// Of nothing: what is within the slack counts as 0.
+    fn new(slack: f64) -> Self {
+        Maximum { distance: 0.0, squared: slack * slack, enough2: slack * slack, slack }
+    }
+
+    fn raised(self, squared: f64) -> Self {
+        let distance = squared.sqrt();
+        Maximum { distance, squared, enough2: (distance + self.slack).powi(2), ..self }
     }
 }
 
@@ -143,10 +153,6 @@ struct Stretch {
     at_to: usize,
 }
 
-fn following(steps: &[Step], index: usize) -> Step {
-    steps[if index + 1 == steps.len() { 0 } else { index + 1 }]
-}
-
 /// The search for the largest distance from one side to the other or in both directions.
 struct Search<'a> {
     sides: [&'a Boundary; 2],
@@ -161,82 +167,66 @@ impl Search<'_> {
     ///
     /// `near` is a segment with its squared distance.
     fn measure(&mut self, from: usize, edge: usize, t: f64, near: (usize, f64)) -> usize {
-        if near.1 <= self.maximum.enough2 {
+        if near.1 <= self.maximum.squared {
             return near.0;
         }
         let point = self.sides[from].segments[edge].at(t);
-        let found = self.sides[1 - from].nearer(point, self.maximum.enough2, near);
+        let found = self.sides[1 - from].nearer(point, self.maximum.squared, near);
         self.raise(from, edge, t, found)
     }
 
     /// Raise the maximum to the distance of a point from its nearest segment, if that is larger.
     fn raise(&mut self, from: usize, edge: usize, t: f64, (nearest, squared): (usize, f64)) -> usize {
-        if squared > self.maximum.enough2 {
+        if squared > self.maximum.squared {
             self.place = Some(Place { from, edge, t, nearest });
-            self.maximum = Maximum::new(squared.sqrt(), self.maximum.slack);
+            self.maximum = self.maximum.raised(squared);
         }
         nearest
     }
 
-    /// Raise the maximum early, by vertices that the walk found far.
-    fn seed(&mut self, steps: &[Step], tops: [usize; 2], directed: bool) {
-        let mut places = tops.map(|index| (steps[index], following(steps, index)));
-        places.sort_unstable_by(|(a, _), (b, _)| b.squared.total_cmp(&a.squared));
-        for (step, next) in places {
-            let near = if step.on_a != next.on_a {
-                Some((FROM_FIRST, step.on_a, step.on_b))
-            } else if directed {
-                None
-            } else {
-                Some((FROM_SECOND, step.on_b, step.on_a))
-            };
-            if let Some((from, edge, other)) = near
-                && step.squared > self.maximum.enough2
-            {
-                let (edge, other) = (edge as usize, (other as usize, step.squared));
-                let point = self.sides[from].segments[edge].end;
-                let nearest = self.sides[1 - from].nearest(point.into(), other);
+    /// Walk around both, and raise the maximum early by vertices that turn out far.
+    fn seed(&mut self, walk: &mut Walk, directed: bool) {
+        let mut tops = walk.load(self.sides[FROM_FIRST], self.sides[FROM_SECOND]);
+        tops.sort_by(|&a, &b| walk.squared(b).total_cmp(&walk.squared(a)));
+        for step in tops {
+            let (on, next) = (walk.on(step), walk.on(walk.after(step)));
+            let from = if on[FROM_FIRST] == next[FROM_FIRST] { FROM_SECOND } else { FROM_FIRST };
+            if walk.squared(step) > self.maximum.squared && !(directed && from == FROM_SECOND) {
+                let [edge, other] = [on[from], on[1 - from]];
+                let vertex = self.sides[from].segments[edge].end;
+                let nearest = self.sides[1 - from].nearest(vertex.into(), (other, walk.squared(step)));
                 self.raise(from, edge, 1.0, nearest);
             }
         }
         if directed {
-            let count = self.sides[FROM_FIRST].segments.len();
-            (0..SEEDS).fold(0, |hint, seed| self.vertex(FROM_FIRST, seed * count / SEEDS, 0.0, hint));
+            self.spread(FROM_FIRST);
         }
     }
 
-    /// Collect the steps that are not near enough.
-    fn open(&self, steps: &[Step], open: &mut Vec<u32>) {
-        open.clear();
-        for (index, step) in steps.iter().enumerate() {
-            if step.squared > self.maximum.enough2 {
-                open.push(index as u32);
-            }
-        }
+    /// Raise the maximum by a few spread vertices; a segment near the last one.
+    fn spread(&mut self, from: usize) -> usize {
+        let count = self.sides[from].segments.len();
+        (0..SEEDS.min(count))
+            .fold(0, |hint, seed| self.vertex(from, seed * count / SEEDS.min(count), 0.0, hint))
     }
 
     /// Raise the maximum to what it is over the edges of one side that the walk does not cover.
-    fn check(&mut self, from: usize, steps: &[Step], open: &[u32]) {
-        if open.len() > steps.len() / LOST {
+    fn check(&mut self, from: usize, walk: &Walk, far: &[u32]) {
+        if far.len() > walk.count() / LOST {
             return self.all(from);
         }
-        let on =
-            |step: &Step| if from == FROM_FIRST { [step.on_a, step.on_b] } else { [step.on_b, step.on_a] };
-        let mut checked = (u32::MAX, 0);
-        for &index in open {
-            let step = &steps[index as usize];
-            if step.squared <= self.maximum.enough2 {
+        let mut checked = (usize::MAX, 0);
+        for step in far.iter().map(|&step| step as usize) {
+            if walk.squared(step) <= self.maximum.squared {
                 continue;
             }
             // The step is part of the proof for the edge it was on and, if it left that edge, for the next one.
-            let [edge, witness] = on(step);
-            let [next, _] = on(&following(steps, index as usize));
-            for edge in [edge, next] {
+            let (on, next) = (walk.on(step), walk.on(walk.after(step)));
+            for edge in [on[from], next[from]] {
                 if checked.0 != edge {
-                    let follows = checked.0.wrapping_add(1) == edge;
-                    let hint = if follows { checked.1 } else { witness as usize };
-                    let at_start = self.vertex(from, edge as usize, 0.0, hint);
-                    checked = (edge, self.edge(from, edge as usize, at_start));
+                    let hint = if checked.0.wrapping_add(1) == edge { checked.1 } else { on[1 - from] };
+                    let at_start = self.vertex(from, edge, 0.0, hint);
+                    checked = (edge, self.edge(from, edge, at_start));
                 }
             }
         }
@@ -244,20 +234,15 @@ impl Search<'_> {
 
     /// Raise the maximum to what it is over all of one side.
     fn all(&mut self, from: usize) {
-        let count = self.sides[from].segments.len();
-        let mut hint = 0;
         // The maximum of the first direction serves the second one as it is.
-        let seeds = if self.maximum.distance > 0.0 { 0 } else { SEEDS.min(count) };
-        for seed in 0..seeds {
-            hint = self.vertex(from, seed * count / seeds, 0.0, hint);
-        }
+        let mut hint = if self.maximum.distance > 0.0 { 0 } else { self.spread(from) };
         let (a, b) = (self.sides[from], self.sides[1 - from]);
         let mut previous = None;
         for (index, edge) in a.segments.iter().enumerate() {
             if previous != Some(edge.start) {
                 hint = self.vertex(from, index, 0.0, hint);
             }
-            if b.segments[hint].vertex_distance2(edge.end) > self.maximum.enough2 {
+            if b.segments[hint].vertex_distance2(edge.end) > self.maximum.squared {
                 hint = self.edge(from, index, hint);
             }
             previous = Some(edge.end);
