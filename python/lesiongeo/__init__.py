@@ -18,17 +18,24 @@ from .clipping import (
     majority,
     union,
 )
-from .distances import assd, hd95, masd, nsd, signed_offset, surface_distances
+from .distances import (
+    HausdorffWitnesses,
+    assd,
+    hausdorff,
+    hd95,
+    masd,
+    nsd,
+    signed_offset,
+    surface_distances,
+)
 from .errors import ExportError, LesiongeoError, RegionError
 from .measure import measure
 from .metrics import (
-    HausdorffWitnesses,
     IouPairs,
     area,
     bounds,
     centroid,
     dice,
-    hausdorff,
     intersection_area,
     iou,
     iou_pairs,

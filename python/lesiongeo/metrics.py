@@ -1,8 +1,8 @@
-"""Numbers of one or two outlines: what each means, its unit, and when it is NaN."""
+"""Areas, lengths and overlaps of outlines: what each means, its unit, and when it is NaN."""
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, overload
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,13 +12,11 @@ from .errors import RegionError
 from .polygons import SELF_OVERLAP, Known, Polygons, PolygonsLike, Ragged, as_polygons
 
 __all__ = [
-    "HausdorffWitnesses",
     "IouPairs",
     "area",
     "bounds",
     "centroid",
     "dice",
-    "hausdorff",
     "intersection_area",
     "iou",
     "iou_pairs",
@@ -306,140 +304,6 @@ def dice(a: PolygonsLike, b: PolygonsLike, *, threads: int | None = None) -> Flo
     [0.5]
     """
     return _overlap(a, b, "dice", threads)
-
-
-class HausdorffWitnesses(NamedTuple):
-    """Hausdorff distances and where they are: a point on each boundary.
-
-    Attributes
-    ----------
-    distance : ndarray of float64, shape (n,)
-        The same bits as without witnesses.
-    point_a, point_b : ndarray of float64, shape (n, 2)
-        x and y of a point on each boundary, in pixels; NaN where the distance is. One of them is a point that is
-        farthest from the other boundary, the other one its nearest point there, so they lie `distance` apart. Of
-        several such points one is chosen, the same one when `a` and `b` swap.
-    from_a : ndarray of bool, shape (n,)
-        Whether `point_a` is the one that is so far from the other boundary; False where the distance is NaN.
-
-    Examples
-    --------
-    >>> import lesiongeo as lg
-    >>> outline, notched = [[0, 0], [8, 0], [8, 8], [0, 8]], [[0, 0], [4, 3], [8, 0], [8, 8], [0, 8]]
-    >>> found = lg.hausdorff([outline], [notched], witnesses=True)
-    >>> isinstance(found, lg.HausdorffWitnesses), found.distance.tolist(), found.from_a.tolist()
-    (True, [3.0], [False])
-    >>> found.point_a.tolist(), found.point_b.tolist()
-    ([[4.0, 0.0]], [[4.0, 3.0]])
-    """
-
-    distance: Floats
-    point_a: Floats
-    point_b: Floats
-    from_a: NDArray[np.bool_]
-
-
-@overload
-def hausdorff(
-    a: PolygonsLike,
-    b: PolygonsLike,
-    *,
-    directed: bool = False,
-    method: Literal["exact", "vertex"] = "exact",
-    witnesses: Literal[False] = False,
-    threads: int | None = None,
-) -> Floats: ...
-@overload
-def hausdorff(
-    a: PolygonsLike,
-    b: PolygonsLike,
-    *,
-    directed: bool = False,
-    method: Literal["exact", "vertex"] = "exact",
-    witnesses: Literal[True],
-    threads: int | None = None,
-) -> HausdorffWitnesses: ...
-@overload
-def hausdorff(
-    a: PolygonsLike,
-    b: PolygonsLike,
-    *,
-    directed: bool = False,
-    method: Literal["exact", "vertex"] = "exact",
-    witnesses: bool,
-    threads: int | None = None,
-) -> Floats | HausdorffWitnesses: ...
-def hausdorff(
-    a: PolygonsLike,
-    b: PolygonsLike,
-    *,
-    directed: bool = False,
-    method: Literal["exact", "vertex"] = "exact",
-    witnesses: bool = False,
-    threads: int | None = None,
-) -> Floats | HausdorffWitnesses:
-    """Hausdorff distance of two boundaries in pixels, pair by pair.
-
-    The largest distance from a boundary point of one region to the boundary of the other.
-
-    Parameters
-    ----------
-    a, b : Polygons, or what Polygons accepts
-        As many regions on both sides, or a single one on one side, which is paired with all of the other.
-    directed : bool, default False
-        Only from `a` to `b`, not the larger of both directions.
-    method : {"exact", "vertex"}, default "exact"
-        "exact": from all points of the boundary. "vertex": from the vertices only, to the whole other boundary,
-        which is what GEOS and shapely call the Hausdorff distance; it is never larger and often too small.
-    witnesses : bool, default False
-        Also return where the distance is.
-    threads : int, optional
-        Number of threads; by default see `num_threads`.
-
-    Returns
-    -------
-    ndarray of float64, shape (n,), or HausdorffWitnesses with `witnesses`
-        0 where boundaries coincide; the same bits when `a` and `b` swap (unless `directed`). Holes are part of the
-        boundary. NaN where a region has no point at all.
-
-    Raises
-    ------
-    RegionError
-        If the lengths do not go together or the input is no batch of outlines.
-    ValueError
-        If `method` is neither "exact" nor "vertex".
-
-    Notes
-    -----
-    Edges are split where their nearest segment changes, until a bound from convexity closes: within 2e-15 of the
-    pair's extent. About O((n + m) log(n + m)) per pair, plus the places where the nearest segment changes along edges
-    that no segment is near enough to as a whole.
-
-    References
-    ----------
-    A. A. Taha, A. Hanbury, "An efficient algorithm for calculating the exact Hausdorff distance", IEEE TPAMI 2015.
-
-    Examples
-    --------
-    >>> import lesiongeo as lg
-    >>> square = [[0, 0], [2, 0], [2, 2], [0, 2]]
-    >>> lg.hausdorff([square], [[[1, 0], [3, 0], [3, 2], [1, 2]]]).tolist()
-    [1.0]
-
-    Where it is:
-
-    >>> far = lg.hausdorff([square], [[[0, 0], [2, 0], [2, 2], [0, 5]]], witnesses=True)
-    >>> far.distance.tolist(), far.point_a.tolist(), far.point_b.tolist(), far.from_a.tolist()
-    ([3.0], [[0.0, 2.0]], [[0.0, 5.0]], [False])
-    """
-    if method not in ("exact", "vertex"):
-        raise ValueError(f"method is {method!r}; it is 'exact' or 'vertex'")
-    left, right = as_polygons(a)._interior(threads), as_polygons(b)._interior(threads)
-    vertices_only = method == "vertex"
-    if witnesses:
-        found = _core.hausdorff_witnesses(left, right, directed=directed, vertices_only=vertices_only, threads=threads)
-        return HausdorffWitnesses(*found)
-    return _core.hausdorff(left, right, directed=directed, vertices_only=vertices_only, threads=threads)
 
 
 class IouPairs(NamedTuple):
