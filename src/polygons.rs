@@ -76,7 +76,7 @@ pub struct Rings<'a> {
 
 impl<'a> Rings<'a> {
     /// Ring by ring.
-    pub fn iter(&self) -> impl Iterator<Item = &'a [Point]> + use<'a> {
+    pub fn iter(&self) -> impl Iterator<Item = &'a [Point]> + Clone + use<'a> {
         let xy = self.xy;
         self.offsets.windows(2).map(move |pair| &xy[pair[0] as usize..pair[1] as usize])
     }

@@ -33,6 +33,9 @@ const FEW: usize = 4;
 const SHORT: usize = 48;
 const LONG: usize = 192;
 
+/// Chains from which on the rings are kept as well.
+const MANY: usize = 32;
+
 /// One monotone piece of boundary.
 #[derive(Clone, Copy, Debug)]
 pub struct Chain {
@@ -64,11 +67,22 @@ pub struct Chains {
     pub bounds: Bounds,
     /// Signed areas of the rings summed: the integral of the winding number.
     pub area: f64,
+    /// The rings as they are and where they end, of regions of [`MANY`] chains.
+    rings: Vec<Point>,
+    ring_stops: Vec<usize>,
 }
 
 impl Default for Chains {
     fn default() -> Self {
-        Chains { knots: Vec::new(), blocks: Vec::new(), chains: Vec::new(), bounds: NO_BOUNDS, area: 0.0 }
+        Chains {
+            knots: Vec::new(),
+            blocks: Vec::new(),
+            chains: Vec::new(),
+            bounds: NO_BOUNDS,
+            area: 0.0,
+            rings: Vec::new(),
+            ring_stops: Vec::new(),
+        }
     }
 }
 
@@ -80,16 +94,50 @@ impl Chains {
 
     /// The same where the area and the box are known.
     pub fn load_surveyed(&mut self, rings: Rings, known: Survey) {
+        self.load_rings(rings.iter());
+        // Not from the chains' integrals: the same bits as the metric, and the digits of slivers.
+        (self.bounds, self.area) = (known.bounds, known.area);
+    }
+
+    /// Only the chains, without area and box.
+    pub(crate) fn load_rings<'a>(&mut self, rings: impl Iterator<Item = &'a [Point]> + Clone) {
         self.knots.clear();
         self.blocks.clear();
         self.chains.clear();
-        rings.iter().for_each(|ring| self.cut(ring));
+        self.rings.clear();
+        self.ring_stops.clear();
+        rings.clone().for_each(|ring| self.cut(ring));
         let Chains { knots, chains, .. } = self;
         if chains.len() > 1 {
             chains.sort_unstable_by(|a, b| order(a, b, knots));
         }
-        // Not from the chains' integrals: the same bits as the metric, and the digits of slivers.
-        (self.bounds, self.area) = (known.bounds, known.area);
+        if chains.len() >= MANY {
+            rings.for_each(|ring| {
+                self.rings.extend_from_slice(ring);
+                self.ring_stops.push(self.rings.len());
+            });
+        }
+    }
+
+    /// The rings, where there are so many chains that they may be needed.
+    pub(crate) fn rings(&self) -> impl Iterator<Item = &[Point]> {
+        let starts = std::iter::once(0).chain(self.ring_stops.iter().copied());
+        starts.zip(&self.ring_stops).map(|(start, &stop)| &self.rings[start..stop])
+    }
+
+    /// Whether [`Chains::rings`] gives them.
+    pub(crate) fn has_rings(&self) -> bool {
+        !self.ring_stops.is_empty()
+    }
+
+    /// Knots of all chains.
+    pub fn n_knots(&self) -> usize {
+        self.knots.len()
+    }
+
+    /// Blocks of all chains.
+    pub fn n_blocks(&self) -> usize {
+        self.blocks.len() - self.chains.len()
     }
 
     /// The knots of a chain, from left to right; at least two.

@@ -301,6 +301,11 @@ impl<'a> Merge<'a> {
     }
 }
 
+/// `∫ max(0, g - f) dx` over the common x-range of two chains.
+pub fn positive_part(f: &[Point], g: &[Point]) -> f64 {
+    Merge::new(1.0, f, g).finish()
+}
+
 /// How much an edge rises from a position to its right end; 0 for a vertical edge.
 #[inline(always)]
 pub fn rise_to_end(from: Point, to: Point, x: f64) -> f64 {

@@ -29,4 +29,5 @@ pub mod spread;
 pub mod strips;
 pub mod surface;
 pub mod survey;
+pub mod tiles;
 pub mod validity;

@@ -20,6 +20,7 @@ use crate::geometry::area::{boxes_meet, greater, lesser};
 use crate::geometry::chains::{Chain, Chains};
 use crate::geometry::merge::{MERGED_WHOLE, PositiveParts, SELF_MERGED_WHOLE, Span};
 use crate::geometry::survey::Survey;
+use crate::geometry::tiles;
 
 /// Overlaps below this share of the box around both regions are rounding noise of the sum and count as none.
 const NOISE: f64 = 1e-14;
@@ -80,11 +81,11 @@ pub fn overlap(a: &Chains, b: &Chains, active: &mut Vec<u32>) -> Overlap {
             return Overlap { area_a: area, area_b: area, intersection: area };
         }
     };
-    let mut parts = PositiveParts::new(MERGED_WHOLE);
-    each_meeting_pair(first, second, active, |f, g| {
-        parts.add(-f.sign * g.sign, Span::of(first, f), Span::of(second, g));
-    });
-    let sum = parts.sum();
+    let sum = if tiles::are_crowded(first, second) {
+        tiles::product(first, second)
+    } else {
+        direct(first, second, active)
+    };
     let width = greater(a.bounds[2], b.bounds[2]) - lesser(a.bounds[0], b.bounds[0]);
     let height = greater(a.bounds[3], b.bounds[3]) - lesser(a.bounds[1], b.bounds[1]);
     if sum <= NOISE * width * height {
@@ -93,8 +94,20 @@ pub fn overlap(a: &Chains, b: &Chains, active: &mut Vec<u32>) -> Overlap {
     Overlap { area_a, area_b, intersection: sum.min(area_a).min(area_b) }
 }
 
+/// `∫∫ w_A w_B` from all pairs of chains that share an x-range.
+pub(crate) fn direct(a: &Chains, b: &Chains, active: &mut Vec<u32>) -> f64 {
+    let mut parts = PositiveParts::new(MERGED_WHOLE);
+    each_meeting_pair(a, b, active, |f, g| {
+        parts.add(-f.sign * g.sign, Span::of(a, f), Span::of(b, g));
+    });
+    parts.sum()
+}
+
 /// `∫∫ w²` of one region: each unordered pair of chains once, by `∫ |g - f| = ∫ 2 max(0, g - f) - (g - f)`.
 pub fn squared_winding(region: &Chains) -> f64 {
+    if tiles::are_crowded(region, region) {
+        return tiles::square(region);
+    }
     // The chains of one outline lie apart for most of their length, so blocks pay from the start.
     let (mut parts, mut differences) = (PositiveParts::new(SELF_MERGED_WHOLE), 0.0);
     for (index, f) in region.chains.iter().enumerate() {
