@@ -8,11 +8,11 @@
 
 use crate::geometry::area::{greater, lesser};
 use crate::geometry::envelope::{Envelope, Piece, descend};
-use crate::geometry::strips::{Border, Edge, LANES, Stretch, not_negative};
+use crate::geometry::strips::{Border, Edge, LANES, Stretch, Strips, not_negative};
 
 /// Edges that share a list of what is nearby.
-const GROUP: usize = 4;
-/// More blocks of eight nearby than this, and an edge is looked at on its own, or left to the envelope.
+const GROUP: usize = 3;
+/// More blocks of eight edges nearby than this, and an edge is looked at on its own, or left to the envelope.
 const MANY: usize = 4;
 /// How often an edge is halved before it is left to the envelope.
 const HALVINGS: u32 = 3;
@@ -24,11 +24,14 @@ const ROUNDING: f64 = 1e-13;
 pub struct Follower {
     envelope: Envelope,
     stack: Vec<(u32, u32)>,
-    blocks: Vec<u32>,
+    /// Edges nearby, and their numbers.
+    nearby: Vec<Strips>,
+    numbers: Vec<u32>,
+    places: [Place; 2],
 }
 
 /// A place on an edge: what is nearest there, and the squared distances to all edges nearby.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Place {
     s: f64,
     nearest: usize,
@@ -88,6 +91,8 @@ struct Route {
 impl Follower {
     /// Hand all pieces of the boundary of `a` to `emit` with the number of their edge, in order. Edges of length 0 have none.
     pub fn follow(&mut self, a: &Border, b: &Border, sides: bool, emit: &mut impl FnMut(usize, &Piece)) {
+        self.nearby.clear();
+        self.numbers.clear();
         let mut hint = 0;
         let mut first = 0;
         while first < a.edges.len() {
@@ -111,25 +116,29 @@ impl Follower {
                     continue;
                 }
             }
-            let mut start = self.place(edge, 0.0, 0.0, b);
+            let [mut start, mut end] = self.places;
+            self.place(edge, 0.0, b, &mut start);
             for (number, edge) in (first..).zip(group) {
-                let mut end = self.place(edge, 1.0, edge.length, b);
+                self.place(edge, 1.0, b, &mut end);
                 self.between(edge, b, &start, &end, sides, 0, &mut |piece| emit(number, piece));
                 end.s = 0.0;
-                start = end;
+                std::mem::swap(&mut start, &mut end);
             }
             hint = start.nearest;
             first += group.len();
         }
     }
 
-    /// List the blocks of B near a group of edges; `false` where there are many.
+    /// List the edges of B near a group of edges; `false` where there are many.
     fn gather(&mut self, group: &[Edge], b: &Border, hint: &mut usize) -> bool {
-        self.blocks.clear();
-        if b.n_blocks() <= 2 {
-            self.blocks.extend(0..b.n_blocks() as u32);
+        if b.edges.len() <= LANES {
+            if self.numbers.is_empty() {
+                (0..b.edges.len()).for_each(|number| self.list(number, b));
+            }
             return true;
         }
+        self.nearby.clear();
+        self.numbers.clear();
         let vertex = group[0].start;
         let mut way = [0.0; 2];
         for edge in group {
@@ -163,35 +172,48 @@ impl Follower {
         let bound =
             bound.map(|bound| (bound + room) * (1.0 + 1e-12) + 1e-14 * (reach + b.edges[witness].length));
         *hint = witness;
-        b.blocks_within(&stretch, bound, &mut self.stack, &mut self.blocks);
-        !self.blocks.is_empty() && self.blocks.len() <= MANY
+        let mut stack = std::mem::take(&mut self.stack);
+        b.within(&stretch, bound, &mut stack, |number| self.list(number, b));
+        self.stack = stack;
+        !self.numbers.is_empty() && self.nearby.len() <= MANY
+    }
+
+    fn list(&mut self, number: usize, b: &Border) {
+        let lane = self.numbers.len() % LANES;
+        if lane == 0 {
+            self.nearby.push(Strips::NONE);
+        }
+        if let Some(strips) = self.nearby.last_mut() {
+            let edge = &b.edges[number];
+            strips.set(lane, edge.start, edge.along, edge.inverse, 0.0);
+        }
+        self.numbers.push(number as u32);
     }
 
     /// Measure a share of the way along an edge.
-    fn place(&self, edge: &Edge, share: f64, s: f64, b: &Border) -> Place {
-        let mut all = [[0.0; LANES]; MANY];
+    fn place(&self, edge: &Edge, share: f64, b: &Border, place: &mut Place) {
         let step = edge.along.map(|along| share * along);
-        let (mut nearest, mut squared) = (0, f64::INFINITY);
-        for (block, all) in self.blocks.iter().zip(&mut all) {
-            b.distances(*block, edge.start, step, all);
+        let (mut at, mut squared) = (0, f64::INFINITY);
+        for (block, (strips, all)) in self.nearby.iter().zip(&mut place.all).enumerate() {
+            strips.distances(edge.start, step, all);
             for (lane, &distance) in all.iter().enumerate() {
-                let number = *block as usize * LANES + lane;
-                nearest = if distance < squared { number } else { nearest };
+                at = if distance < squared { block * LANES + lane } else { at };
                 squared = lesser(distance, squared);
             }
         }
-        let other = &b.edges[nearest];
+        let nearest = self.numbers[at];
+        let other = &b.edges[nearest as usize];
         let x = (edge.start[0] - other.start[0]) + step[0];
         let y = (edge.start[1] - other.start[1]) + step[1];
         let t = (x * other.along[0] + y * other.along[1]) * other.inverse;
-        let key = if t <= 0.0 {
-            2 * nearest as u32
+        place.key = if t <= 0.0 {
+            2 * nearest
         } else if t >= 1.0 {
             2 * other.next
         } else {
-            2 * nearest as u32 + 1
+            2 * nearest + 1
         };
-        Place { s, nearest, key, squared, all }
+        (place.s, place.nearest, place.squared) = (share * edge.length, nearest as usize, squared);
     }
 
     /// Emit the pieces between two places of an edge.
@@ -221,7 +243,8 @@ impl Follower {
             return;
         }
         let s = 0.5 * (from.s + to.s);
-        let middle = self.place(edge, s / edge.length, s, b);
+        let mut middle = Place::default();
+        self.place(edge, s / edge.length, b, &mut middle);
         self.between(edge, b, from, &middle, sides, depth + 1, emit);
         self.between(edge, b, &middle, to, sides, depth + 1, emit);
     }
@@ -241,7 +264,7 @@ impl Follower {
         let top = [height(&pieces[1], 0), height(&pieces[1], 1)];
         let room = ROUNDING * (greater(from.squared, to.squared) + whole * whole);
         let bulge = route.bulge.map(|bulge| bulge + room);
-        for (index, &block) in self.blocks.iter().enumerate() {
+        for index in 0..self.nearby.len() {
             let mut over = [0.0; LANES];
             clearance(
                 [&from.all[index], &to.all[index]],
@@ -253,9 +276,9 @@ impl Follower {
             );
             let mut mask = !not_negative(&over) & 0xff;
             while mask != 0 {
-                let number = block * LANES as u32 + mask.trailing_zeros();
+                let lane = index * LANES + mask.trailing_zeros() as usize;
                 mask &= mask - 1;
-                if !route.exempt.contains(&number) {
+                if !self.numbers.get(lane).is_none_or(|number| route.exempt.contains(number)) {
                     return false;
                 }
             }

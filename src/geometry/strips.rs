@@ -6,7 +6,7 @@
 
 use std::cmp::Ordering;
 
-use crate::geometry::area::{Bounds, NO_BOUNDS, bounds, greater, lesser};
+use crate::geometry::area::{Bounds, bounds, greater, lesser};
 use crate::polygons::{Point, Rings};
 
 /// Strips that are tested together; children per node.
@@ -55,7 +55,7 @@ impl Edge {
 
 /// Eight strips side by side, so that the processor's vector units test several at once.
 #[derive(Clone, Copy, Debug)]
-struct Strips {
+pub struct Strips {
     x: [f64; LANES],
     y: [f64; LANES],
     along_x: [f64; LANES],
@@ -66,7 +66,7 @@ struct Strips {
 
 impl Strips {
     /// Infinitely far away.
-    const NONE: Strips = Strips {
+    pub const NONE: Strips = Strips {
         x: [f64::INFINITY; LANES],
         y: [0.0; LANES],
         along_x: [0.0; LANES],
@@ -75,7 +75,8 @@ impl Strips {
         width: [0.0; LANES],
     };
 
-    fn set(&mut self, lane: usize, start: Point, along: Point, inverse: f64, width: f64) {
+    /// Put a strip into a lane.
+    pub fn set(&mut self, lane: usize, start: Point, along: Point, inverse: f64, width: f64) {
         self.x[lane] = start[0];
         self.y[lane] = start[1];
         self.along_x[lane] = along[0];
@@ -86,7 +87,7 @@ impl Strips {
 
     /// Squared distances of the point `vertex + step` to the axes.
     #[inline(never)] // Inlined, the loop is no longer turned into vector instructions.
-    fn distances(&self, vertex: Point, step: Point, squared: &mut [f64; LANES]) {
+    pub fn distances(&self, vertex: Point, step: Point, squared: &mut [f64; LANES]) {
         for k in 0..LANES {
             let (x, y) = ((vertex[0] - self.x[k]) + step[0], (vertex[1] - self.y[k]) + step[1]);
             let t = (x * self.along_x[k] + y * self.along_y[k]) * self.inverse[k];
@@ -124,49 +125,55 @@ impl Strips {
         }
     }
 
-    /// A strip around the first `count` strips: along the line from the first start to the last end, or along their box.
+    /// A strip around the first `count` strips: along the line from the first start to the last end, or as the longest runs.
     fn around(&self, count: usize) -> (Point, Point, f64, f64) {
+        let start = |k: usize| [self.x[k], self.y[k]];
         let end = |k: usize| [self.x[k] + self.along_x[k], self.y[k] + self.along_y[k]];
-        let mut corners = NO_BOUNDS;
-        let mut widest = 0.0;
-        for k in 0..count {
-            let ([x, y], width) = (end(k), self.width[k]);
-            corners = [
-                lesser(corners[0], lesser(x, self.x[k])),
-                lesser(corners[1], lesser(y, self.y[k])),
-                greater(corners[2], greater(x, self.x[k])),
-                greater(corners[3], greater(y, self.y[k])),
-            ];
-            widest = greater(widest, width);
-        }
-        let [x0, y0, x1, y1] = corners;
-        // The sums above are rounded to the size of the coordinates.
-        let rounding = 1e-15 * greater(greater(x0.abs(), x1.abs()), greater(y0.abs(), y1.abs()));
         let width = |axis: &Edge| {
-            let mut reach = [0.0; LANES];
-            for (k, reach) in reach.iter_mut().enumerate().take(count) {
-                let [x, y] = end(k);
-                let squared = greater(
-                    axis.distance2([self.x[k], self.y[k]], [0.0; 2]),
-                    axis.distance2([x, y], [0.0; 2]),
-                );
-                *reach = squared.sqrt() + self.width[k];
+            let mut reach = 0.0;
+            for k in 0..count {
+                let squared = greater(axis.distance2(start(k), [0.0; 2]), axis.distance2(end(k), [0.0; 2]));
+                reach = greater(reach, squared.sqrt() + self.width[k]);
             }
-            reach.iter().fold(0.0, |a, &b| greater(a, b))
+            reach
         };
-        let mut axis = Edge::new([self.x[0], self.y[0]], end(count - 1));
+        let mut axis = Edge::new(start(0), end(count - 1));
         let mut reach = width(&axis);
-        let short = lesser(x1 - x0, y1 - y0);
-        if reach > 0.5 * short + widest {
-            // The border turns back: its box is better, as a line through the middle of it.
-            let inset = 0.5 * short;
-            let other = Edge::new([x0 + inset, y0 + inset], [x1 - inset, y1 - inset]);
+        let mut longest = 0;
+        for k in 1..count {
+            longest =
+                if self.inverse[k] < self.inverse[longest] && self.inverse[k] > 0.0 { k } else { longest };
+        }
+        let length2 = 1.0 / self.inverse[longest];
+        if 4.0 * reach * reach > axis.length * axis.length && length2.is_finite() {
+            // The border turns back, as in the teeth of a comb: an oblong along the longest edge may be slimmer.
+            let unit = [self.along_x[longest], self.along_y[longest]].map(|along| along / length2.sqrt());
+            let (mut low, mut high) = ([f64::INFINITY; 2], [f64::NEG_INFINITY; 2]);
+            for k in 0..count {
+                for [x, y] in [start(k), end(k)].map(|point| [point[0] - self.x[0], point[1] - self.y[0]]) {
+                    let (along, across) = (x * unit[0] + y * unit[1], x * unit[1] - y * unit[0]);
+                    low = [lesser(low[0], along), lesser(low[1], across)];
+                    high = [greater(high[0], along), greater(high[1], across)];
+                }
+            }
+            let inset = 0.5 * lesser(high[1] - low[1], high[0] - low[0]);
+            let across = 0.5 * (low[1] + high[1]);
+            let point = |along: f64| {
+                let (x, y) = (along * unit[0] + across * unit[1], along * unit[1] - across * unit[0]);
+                [self.x[0] + x, self.y[0] + y]
+            };
+            let other = Edge::new(point(low[0] + inset), point(high[0] - inset));
             let across = width(&other);
             if across * (other.length + across) < reach * (axis.length + reach) {
                 (axis, reach) = (other, across);
             }
         }
-        (axis.start, axis.along, axis.inverse, reach * (1.0 + ROOM) + rounding)
+        // Sums of coordinates are rounded to their size.
+        let size = greater(
+            greater(axis.start[0].abs(), axis.start[1].abs()),
+            greater(axis.along[0].abs(), axis.along[1].abs()),
+        );
+        (axis.start, axis.along, axis.inverse, reach * (1.0 + ROOM) + 4e-15 * (size + reach))
     }
 }
 
@@ -300,43 +307,6 @@ impl Border {
         }
     }
 
-    /// Collect the blocks of eight edges that can hold one for [`Border::within`]. `stack` is scratch.
-    pub fn blocks_within(
-        &self,
-        stretch: &Stretch,
-        bound: [f64; 2],
-        stack: &mut Vec<(u32, u32)>,
-        found: &mut Vec<u32>,
-    ) {
-        let Some(top) = self.levels.len().checked_sub(1) else { return };
-        stack.clear();
-        stack.extend((0..self.levels[top].1.div_ceil(LANES)).rev().map(|block| (top as u32, block as u32)));
-        while let Some((level, block)) = stack.pop() {
-            if level == 0 {
-                found.push(block);
-                continue;
-            }
-            let (first, count) = self.levels[level as usize];
-            let lane = block as usize * LANES;
-            let inside = if count - lane < LANES { (1 << (count - lane)) - 1 } else { 0xff };
-            let mut mask = self.blocks[first + block as usize].within(stretch, bound) & inside;
-            while mask != 0 {
-                stack.push((level - 1, (lane + mask.trailing_zeros() as usize) as u32));
-                mask &= mask - 1;
-            }
-        }
-    }
-
-    /// Number of blocks of eight edges.
-    pub fn n_blocks(&self) -> usize {
-        self.edges.len().div_ceil(LANES)
-    }
-
-    /// Squared distances of the point `vertex + step` to the edges of a block, infinite beyond the last.
-    pub fn distances(&self, block: u32, vertex: Point, step: Point, squared: &mut [f64; LANES]) {
-        self.blocks[block as usize].distances(vertex, step, squared);
-    }
-
     /// How often the region covers the point `vertex + step`. O(n).
     pub fn winding(&self, vertex: Point, step: Point) -> i32 {
         let less = |other: Point| ((vertex[0] - other[0]) + step[0], (vertex[1] - other[1]) + step[1]);
@@ -367,8 +337,9 @@ impl Border {
 
 /// Link the edges of the ring that begins at `first`, and tell convex from reflex vertices.
 fn close(edges: &mut [Edge], first: usize) {
-    /// Sine of an angle below which a vertex that turns back is a spike, whose sides cannot be told apart.
-    const SPIKE: f64 = 1e-12;
+    /// Tangent of an angle below which a vertex counts as straight, or as turning back: its two sides cannot be told apart, as
+    /// rounding makes it seem the nearest on either.
+    const STRAIGHT: f64 = 1e-6;
     let Some(mut before) = edges.last().copied() else { return };
     let count = edges.len();
     for (number, edge) in edges.iter_mut().enumerate().skip(first) {
@@ -376,9 +347,9 @@ fn close(edges: &mut [Edge], first: usize) {
         edge.before = if number == first { count as u32 - 1 } else { number as u32 - 1 };
         let ([ax, ay], [bx, by]) = (before.along, edge.along);
         let (cross, dot) = (ax * by - ay * bx, ax * bx + ay * by);
-        let spike = edge.length == 0.0 || (dot < 0.0 && cross.abs() <= SPIKE * -dot);
+        let straight = cross.abs() <= STRAIGHT * dot.abs();
         // The interior lies to the left of each edge.
-        edge.side = if spike { 0.0 } else { 1.0_f64.copysign(cross) };
+        edge.side = if straight { 0.0 } else { 1.0_f64.copysign(cross) };
         before = *edge;
     }
 }

@@ -8,7 +8,6 @@ use std::cmp::Ordering;
 use crate::geometry::area::lesser;
 use crate::geometry::envelope::Piece;
 use crate::geometry::follow::Follower;
-use crate::geometry::inside::Inside;
 use crate::geometry::spread::{Part, percentile};
 use crate::geometry::strips::{Border, Edge};
 use crate::polygons::Point;
@@ -16,6 +15,8 @@ use crate::polygons::Point;
 /// Distances count as within a tolerance that they exceed by this share of the extent: borders that run a tolerance
 /// apart are within it whatever their rounding.
 const ROUNDING: f64 = 1e-14;
+/// Distances above this share of the extent are far enough from the border for the side of a point to be beyond doubt.
+const CLEAR: f64 = 1e-10;
 
 /// What is wanted.
 #[derive(Clone, Copy, Debug, Default)]
@@ -54,7 +55,6 @@ pub struct Surface {
 pub struct Workspace {
     follower: Follower,
     parts: [Vec<Part>; 2],
-    inside: Inside,
 }
 
 /// All wanted numbers of a pair in one pass. The same bits when the regions swap (the offset: with its sign turned).
@@ -72,15 +72,16 @@ pub fn surface(a: &Border, b: &Border, wanted: &Wanted, work: &mut Workspace) ->
             offset: NAN,
         };
     }
-    let Workspace { follower, parts: [parts_a, parts_b], inside } = work;
-    let p = directed(a, b, wanted, (follower, inside), parts_a);
-    let q = directed(b, a, wanted, (follower, inside), parts_b);
+    let Workspace { follower, parts: [parts_a, parts_b] } = work;
+    let p = directed(a, b, wanted, follower, parts_a);
+    let q = directed(b, a, wanted, follower, parts_b);
     let (mean_a_to_b, mean_b_to_a) = (p.integral / p.length, q.integral / q.length);
     // A region that is a single point has a mean, but no length by which to count beside a region with one.
-    let pooled = |p_sum: f64, q_sum: f64| match (a.length > 0.0, b.length > 0.0) {
-        (true, false) => p_sum / p.length,
-        (false, true) => q_sum / q.length,
-        _ => (p_sum + q_sum) / (p.length + q.length),
+    let pooled = |p_sum: f64, q_sum: f64, p_length: f64, q_length: f64| match (a.length > 0.0, b.length > 0.0)
+    {
+        (true, false) => p_sum / p_length,
+        (false, true) => q_sum / q_length,
+        _ => (p_sum + q_sum) / (p_length + q_length),
     };
     let percentile = wanted.percentile.map_or(NAN, |percent| {
         if !wanted.pooled {
@@ -101,9 +102,9 @@ pub fn surface(a: &Border, b: &Border, wanted: &Wanted, work: &mut Workspace) ->
         mean_a_to_b,
         mean_b_to_a,
         masd: 0.5 * (mean_a_to_b + mean_b_to_a),
-        assd: pooled(p.integral, q.integral),
+        assd: pooled(p.integral, q.integral, p.length, q.length),
         percentile,
-        nsd: if wanted.tolerance.is_some() { pooled(p.within, q.within) } else { NAN },
+        nsd: if wanted.tolerance.is_some() { pooled(p.within, q.within, p.covered, q.covered) } else { NAN },
         offset: if wanted.offset { 0.5 * (p.signed / p.length - q.signed / q.length) } else { NAN },
     }
 }
@@ -130,33 +131,25 @@ fn larger(percent: f64, one: (f64, &mut Vec<Part>), other: (f64, &mut Vec<Part>)
 struct Sums {
     length: f64,
     integral: f64,
+    /// Of the parts: what lies within is summed alike, so that all of it is exactly all of it.
+    covered: f64,
     signed: f64,
     within: f64,
 }
 
-fn directed(
-    a: &Border,
-    b: &Border,
-    wanted: &Wanted,
-    (follower, inside): (&mut Follower, &mut Inside),
-    parts: &mut Vec<Part>,
-) -> Sums {
+fn directed(a: &Border, b: &Border, wanted: &Wanted, follower: &mut Follower, parts: &mut Vec<Part>) -> Sums {
     parts.clear();
     let keep = wanted.percentile.is_some();
     let extent = (0..2)
         .map(|k| a.bounds[k + 2].max(b.bounds[k + 2]) - a.bounds[k].min(b.bounds[k]))
         .fold(0.0, f64::max);
-    let rounding = ROUNDING * extent;
     let reach = wanted.tolerance.map_or(-1.0, |tolerance| tolerance + ROUNDING * (tolerance + extent));
     let mut sums = Sums { length: a.length, ..Sums::default() };
-    let other = wanted.offset.then(|| {
-        inside.load(b);
-        (b, &*inside)
-    });
-    let mut side = Side { along: a, other, known: 0.0, number: 0, rounding };
+    let mut side = Side { along: a, border: b, known: 0.0, number: 0, clear: CLEAR * extent };
     let mut take = |part: Part, side: f64| {
         let integral = part.integral();
         sums.integral += integral;
+        sums.covered += part.length;
         sums.signed += side * integral;
         if reach >= part.low {
             sums.within += part.within(reach);
@@ -174,7 +167,7 @@ fn directed(
         let distance = nearest(point.start, b);
         take(Part::line(distance, distance, 1.0), side.of(point, 0.0));
     }
-    sums.length = a.edges.len() as f64;
+    sums.length = sums.covered;
     sums
 }
 
@@ -183,19 +176,17 @@ fn nearest(point: Point, border: &Border) -> f64 {
     border.edges.iter().map(|edge| edge.distance2(point, [0.0; 2])).fold(f64::INFINITY, lesser).sqrt()
 }
 
-/// Inside or outside the other region, along a boundary: it stays the same until the border is met, so one look is enough
-/// for all parts in between.
+/// Inside or outside the other region, along a boundary.
 struct Side<'a> {
     /// The boundary that is followed.
     along: &'a Border,
-    /// That of the other region, and what it covers; `None` where the side does not matter.
-    other: Option<(&'a Border, &'a Inside)>,
-    /// Side of the point that the last part ended in, or 0 if that is on the border.
+    /// That of the other region.
+    border: &'a Border,
+    /// Side of the last point that was not on the border, or 0.
     known: f64,
     /// The edge it belongs to.
     number: usize,
-    /// How far from the border a point lies on it.
-    rounding: f64,
+    clear: f64,
 }
 
 impl Side<'_> {
@@ -211,53 +202,56 @@ impl Side<'_> {
         let ([from, to], [start, end]) = (piece.span, piece.at);
         let length = to - from;
         if piece.height2 < 0.0 {
-            let (first, last) = (start.abs(), end.abs());
             if start * end < 0.0 {
-                let zero = length * (first / (first + last));
-                self.hand(from, [first, 0.0], Part::line(first, 0.0, zero), take);
-                self.hand(from + zero, [0.0, last], Part::line(0.0, last, length - zero), take);
+                let first = length * (start / (start - end));
+                self.hand(piece, from, start, [start.abs(), 0.0], Part::line(start.abs(), 0.0, first), take);
+                let (from, length) = (from + first, length - first);
+                self.hand(piece, from, end, [0.0, end.abs()], Part::line(0.0, end.abs(), length), take);
             } else {
-                self.hand(from, [first, last], Part::line(first, last, length), take);
+                let ends = [start.abs(), end.abs()];
+                self.hand(piece, from, start + end, ends, Part::line(ends[0], ends[1], length), take);
             }
-            return;
-        }
-        let height2 = piece.height2;
-        let away = |at: f64| if self.other.is_some() { (at * at + height2).sqrt() } else { 0.0 };
-        let ends = [away(start), away(end)];
-        if start * end < 0.0 {
-            let foot = height2.sqrt();
-            self.hand(from, [ends[0], foot], Part::point(0.0, -start, height2), take);
-            self.hand(from - start, [foot, ends[1]], Part::point(0.0, end, height2), take);
+        } else if start * end < 0.0 {
+            let (fall, rise) =
+                (Part::point(0.0, -start, piece.height2), Part::point(0.0, end, piece.height2));
+            self.hand(piece, from, 1.0, [fall.high, fall.low], fall, take);
+            self.hand(piece, from - start, 1.0, [rise.low, rise.high], rise, take);
         } else {
-            let ahead = if start < 0.0 { -end } else { start };
-            self.hand(from, ends, Part::point(ahead, length, height2), take);
+            let falls = start < 0.0;
+            let part = Part::point(if falls { -end } else { start }, length, piece.height2);
+            let ends = if falls { [part.high, part.low] } else { [part.low, part.high] };
+            self.hand(piece, from, 1.0, ends, part, take);
         }
     }
 
-    /// Hand on a part that begins at `from` on its edge and has these distances at its ends.
+    /// `ends` are the distances at start and end of the part.
     #[inline]
-    fn hand(&mut self, from: f64, [first, last]: [f64; 2], part: Part, take: &mut impl FnMut(Part, f64)) {
-        if self.other.is_some() {
-            if self.known == 0.0 || first <= self.rounding {
-                self.known = self.of(&self.along.edges[self.number], from + 0.5 * part.length);
-            }
-            take(part, self.known);
-            if last <= self.rounding {
-                self.known = 0.0;
-            }
+    fn hand(
+        &mut self,
+        piece: &Piece,
+        from: f64,
+        sign: f64,
+        ends: [f64; 2],
+        part: Part,
+        take: &mut impl FnMut(Part, f64),
+    ) {
+        let side = if piece.side != 0.0 {
+            piece.side * 1.0_f64.copysign(sign)
+        } else if self.known != 0.0 && ends[0] > self.clear {
+            self.known
         } else {
-            take(part, 0.0);
-        }
+            let edge = &self.along.edges[self.number];
+            self.of(edge, from + 0.5 * part.length)
+        };
+        // A side holds until the border is met again.
+        self.known = if ends[1] > self.clear { side } else { 0.0 };
+        take(part, side);
     }
 
-    /// The side of a place on an edge: 1 outside, -1 inside.
-    #[cold]
+    /// The side of a place on an edge whose nearest features do not tell it.
     fn of(&self, edge: &Edge, at: f64) -> f64 {
         let share = if edge.length > 0.0 { at / edge.length } else { 0.0 };
         let step = edge.along.map(|along| share * along);
-        match self.other {
-            Some((border, inside)) if inside.covers(border, edge.start, step) => -1.0,
-            _ => 1.0,
-        }
+        if self.border.winding(edge.start, step) > 0 { -1.0 } else { 1.0 }
     }
 }
