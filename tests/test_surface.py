@@ -1,4 +1,4 @@
-"""Distances along whole boundaries: closed forms, a brute force over all pairs of features, and what changes nothing."""
+"""Distances along whole boundaries: closed forms, brute force over all pairs of features, invariances."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ NODES, WEIGHTS = np.polynomial.legendre.leggauss(40)
 
 
 def edges(region: Region) -> Array:
-    return np.concatenate([np.stack([r, np.roll(r, -1, axis=0)], axis=1) for r in region])
+    return np.asarray(np.concatenate([np.stack([r, np.roll(r, -1, axis=0)], axis=1) for r in region]))
 
 
 def nearest(points: Array, segments: Array) -> tuple[Array, npt.NDArray[np.int64]]:
@@ -86,7 +86,7 @@ def monotone_pieces(edge: Array, segments: Array) -> Array:
     turns = np.concatenate([-l0 / l1 if np.all(l1) else np.zeros(0), (start - p) @ d / (d @ d)])
     turns = np.concatenate([turns, *[np.array([-x / y]) for x, y in zip(l0, l1, strict=True) if y]])
     keep = np.concatenate([[True], (feature[1:] != feature[:-1]) | np.isin(t[1:-1], turns), [True]])
-    return t[keep]
+    return np.asarray(t[keep])
 
 
 def winding(points: Array, region: Region) -> npt.NDArray[np.int64]:
@@ -194,7 +194,7 @@ def test_rough_outlines_agree_with_brute_force() -> None:
 
     def star(n: int) -> Array:
         t = 2 * np.pi * np.arange(n) / n
-        return rng.uniform(1, 9, n)[:, None] * np.column_stack([np.cos(t), np.sin(t)])
+        return np.asarray(rng.uniform(1, 9, n)[:, None] * np.column_stack([np.cos(t), np.sin(t)]))
 
     a = Polygons.from_rings([star(int(rng.integers(3, 14))) for _ in range(20)])
     b = Polygons.from_rings([star(int(rng.integers(3, 14))) + rng.uniform(0, 6, 2) for _ in range(20)])
@@ -438,7 +438,7 @@ def test_wrong_options_are_refused() -> None:
     with pytest.raises(lesiongeo.RegionError):
         lesiongeo.masd([SQUARE] * 2, [SQUARE] * 3)
     with pytest.raises(TypeError):
-        lesiongeo.nsd([SQUARE], [SQUARE], 1.0)  # type: ignore[misc]
+        lesiongeo.nsd([SQUARE], [SQUARE], 1.0)  # type: ignore[call-arg]
 
 
 def test_long_boundaries_near_each_other() -> None:
@@ -465,7 +465,7 @@ def test_long_boundaries_near_each_other() -> None:
             middles.append((nearest(edge[0] + t * (edge[1] - edge[0]), segments)[0], np.linalg.norm(edge[1] - edge[0])))
         length = sum(length for _, length in middles)
         # The distance changes by at most its way: the error of the middle rule is below a quarter of a step.
-        rough = sum(float(d.mean()) * length for d, length in middles) / length
+        rough = float(sum(float(d.mean()) * length for d, length in middles) / length)
         assert got["mean_a_to_b_px"][0] == pytest.approx(rough, abs=1e-3 * max(1.0, rough)), len(a)
 
 

@@ -54,6 +54,7 @@ impl Near {
     };
 
     /// Squared distances at `s`.
+    #[allow(clippy::needless_range_loop, reason = "the shape that becomes vector instructions")]
     #[inline(never)] // Inlined, the loop is no longer turned into vector instructions.
     pub(super) fn distances(&self, s: f64, squared: &mut [f64; LANES]) {
         for k in 0..LANES {
@@ -71,6 +72,7 @@ impl Near {
         not_negative(&slack)
     }
 
+    #[allow(clippy::needless_range_loop, reason = "the shape that becomes vector instructions")]
     #[inline(never)]
     fn slack(&self, middle: f64, half: f64, bound: [f64; 2], slack: &mut [f64; LANES]) {
         for k in 0..LANES {

@@ -25,6 +25,7 @@ pub mod merge;
 pub mod overlap;
 pub mod overlay;
 pub mod shape;
+mod route;
 mod search;
 pub mod spread;
 pub mod strips;

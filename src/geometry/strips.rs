@@ -86,6 +86,7 @@ impl Strips {
     }
 
     /// Squared distances of the point `vertex + step` to the axes.
+    #[allow(clippy::needless_range_loop, reason = "the shape that becomes vector instructions")]
     #[inline(never)] // Inlined, the loop is no longer turned into vector instructions.
     pub fn distances(&self, vertex: Point, step: Point, squared: &mut [f64; LANES]) {
         for k in 0..LANES {
@@ -108,6 +109,7 @@ impl Strips {
         not_negative(&slack)
     }
 
+    #[allow(clippy::needless_range_loop, reason = "the shape that becomes vector instructions")]
     #[inline(never)] // Inlined, the loop is no longer turned into vector instructions.
     fn slack(&self, stretch: &Stretch, bound: [f64; 2], slack: &mut [f64; LANES]) {
         let Stretch { vertex, middle, half: [x2, y2] } = *stretch;
