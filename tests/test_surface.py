@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
