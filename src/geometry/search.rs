@@ -99,9 +99,8 @@ impl Search<'_> {
                 }
                 Cut::At(s, tie) => {
                     let (nearest, squared) = self.measure(s, self.marks.len() + 1);
-                    let known = nearest.key == feature.key || nearest.key == other.key;
                     let mark = match tie {
-                        Some(tie) if known || squared.sqrt() >= tie - self.frame.slack => {
+                        Some(tie) if squared.sqrt() >= tie - self.frame.slack => {
                             Mark { s, left: feature, right: other }
                         }
                         _ => Mark { s, left: nearest, right: nearest },
@@ -253,6 +252,13 @@ impl Search<'_> {
             (Some(line), None) => equidistant(line, self.vertex(g.lane, g.part), low, high),
             (None, Some(line)) => equidistant(line, self.vertex(f.lane, f.part), low, high),
         };
+        // Where the two hardly part, the closed form is a ratio of roundings; the change of sign is certain.
+        let room = 1e-13 * (self.squared(f, &f_line, root) + (to - from).powi(2));
+        let root = if root >= low && root <= high && difference(root).abs() <= room {
+            root
+        } else {
+            halved(difference, low, high)
+        };
         if root > from + tiny && root < to - tiny {
             return Cut::At(root, Some(self.squared(f, &f_line, root).sqrt()));
         }
@@ -396,6 +402,18 @@ enum Cut {
     Start(Feature),
     /// The feature at the end is really this one.
     End(Feature),
+}
+
+/// Where a function that is not above 0 at `low` nor below it at `high` passes 0.
+#[cold]
+fn halved(function: impl Fn(f64) -> f64, mut low: f64, mut high: f64) -> f64 {
+    loop {
+        let middle = 0.5 * (low + high);
+        if middle <= low || middle >= high {
+            return middle;
+        }
+        if function(middle) <= 0.0 { low = middle } else { high = middle }
+    }
 }
 
 /// Where two lines are equally far: |p| = |q| where p - q or p + q changes its sign.
