@@ -31,4 +31,5 @@ pub mod strips;
 pub mod surface;
 pub mod survey;
 pub mod tiles;
+pub mod turn;
 pub mod validity;
