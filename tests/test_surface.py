@@ -305,6 +305,11 @@ def test_sides_of_features_that_tie() -> None:
         p, q = Brute([small], region), Brute(region, [small])
         want = 0.5 * (p.signed / p.length - q.signed / q.length)
         assert lesiongeo.signed_offset([small], region) == pytest.approx([want], rel=1e-12)
+    # A spike that covers the border twice on a part of a side only.
+    partly, crossing = [ring((1, 4), (0, 3), (2, 5), (2, 6))], [ring((6, 3), (0, 4), (0, 0), (5, 3))]
+    p, q = Brute(crossing, partly), Brute(partly, crossing)
+    want = 0.5 * (p.signed / p.length - q.signed / q.length)
+    assert lesiongeo.signed_offset([crossing], [partly]) == pytest.approx([want], rel=1e-12)
     # A line has no inside.
     assert lesiongeo.signed_offset([SQUARE], [ring((3, 4), (5, 4))])[0] > 0
 

@@ -167,7 +167,8 @@ pub(super) fn route(edge: &Edge, b: &Border, [start, end]: [&Place; 2]) -> Optio
             };
             let (first, second) = (Line::new(edge, scale, b, p), Line::new(edge, scale, b, q));
             let (leave, enter) = (first.slab[1], second.slab[0]);
-            if first.ends[1] != corner || second.ends[0] != corner {
+            let straight = b.edges[corner as usize].side == 0.0;
+            if straight || first.ends[1] != corner || second.ends[0] != corner {
                 return None;
             }
             let exempt = [p, q, p, q];

@@ -317,9 +317,11 @@ impl Search<'_> {
                 {
                     return Some(s);
                 }
-                let above = |squared: f64, at: f64| squared.sqrt() - at.abs() > self.frame.slack;
-                let (start, end) = (self.squared[block][k], self.squared[slot + block][k]);
-                self.tied |= !above(start, line.at(from)) && !above(end, line.at(to));
+                // An edge on the same line that runs the other way sees the other side.
+                let other = self.line(lane);
+                let against = other.cosine * line.cosine + other.slope * line.slope < 0.0;
+                let along = |s: f64| (other.at(s).abs() - line.at(s).abs()).abs() <= self.frame.slack;
+                self.tied |= against && along(from) && along(to);
             }
         }
         None
