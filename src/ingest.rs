@@ -5,10 +5,12 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::batch;
 use crate::error::{Error, Result};
-use crate::geometry::area::ring_area;
 use crate::geometry::overlay;
 use crate::geometry::survey::{Survey, survey};
 use crate::polygons::{Level, MAX_COORDINATE, Point, Polygons, PolygonsBuf, check_offsets, offset};
+
+/// Share of its box that the lobes of a hole may leave when they cancel: what rounding does to a sum.
+const CANCELLED: f64 = 1e-12;
 
 /// What decides whether a ring adds or subtracts when columns come in from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,7 +122,7 @@ impl Taker<'_> {
                 }
                 if self.roles == Roles::FirstIsOutline {
                     let outline = self.is_outline(row, index);
-                    if has_no_direction(to, one.area, outline) {
+                    if has_no_direction(to, &one, outline) {
                         return Ok(None);
                     }
                     if (one.area > 0.0) != outline && one.area != 0.0 {
@@ -147,8 +149,9 @@ impl Taker<'_> {
                     taken.push_ring(ring.iter().copied())?;
                     continue;
                 }
-                let (outline, area) = (self.is_outline(row, index), ring_area(ring));
-                if has_no_direction(ring, area, outline) {
+                let (outline, seen) = (self.is_outline(row, index), survey(ring));
+                let area = seen.area;
+                if has_no_direction(ring, &seen, outline) {
                     for simple in overlay::nonzero(ring) {
                         taken.push_ring(simple.into_iter().rev())?;
                     }
@@ -175,10 +178,11 @@ fn keep_freed_memory() {
     ONCE.call_once(|| drop(std::hint::black_box(Vec::<u8>::with_capacity((32 << 20) - (64 << 10)))));
 }
 
-/// Whether this is a hole whose lobes cancel (a symmetric bow tie): it has no direction that could carry its role, so its
-/// interior is taken instead, as simple rings, each with a direction.
-fn has_no_direction(ring: &[Point], area: f64, outline: bool) -> bool {
-    !outline && area == 0.0 && ring.len() > 3
+/// Whether this is a hole whose lobes cancel (a symmetric bow tie), but for rounding: it has no direction that could carry
+/// its role, so its interior is taken instead, as simple rings, each with a direction.
+fn has_no_direction(ring: &[Point], seen: &Survey, outline: bool) -> bool {
+    let [x0, y0, x1, y1] = seen.bounds;
+    !outline && ring.len() > 3 && seen.area.abs() <= CANCELLED * (x1 - x0) * (y1 - y0)
 }
 
 fn joined(mut parts: Vec<Vec<Survey>>) -> Vec<Survey> {
@@ -208,6 +212,7 @@ fn check_coordinates(row: usize, ring: usize, points: &[Point]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::geometry::area::ring_area;
 
     const SQUARE: [Point; 5] = [[0.0, 0.0], [0.0, 2.0], [2.0, 2.0], [2.0, 0.0], [0.0, 0.0]];
 

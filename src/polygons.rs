@@ -81,6 +81,11 @@ impl<'a> Rings<'a> {
         self.offsets.windows(2).map(move |pair| &xy[pair[0] as usize..pair[1] as usize])
     }
 
+    /// One ring as a region of its own.
+    pub fn alone(&self, ring: usize) -> Rings<'a> {
+        Rings { xy: self.xy, offsets: &self.offsets[ring..=ring + 1] }
+    }
+
     /// All vertices, ring after ring.
     pub fn vertices(&self) -> &'a [Point] {
         &self.xy[self.offsets[0] as usize..self.offsets[self.offsets.len() - 1] as usize]

@@ -153,4 +153,6 @@ def _words(kind: int, ring: int, other: int, x: float, y: float) -> str:
             return f"hole lies outside its outline {at}, ring {ring}"
         case 4:
             return f"cut out more than once {at}, by rings {ring} and {other}"
+        case 5:
+            return f"ring {ring} runs backwards around the place {at}"
     return "covered more than once"

@@ -27,6 +27,8 @@ pub enum Kind {
     HoleOutside = 3,
     /// Two holes over one place.
     CutTwice = 4,
+    /// A ring runs around some place against its role.
+    Backwards = 5,
 }
 
 /// What is wrong with a region, at its worst place.
@@ -50,7 +52,20 @@ pub fn drawn_area(rings: Rings) -> f64 {
 /// What is wrong with a region that winds around some place neither once nor not at all; `None` if no such place is
 /// larger than nothing.
 pub fn defect(rings: Rings) -> Option<Defect> {
-    let grid = Grid::around(rings.vertices().iter());
+    let drawn: Vec<Vec<Point>> = rings.iter().map(<[Point]>::to_vec).collect();
+    let alone = |number: usize| {
+        let mut ring = drawn[number].clone();
+        if ring_area(&ring) < 0.0 {
+            ring.reverse();
+        }
+        defect_of(&[ring]).map(|found| Defect { ring: number, other: None, ..found })
+    };
+    // A hole can hide what its outline covers twice.
+    defect_of(&drawn).or_else(|| if drawn.len() > 1 { (0..drawn.len()).find_map(alone) } else { None })
+}
+
+fn defect_of(rings: &[Vec<Point>]) -> Option<Defect> {
+    let grid = Grid::around(rings.iter().flatten());
     let placed: Vec<Vec<Cell>> = rings.iter().map(|ring| closed_up(cells(&grid, ring))).collect();
     let worst = misfit(&grid, &placed).into_iter().max_by_key(|shape| {
         let area: i128 = shape.iter().map(|ring| twice_area(ring)).sum();
@@ -69,7 +84,7 @@ pub fn defect(rings: Rings) -> Option<Defect> {
     let found = |kind, ring, other| Some(Defect { kind, ring, other, place: grid.point(inside) });
     // A ring that winds against its role must have crossed itself, along a stretch that it draws twice.
     if let Some(&ring) = around.iter().find(|&&ring| (turns[ring] < 0) != is_hole(ring)) {
-        return found(Kind::Crossing, ring, None);
+        return found(Kind::Backwards, ring, None);
     }
     if let Some(&ring) = around.iter().find(|&&ring| turns[ring].abs() > 1) {
         return found(Kind::CoveredTwice, ring, None);

@@ -5,7 +5,7 @@
 
 use std::f64::consts::PI;
 
-use crate::geometry::area::{area, centroid, ring_area, ring_length};
+use crate::geometry::area::{area, bounds, centroid, greater, ring_area, ring_length};
 use crate::geometry::chains::Chains;
 use crate::geometry::chord::Chords;
 use crate::geometry::hull::{convex_hull, feret};
@@ -60,20 +60,29 @@ impl Workspace {
     /// Measure a region with its axes scaled. O(n log n) plus the edges that face each other.
     pub fn measure(&mut self, rings: Rings, scale: [f64; 2]) -> Shape {
         let origin = rings.vertices().first().copied().unwrap_or_default();
+        let [x0, y0, x1, y1] = bounds(rings.vertices());
+        // Moments grow with the fourth power of the size, so that is brought to 1 to 2: exactly, by a power of two.
+        let unit = power_of_two(greater((x1 - x0) * scale[0], (y1 - y0) * scale[1]));
+        let scale = scale.map(|scale| scale / unit);
         let local = |point: Point| [0, 1].map(|axis| (point[axis] - origin[axis]) * scale[axis]);
         redraw(&mut self.scaled, rings, false, local);
         let scaled = self.scaled.view().row(0);
 
+        let area = area(scaled);
         self.points.clear();
-        self.points.extend_from_slice(scaled.vertices());
+        for ring in scaled.iter() {
+            // Strokes without an area beside a region with one are no part of it.
+            if area == 0.0 || ring_area(ring) > 0.0 {
+                self.points.extend_from_slice(ring);
+            }
+        }
         convex_hull(&mut self.points, &mut self.hull);
         let feret = feret(&self.hull, &mut self.longest);
-        let area = area(scaled);
         let mut shape = Shape {
-            feret_max: feret.max,
-            feret_min: feret.min,
+            feret_max: unit * feret.max,
+            feret_min: unit * feret.min,
             perpendicular: feret.max * 0.0,
-            equivalent_diameter: 2.0 * (area / PI).sqrt() + feret.max * 0.0,
+            equivalent_diameter: unit * 2.0 * (area / PI).sqrt() + feret.max * 0.0,
             circularity: f64::NAN,
             solidity: f64::NAN,
             elongation: f64::NAN,
@@ -86,6 +95,7 @@ impl Workspace {
                 let chord = self.chords.longest(scaled, |[x, y]| [x * c + y * s, y * c - x * s]);
                 shape.perpendicular = shape.perpendicular.max(chord);
             }
+            shape.perpendicular *= unit;
             let outlines = || scaled.iter().filter(|ring| ring_area(ring) > 0.0);
             let filled: f64 = outlines().map(ring_area).sum();
             let around: f64 = outlines().map(|ring| ring_length(ring, [1.0; 2])).sum();
@@ -100,6 +110,9 @@ impl Workspace {
     fn symmetry(&mut self, area: f64, shape: &mut Shape) {
         let scaled = self.scaled.view().row(0);
         let [x, y] = centroid(scaled);
+        if !(x.is_finite() && y.is_finite()) {
+            return; // An area of nothing but rounding.
+        }
         let central = |point: Point| [point[0] - x, point[1] - y];
         let [xx, xy, yy] = second_moments(scaled, central);
         // An image of itself under a turn of less than 180 degrees has no principal axes; the image's own serve then.
@@ -112,6 +125,9 @@ impl Workspace {
         };
         // In this frame the smaller moment is a sum of its own and not a difference of large numbers.
         let [major, _, minor] = second_moments(scaled, principal);
+        if !(major > 0.0) {
+            return;
+        }
         shape.elongation = (minor.max(0.0) / major).sqrt().min(1.0);
         redraw(&mut self.image, scaled, false, principal);
         self.upright.load(self.image.view().row(0));
@@ -127,6 +143,15 @@ impl Workspace {
         };
         shape.asymmetry_1 = asymmetry([1.0, -1.0]);
         shape.asymmetry_2 = asymmetry([-1.0, 1.0]);
+    }
+}
+
+/// The largest power of two up to a number, as far as a double can divide by it; 1 for 0 and for what is no number.
+fn power_of_two(number: f64) -> f64 {
+    if number > 0.0 && number < f64::INFINITY {
+        2.0_f64.powi(number.log2().floor().clamp(-1000.0, 1000.0) as i32)
+    } else {
+        1.0
     }
 }
 
@@ -223,6 +248,30 @@ mod tests {
         near(holed.solidity, 0.75);
         // The diagonal is broken by the hole: the longest piece passes beside its corner.
         near(holed.perpendicular, 2.0_f64.sqrt());
+    }
+
+    #[test]
+    fn size_does_not_matter() {
+        let triangle = [[0.0, 0.0], [3.0, 0.0], [3.0, 3.0]];
+        let plain = shape(&[&triangle], [1.0; 2]);
+        for exponent in [-480, -270, 200, 256, 490] {
+            let scale = 2.0_f64.powi(exponent);
+            let found = shape(&[&triangle.map(|[x, y]| [x * scale, y * scale])], [1.0; 2]);
+            assert_eq!(found.feret_max, plain.feret_max * scale);
+            assert_eq!(found.perpendicular, plain.perpendicular * scale);
+            assert_eq!(found.equivalent_diameter, plain.equivalent_diameter * scale);
+            let ratios = |shape: &Shape| {
+                [shape.circularity, shape.solidity, shape.elongation, shape.asymmetry_1, shape.asymmetry_2]
+            };
+            assert_eq!(ratios(&found), ratios(&plain), "2^{exponent}");
+        }
+        near(plain.elongation, (1.0_f64 / 3.0).sqrt());
+    }
+
+    #[test]
+    fn strokes_beside_a_region_do_not_widen_it() {
+        let square = [[0.0, 0.0], [2.0, 0.0], [2.0, 2.0], [0.0, 2.0]];
+        assert_eq!(shape(&[&square, &[[9.0, 9.0]]], [1.0; 2]), shape(&[&square], [1.0; 2]));
     }
 
     #[test]

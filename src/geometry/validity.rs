@@ -36,8 +36,28 @@ pub fn judge(rings: Rings, known: Survey, chains: &mut Chains) -> Validity {
     if rings.len() == 1 && known.is_valid() {
         return Validity::Valid;
     }
+    // Rings can hide each other's faults: a place that one winds around twice and a hole once looks covered once.
+    if rings.len() > 1 && (0..rings.len()).any(|ring| overlaps_itself(rings.alone(ring), chains)) {
+        return Validity::SelfOverlap;
+    }
     chains.load_surveyed(rings, known);
     validity(rings, chains)
+}
+
+/// Whether a single ring winds around some place more than once, whichever way it runs.
+fn overlaps_itself(ring: Rings, chains: &mut Chains) -> bool {
+    let known = Survey::of(ring);
+    if known.simple {
+        return false;
+    }
+    chains.load_surveyed(ring, known);
+    squared_winding(chains) - chains.area.abs() > noise(chains)
+}
+
+/// What rounding may leave of an overlap.
+fn noise(chains: &Chains) -> f64 {
+    let [x0, y0, x1, y1] = chains.bounds;
+    if x0 <= x1 { TOLERANCE * (x1 - x0) * (y1 - y0) } else { 0.0 }
 }
 
 /// The verdict on a region whose chains are loaded.
@@ -47,8 +67,7 @@ pub fn validity(rings: Rings, chains: &Chains) -> Validity {
         1 | 2 => return Validity::TooFewPoints,
         _ => {}
     }
-    let [x0, y0, x1, y1] = chains.bounds;
-    let noise = TOLERANCE * (x1 - x0) * (y1 - y0);
+    let noise = noise(chains);
     let squared = squared_winding(chains);
     // The area of slivers is summed in twice the precision, so 0 means 0; a bow tie whose lobes cancel has w² > 0.
     if chains.area == 0.0 && squared <= noise {
@@ -103,6 +122,23 @@ mod tests {
         // A hole that sticks out.
         let hole = [[3.0, 1.0], [3.0, 2.0], [5.0, 2.0], [5.0, 1.0]];
         assert_eq!(verdict(&[&SQUARE, &hole]), Validity::SelfOverlap);
+    }
+
+    #[test]
+    fn a_hole_does_not_hide_what_its_outline_covers_twice() {
+        // Around the square of 9, then once more around its corner of 3, which a hole takes away again.
+        let outline =
+            [[0.0, 0.0], [9.0, 0.0], [9.0, 9.0], [0.0, 9.0], [0.0, 0.0], [3.0, 0.0], [3.0, 3.0], [0.0, 3.0]];
+        let hole = [[0.0, 0.0], [0.0, 3.0], [3.0, 3.0], [3.0, 0.0]];
+        let judged = |outline: &[Point]| {
+            let mut built = PolygonsBuf::default();
+            [outline, &hole].iter().for_each(|ring| built.push_ring(ring.iter().copied()).unwrap());
+            built.end_region().unwrap();
+            let row = built.view().row(0);
+            judge(row, Survey::of(row), &mut Chains::default())
+        };
+        assert_eq!(judged(&outline), Validity::SelfOverlap);
+        assert_eq!(judged(&outline[..4]), Validity::Valid);
     }
 
     #[test]
