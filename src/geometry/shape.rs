@@ -125,7 +125,7 @@ impl Workspace {
         };
         // In this frame the smaller moment is a sum of its own and not a difference of large numbers.
         let [major, _, minor] = second_moments(scaled, principal);
-        if !(major > 0.0) {
+        if major.is_nan() || major <= 0.0 {
             return;
         }
         shape.elongation = (minor.max(0.0) / major).sqrt().min(1.0);
