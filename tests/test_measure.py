@@ -218,6 +218,12 @@ def test_own_columns_of_regions() -> None:
         [],
         [[1, 1]],
         [1, "x"],
+        ("0.5", "0.2"),
+        [True, 1],
+        (1, np.complex64(2)),
+        10**400,
+        1e-10,
+        (1, 1e10),
         {},
     ],
     ids=repr,
@@ -227,6 +233,18 @@ def test_wrong_spacing(spacing: Any) -> None:
         with pytest.raises(ValueError, match="spacing_mm is ") as caught:
             lesiongeo.measure(regions, spacing_mm=spacing)
         assert not isinstance(caught.value, RegionError)
+
+
+def test_the_widest_spacings() -> None:
+    (row,) = rows([FRAME], spacing_mm=(1e-9, 1e9))
+    assert all(math.isfinite(value) for value in row.values() if isinstance(value, float))
+
+
+@pytest.mark.parametrize("wrong", [0, 1, "yes", None, np.array([True, False]), []], ids=repr)
+def test_shape_is_true_or_false(wrong: Any) -> None:
+    with pytest.raises(ValueError, match=r"shape is .*; it is True or False"):
+        lesiongeo.measure([FRAME], shape=wrong)
+    assert lesiongeo.measure([FRAME], shape=np.True_).equals(lesiongeo.measure([FRAME]))  # type: ignore[arg-type]
 
 
 def test_wrong_regions() -> None:

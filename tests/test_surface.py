@@ -419,6 +419,19 @@ def test_points_lines_and_nothing() -> None:
     assert lesiongeo.surface_distances([SQUARE], [[], SQUARE])["problem"].to_pylist() == ["empty_b", None]
 
 
+def test_what_its_hole_covers_has_no_boundary() -> None:
+    """The outline has points, what it means has none."""
+    covered = [box(0, 0, 2, 2), box(-1, -1, 3, 3)]
+    line = [ring((0, 0), (1, 1), (2, 2))]
+    some = Polygons.from_rings([covered, [SQUARE], covered, line])
+    other = Polygons.from_rings([[SQUARE], covered, covered, [SQUARE]])
+    assert some.problem[0] == "self_overlap"
+    table = lesiongeo.surface_distances(some, other, tolerance=1, spacing_mm=2)
+    assert table["problem"].to_pylist() == ["empty_a", "empty_b", "empty_both", None]
+    for name in table.column_names[:-1]:
+        assert table[name].is_null().to_pylist() == [True, True, True, False], name
+
+
 def test_millimetres_scale_coordinates_first() -> None:
     a, b = [box(0, 0, 10, 10), circle(30, 9)], [box(2, 0, 12, 10), circle(30, 7, 1, 2)]
     table = numbers(a, b, spacing_mm=(0.5, 2), tolerance=1)
@@ -436,18 +449,48 @@ def test_millimetres_scale_coordinates_first() -> None:
 
 
 def test_wrong_options_are_refused() -> None:
-    for wrong in (-1, 100.5, math.nan, "95", True, None):
+    no_numbers: list[Any] = [True, np.True_, 1j, np.complex128(1), [1.0], np.array([1.0]), "1", b"1", 10**400, 10**5000]
+    for wrong in (-1, 100.5, math.nan, None, np.timedelta64(1, "s"), *no_numbers):
         with pytest.raises(ValueError, match="percentile"):
-            lesiongeo.hd95([SQUARE], [SQUARE], percentile=wrong)  # type: ignore[arg-type]
-    for wrong in (-1, math.inf, math.nan, "1", True):
+            lesiongeo.hd95([SQUARE], [SQUARE], percentile=wrong)
+        with pytest.raises(ValueError, match="percentile"):
+            lesiongeo.surface_distances([SQUARE], [SQUARE], percentile=wrong)
+    for wrong in (-1, math.inf, math.nan, *no_numbers):
         with pytest.raises(ValueError, match="tolerance"):
-            lesiongeo.nsd([SQUARE], [SQUARE], tolerance=wrong)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="spacing_mm"):
-        lesiongeo.surface_distances([SQUARE], [SQUARE], spacing_mm=0)
+            lesiongeo.nsd([SQUARE], [SQUARE], tolerance=wrong)
+    for spacing in (0, 1e-10, 1e10, 10**400, "0.5", ("0.5", "0.2"), [True, 1], (1, 1j), [1, [2, 3]], np.True_):
+        with pytest.raises(ValueError, match="spacing_mm is "):
+            lesiongeo.surface_distances([SQUARE], [SQUARE], spacing_mm=spacing)
     with pytest.raises(lesiongeo.RegionError):
         lesiongeo.masd([SQUARE] * 2, [SQUARE] * 3)
     with pytest.raises(TypeError):
         lesiongeo.nsd([SQUARE], [SQUARE], 1.0)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("wrong", [1, 0, "no", None, np.array([True]), [True, False], 1.0], ids=repr)
+def test_yes_or_no_is_not_guessed(wrong: Any) -> None:
+    calls: dict[str, list[Any]] = {
+        "pooled": [lesiongeo.hd95, lesiongeo.surface_distances],
+        "directed": [lesiongeo.hausdorff],
+        "witnesses": [lesiongeo.hausdorff],
+    }
+    for name, functions in calls.items():
+        for function in functions:
+            with pytest.raises(ValueError, match=f"{name} is .*; it is True or False"):
+                function([SQUARE], [SQUARE], **{name: wrong})
+            for right in (True, False):
+                function([SQUARE], [SQUARE], **{name: np.bool_(right)})
+
+
+@pytest.mark.parametrize(
+    ("percentile", "name"),
+    [(95, "hd95"), (99.5, "hd99.5"), (99.99999, "hd99.99999"), (100, "hd100"), (-0.0, "hd0"), (np.float64(90), "hd90")],
+)
+def test_columns_are_named_after_the_percentile(percentile: float, name: str) -> None:
+    table = lesiongeo.surface_distances([SQUARE], [SQUARE], percentile=percentile, spacing_mm=1)
+    assert {f"{name}_px", f"{name}_mm"} < set(table.column_names)
+    table = lesiongeo.surface_distances([SQUARE], [SQUARE], percentile=percentile, pooled=True)
+    assert table.column_names[1] == f"{name}_pooled_px"
 
 
 def test_long_boundaries_near_each_other() -> None:

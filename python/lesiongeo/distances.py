@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from . import _core
 from .arrow import numbers
 from .metrics import Floats
+from .options import checked_flag, checked_number, shown
 from .polygons import PolygonsLike, Ragged, as_polygons
 from .spacing import Spacing, checked_spacing
 
@@ -122,20 +123,23 @@ def hausdorff(
     -------
     ndarray of float64, shape (n,), or HausdorffWitnesses with `witnesses`
         0 where boundaries coincide; the same bits when `a` and `b` swap (unless `directed`). Holes are part of the
-        boundary. NaN where a region has no point at all.
+        boundary. NaN where a region has no boundary.
 
     Raises
     ------
     RegionError
         If the lengths do not go together or the input is no batch of outlines.
     ValueError
-        If `method` is neither "exact" nor "vertex".
+        If `method` is neither "exact" nor "vertex", or `directed` or `witnesses` neither True nor False.
 
     Notes
     -----
     Edges are split where their nearest segment changes, until a bound from convexity closes: within 2e-15 of the
     pair's extent. About O((n + m) log(n + m)) per pair, plus the places where the nearest segment changes along edges
     that no segment is near enough to as a whole.
+
+    The boundary of a valid region is the one drawn, shared edges and spikes included. Distances are exact to rounding
+    for coordinates and distances between about 1e-140 and 1e150 px.
 
     References
     ----------
@@ -156,6 +160,7 @@ def hausdorff(
     """
     if method not in ("exact", "vertex"):
         raise ValueError(f"method is {method!r}; it is 'exact' or 'vertex'")
+    directed, witnesses = checked_flag("directed", directed), checked_flag("witnesses", witnesses)
     left, right = as_polygons(a)._interior(threads), as_polygons(b)._interior(threads)
     vertices_only = method == "vertex"
     if witnesses:
@@ -192,14 +197,14 @@ def hd95(
     Returns
     -------
     ndarray of float64, shape (n,)
-        The same bits when `a` and `b` swap. NaN where a region has no point at all.
+        The same bits when `a` and `b` swap. NaN where a region has no boundary.
 
     Raises
     ------
     RegionError
         If the lengths do not go together or the input is no batch of outlines.
     ValueError
-        If `percentile` is not between 0 and 100.
+        If `percentile` is not between 0 and 100, or `pooled` neither True nor False.
 
     See Also
     --------
@@ -218,8 +223,8 @@ def hd95(
     >>> lg.hausdorff([square], [spiked]).round(3).tolist(), lg.hd95([square], [spiked]).round(3).tolist()
     ([4.0], [2.805])
     """
-    percentile = _percentile(percentile)
-    return _column(PERCENTILE, a, b, threads, percentile=percentile, pooled=bool(pooled))
+    percentile, pooled = _percentile(percentile), checked_flag("pooled", pooled)
+    return _column(PERCENTILE, a, b, threads, percentile=percentile, pooled=pooled)
 
 
 def masd(a: PolygonsLike, b: PolygonsLike, *, threads: int | None = None) -> Floats:
@@ -235,7 +240,7 @@ def masd(a: PolygonsLike, b: PolygonsLike, *, threads: int | None = None) -> Flo
     Returns
     -------
     ndarray of float64, shape (n,)
-        0 where boundaries coincide; the same bits when `a` and `b` swap. NaN where a region has no point at all.
+        0 where boundaries coincide; the same bits when `a` and `b` swap. NaN where a region has no boundary.
 
     Raises
     ------
@@ -275,7 +280,7 @@ def assd(a: PolygonsLike, b: PolygonsLike, *, threads: int | None = None) -> Flo
     Returns
     -------
     ndarray of float64, shape (n,)
-        0 where boundaries coincide; the same bits when `a` and `b` swap. NaN where a region has no point at all.
+        0 where boundaries coincide; the same bits when `a` and `b` swap. NaN where a region has no boundary.
 
     Raises
     ------
@@ -317,7 +322,7 @@ def nsd(a: PolygonsLike, b: PolygonsLike, *, tolerance: float, threads: int | No
     Returns
     -------
     ndarray of float64, shape (n,)
-        From 0 to 1; the same bits when `a` and `b` swap. NaN where a region has no point at all.
+        From 0 to 1; the same bits when `a` and `b` swap. NaN where a region has no boundary.
 
     Raises
     ------
@@ -364,7 +369,7 @@ def signed_offset(a: PolygonsLike, b: PolygonsLike, *, threads: int | None = Non
     -------
     ndarray of float64, shape (n,)
         Above 0 where `a` is wider, 0 where boundaries coincide; the same bits with the opposite sign when `a` and `b`
-        swap. NaN where a region has no point at all.
+        swap. NaN where a region has no boundary.
 
     Raises
     ------
@@ -424,16 +429,18 @@ def surface_distances(
     -------
     pyarrow.Table
         n rows: hausdorff_px, hd95_px (named after the percentile: hd90_px, hd99.5_px; if pooled: hd95_pooled_px),
-        masd_px, assd_px, signed_offset_px, nsd (only with a tolerance), mean_a_to_b_px, mean_b_to_a_px; with spacing all
-        the lengths again as ``_mm``; problem: null, "empty_a", "empty_b" or "empty_both". Where a region has no
-        boundary all numbers are null.
+        masd_px, assd_px, signed_offset_px, nsd (only with a tolerance), mean_a_to_b_px, mean_b_to_a_px; with spacing
+        all the lengths again as ``_mm``; problem: null, "empty_a", "empty_b" or "empty_both" for a region with no
+        boundary: empty, or an outline that encloses nothing after repair (its hole covers it; lines and points keep
+        theirs). All numbers are null there.
 
     Raises
     ------
     RegionError
         If the lengths do not go together or the input is no batch of outlines.
     ValueError
-        If `percentile`, `tolerance` or `spacing_mm` lies outside its range.
+        If `percentile`, `tolerance` or `spacing_mm` (1e-9 to 1e9) lies outside its range, or `pooled` is neither True
+        nor False.
 
     See Also
     --------
@@ -445,6 +452,9 @@ def surface_distances(
     nearest point of B's boundary. Each edge of one boundary is cut where the nearest feature of the other changes (an
     edge or a vertex); on each piece the distance is |linear| or sqrt(quadratic), and integrals, lengths and percentiles
     are closed forms of these: no sampling, no raster. About O((n + m) log(n + m)) per pair plus the number of pieces.
+
+    The boundary of a valid region is the one drawn, shared edges and spikes included. Distances are exact to rounding
+    for coordinates and distances between about 1e-140 and 1e150 px.
 
     A region that is a single point has no length: its directed values are those of the point (of several points, each
     weighs the same); where both boundaries are counted by length it does not count beside one that has a length.
@@ -463,14 +473,15 @@ def surface_distances(
     >>> table["problem"].to_pylist(), [round(table[name][0].as_py(), 6) for name in ("assd_px", "nsd")]
     ([None, 'empty_b'], [0.5, 0.5])
     """
-    percentile = _percentile(percentile)
+    percentile, pooled = _percentile(percentile), checked_flag("pooled", pooled)
     within = None if tolerance is None else _tolerance(tolerance)
     spacing = checked_spacing(spacing_mm)
     left, right = as_polygons(a)._interior(threads), as_polygons(b)._interior(threads)
-    options: dict[str, Any] = {"percentile": percentile, "pooled": bool(pooled), "offset": True, "hausdorff": True}
+    options: dict[str, Any] = {"percentile": percentile, "pooled": pooled, "offset": True, "hausdorff": True}
     in_px = _rows(left, right, threads, **options, tolerance=within if spacing is None else None)
     empty = [np.broadcast_to(_is_empty(side), len(in_px)) for side in (left, right)]
-    name = f"hd{percentile:g}{'_pooled' if pooled else ''}"
+    # The shortest text that is this number, so that 99.99999 is not named 100.
+    name = f"hd{repr(percentile).removesuffix('.0')}{'_pooled' if pooled else ''}"
     lengths = {
         "hausdorff": HAUSDORFF,
         name: PERCENTILE,
@@ -515,23 +526,14 @@ def _scaled(region: Ragged, spacing: tuple[float, float]) -> Ragged:
 
 
 def _percentile(percentile: float) -> float:
-    value = _number("percentile", percentile)
+    value = checked_number("percentile", percentile)
     if not 0.0 <= value <= 100.0:
-        raise ValueError(f"percentile is {percentile!r}; it lies between 0 and 100")
-    return value
+        raise ValueError(f"percentile is {shown(percentile)}; it lies between 0 and 100")
+    return value + 0.0  # -0.0 is 0.
 
 
 def _tolerance(tolerance: float) -> float:
-    value = _number("tolerance", tolerance)
+    value = checked_number("tolerance", tolerance)
     if not 0.0 <= value < math.inf:
-        raise ValueError(f"tolerance is {tolerance!r}; it is a distance from 0 up")
+        raise ValueError(f"tolerance is {shown(tolerance)}; it is a distance from 0 up")
     return value
-
-
-def _number(name: str, value: Any) -> float:
-    try:
-        if isinstance(value, str | bytes | bool | np.bool_):
-            raise TypeError("no number")
-        return float(value)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} is {value!r}; it is a number") from error
