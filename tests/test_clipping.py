@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pytest
 
 import lesiongeo
@@ -135,8 +137,9 @@ def test_groups_by_first_appearance() -> None:
     less = lesiongeo.difference(regions, groups=["b", "a", "b", "c"])
     assert lesiongeo.area(less.polygons).tolist() == [2.0, 4.0, 0.0]
     assert lesiongeo.disagreement_area(regions, ["b", "a", "b", "b"]).area_px2.tolist() == [6.0, 0.0]
-    none = lesiongeo.union([], groups=[])
-    assert (len(none.groups), len(none.polygons), len(none.counts)) == (0, 0, 0)
+    for nobody in ([], np.array([], dtype=object), pa.array([], pa.string()), pa.nulls(0)):
+        none = lesiongeo.union([], groups=nobody)
+        assert (len(none.groups), len(none.polygons), len(none.counts)) == (0, 0, 0)
 
 
 def test_a_region_that_drew_nothing_votes_for_nothing() -> None:
@@ -240,9 +243,83 @@ def test_wrong_calls_are_refused() -> None:
             function(some * 2, some * 3)
     with pytest.raises(RegionError, match="one entry per region"):
         lesiongeo.disagreement_area(some, [[1]])
-    for votes in (0, -1, 1.5, "2"):
+    for votes in (0, -1, 1.5, "2", True, False, np.True_, np.array(2), -(10**5000)):
         with pytest.raises(ValueError, match="min_votes"):
             lesiongeo.majority(some, [1], min_votes=votes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("groups", "row"),
+    [
+        (["a", None, "a", None], 1),
+        ([1, 2, None, 1], 2),
+        ([None] * 4, 0),
+        (np.array(["a", "a", None, "b"], dtype=object), 2),
+        (np.array(["a", math.nan, "a", "b"], dtype=object), 1),
+        (pa.array(["a", "b", "a", None]), 3),
+        (pa.array([1, None, 1, 2]), 1),
+        (pa.chunked_array([[1, 2], [2, None]]), 3),
+        (pa.array(["a", "b", None, "a"]).dictionary_encode(), 2),
+        (np.ma.masked_equal([1, 2, 3, 4], 3), 2),
+        ([1.0, 2.0, math.nan, math.nan], 2),
+        (np.array([1.0, math.nan, 2.0, 1.0]), 1),
+        (["a", "b", "a", math.nan], 3),
+        (np.array(["2024-01-01", "NaT", "2024-01-01", "NaT"], dtype="datetime64[D]"), 1),
+    ],
+    ids=repr,
+)
+def test_missing_groups_are_named(groups: Any, row: int) -> None:
+    some = Polygons.from_rings([square(x, 0, 1) for x in range(4)])
+    calls: list[Any] = [lambda: lesiongeo.majority(some, groups), lambda: lesiongeo.disagreement_area(some, groups)]
+    calls += [lambda function=function: function(some, groups=groups) for function in PAIRWISE]
+    for call in calls:
+        with pytest.raises(RegionError, match=f"group of region {row} is missing .*leave such regions out") as caught:
+            call()
+        assert caught.value.row == row
+
+
+@pytest.mark.parametrize(
+    ("groups", "row"),
+    [
+        ([1, "a", 1.0], 1),
+        (["1", "1", 1], 2),
+        (np.array(["a", "a", 1], dtype=object), 2),
+        ([True, True, 1], 2),
+        ([b"a", "a", "a"], 1),
+        ([2**53 + 1, 2**53, 0.5], 0),
+        ([-1, 2**63 + 1, 2**63], 1),
+    ],
+    ids=repr,
+)
+def test_groups_of_several_kinds_are_refused(groups: Any, row: int) -> None:
+    """As text 1 and 1.0 would be two groups; as doubles 2**53 + 1 and 2**53 one."""
+    with pytest.raises(RegionError, match="make all") as caught:
+        lesiongeo.union([square(0, 0, 1)] * 3, groups=groups)
+    assert caught.value.row == row
+
+
+@pytest.mark.parametrize("groups", [[{}, {}], [[1], [2, 3]], [{1}, {2}], "ab", 3, None], ids=repr)
+def test_groups_that_are_none(groups: Any) -> None:
+    with pytest.raises(RegionError, match="groups"):
+        lesiongeo.majority([square(0, 0, 1)] * 2, groups)
+
+
+@pytest.mark.parametrize(
+    ("groups", "want"),
+    [
+        ([1, 1.0, 2.5], [1, 2.5]),
+        ((2**80, 2**80, -1), [2**80, -1]),
+        (np.array(["b", "b", "a"], dtype=object), ["b", "a"]),
+        (pa.array(["b", "b", "a"]), ["b", "a"]),
+        (pa.chunked_array([[3, 3], [1]]), [3, 1]),
+        ([np.str_("b"), "b", "a"], ["b", "a"]),
+        ([True, True, False], [True, False]),
+        (range(3), [0, 1, 2]),
+    ],
+    ids=repr,
+)
+def test_groups_of_one_kind(groups: Any, want: list[Any]) -> None:
+    assert lesiongeo.union([square(0, 0, 1)] * 3, groups=groups).groups.tolist() == want
 
 
 @pytest.mark.parametrize(
