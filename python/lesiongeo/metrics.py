@@ -83,7 +83,9 @@ def perimeter(polygons: PolygonsLike, *, threads: int | None = None) -> Floats:
 
     Notes
     -----
-    O(n_vertices). For millimetres with different spacing along x and y see `measure`.
+    The boundary of a valid region is the one drawn, shared edges and spikes included. Exact to rounding for coordinates
+    and lengths between about 1e-140 and 1e150 px. O(n_vertices). For millimetres with different spacing along x and y
+    see `measure`.
 
     Examples
     --------

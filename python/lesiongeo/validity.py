@@ -49,10 +49,13 @@ def make_valid(polygons: PolygonsLike, *, threads: int | None = None) -> Polygon
 
     Notes
     -----
+    Valid is meant as in `is_valid`: the winding number is 0 or 1 almost everywhere. Spikes, touching points and shared
+    edges stay as drawn, and tools that follow OGC simple features may call them invalid.
+
     All metrics answer for these regions anyway, see `Polygons`; this is for handing them on. Crossing points become
     vertices, rounded to doubles: half a unit in the last place along the borders that meet there. Drawn vertices stay.
     An outline so thin that this would make it cross itself again is rounded as a whole, its vertices too.
-    O((n + k) log n) per region of n vertices and k crossings.
+    Cost per region as for `union`: about n log n plus the crossings, more for thousands of long thin fingers along x.
 
     Examples
     --------
@@ -81,8 +84,9 @@ def validity_reason(polygons: PolygonsLike, *, threads: int | None = None) -> pa
         n rows:
 
         - valid (bool), problem ("empty", "too_few_points", "zero_area", "self_overlap", else null);
-        - ring, other_ring (int64): which ring goes wrong, counted from 0 within the region, and with which other one,
-          null if with itself;
+        - ring, other_ring (int64): which ring goes wrong, counted from 0 within the region as in `Polygons.to_rings`
+          (which may have more rings than were drawn: a hole that has no direction is split), and with which other
+          one, null if with itself;
         - x_px, y_px: where borders cross, or a point inside what is covered more than once; null where neither;
         - area_before_px2: absolute shoelace sum as drawn, in which parts that run backwards cancel others;
         - area_after_px2: area of the interior, what `area` answers;
@@ -102,7 +106,7 @@ def validity_reason(polygons: PolygonsLike, *, threads: int | None = None) -> pa
     -----
     Of several defects that with the largest area is reported: others may be a few units in the last place wide. The
     crossing is exact up to rounding: within one unit in the last place of the region's largest coordinate.
-    O((n + k) log n) per region of n vertices and k crossings.
+    Cost per region as for `union`: about n log n plus the crossings, more for thousands of long thin fingers along x.
 
     Examples
     --------
