@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from . import _core
 from .arrow import numbers
+from .errors import RegionError
 from .metrics import Floats
 from .options import checked_flag, checked_number, shown
 from .polygons import PolygonsLike, Ragged, as_polygons
@@ -26,6 +27,9 @@ __all__ = [
     "signed_offset",
     "surface_distances",
 ]
+
+#: As for pixels: the squares of larger coordinates overflow.
+LARGEST_MM = 1e150
 
 #: Columns of what the core returns.
 HAUSDORFF, PERCENTILE, MASD, ASSD, OFFSET, NSD, A_TO_B, B_TO_A = range(8)
@@ -522,7 +526,10 @@ def _is_empty(region: Ragged) -> NDArray[np.bool_]:
 
 
 def _scaled(region: Ragged, spacing: tuple[float, float]) -> Ragged:
-    return region[0] * np.array(spacing), region[1], region[2]
+    scaled = region[0] * np.array(spacing)
+    if scaled.size and np.abs(scaled).max() > LARGEST_MM:
+        raise RegionError(f"an outline is larger than {LARGEST_MM} mm with spacing_mm={spacing}; check the spacing")
+    return scaled, region[1], region[2]
 
 
 def _percentile(percentile: float) -> float:

@@ -49,8 +49,8 @@ class Polygons:
     -----
     An outline that covers some place more than once (it crosses itself, say) is not valid and *means* its non-zero
     interior: what the annotator saw filled. Of several rings, each by its interior, a place belongs to the region where
-    more outlines than holes cover it: holes subtract, parts unite, islands in holes stay. Every metric answers for that, and
-    `is_valid` and `problem` say so; nothing raises. The interior is resolved at first need and kept.
+    more outlines than holes cover it: holes subtract, parts unite, islands in holes stay. Every metric answers for
+    that, and `is_valid` and `problem` say so; nothing raises. The interior is resolved at first need and kept.
 
     Examples
     --------
