@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 import pytest
+import shapely
 
 import lesiongeo
 import test_oracle_exact as exact
@@ -204,7 +205,13 @@ FAMILIES = tuple(families(np.random.default_rng(0)))
 
 def family_pairs(name: str, count: int, seed: int) -> Pairs:
     make = families(np.random.default_rng([seed, FAMILIES.index(name)]))[name]
-    return [make() for _ in range(count)]
+    found: Pairs = []
+    while len(found) < count:
+        pair = make()
+        # A few spirals touch their own turns; what they mean then has another boundary than what was drawn.
+        if name != "spirals" or all(shapely.Polygon(rings[0]).is_valid for rings in pair):
+            found.append(pair)
+    return found
 
 
 def parts_and_holes(rng: Rng) -> tuple[Side, Side]:

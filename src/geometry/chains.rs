@@ -228,7 +228,9 @@ impl Chains {
             SHORT..LONG => 2 * FEW,
             _ => 4 * FEW,
         };
-        let (mut y_min, mut y_max, mut integral) = (left[1], left[1], 0.0);
+        // From the vertices, not from the strips: sums with those would be rounded, and differently elsewhere in the plane.
+        let (y_min, y_max) = heights(knots);
+        let mut integral = 0.0;
         let first_block = self.blocks.len();
         let mut first = 0;
         while first < edges {
@@ -249,8 +251,6 @@ impl Chains {
             self.blocks.push(Block { x_max, y_end, low: strip.low, high: strip.high, integral });
             let width = x_max - x;
             integral += width * ((y - left[1]) + 0.5 * width * line.slope) + 0.5 * strip.twice;
-            y_min = lesser(y_min, lesser(y, y_end) + strip.low);
-            y_max = greater(y_max, greater(y, y_end) + strip.high);
             first += count;
         }
         self.blocks.push(Block { x_max: f64::INFINITY, y_end: right[1], low: 0.0, high: 0.0, integral });
@@ -287,6 +287,25 @@ impl Chains {
                     .unwrap_or(Ordering::Equal)
             })
     }
+}
+
+/// Smallest and largest y. Several at a time, so that one comparison need not wait for the one before.
+fn heights(knots: &[Point]) -> (f64, f64) {
+    const LANES: usize = 4;
+    let (many, rest) = knots.as_chunks::<LANES>();
+    let first = knots.first().map_or(f64::NAN, |knot| knot[1]);
+    let (mut low, mut high) = ([first; LANES], [first; LANES]);
+    for few in many {
+        for lane in 0..LANES {
+            low[lane] = lesser(few[lane][1], low[lane]);
+            high[lane] = greater(few[lane][1], high[lane]);
+        }
+    }
+    let all = |values: [f64; LANES], best: fn(f64, f64) -> f64| {
+        let rest = rest.iter().map(|knot| knot[1]);
+        rest.chain(values).fold(first, best)
+    };
+    (all(low, lesser), all(high, greater))
 }
 
 /// The line along which a block lies.
