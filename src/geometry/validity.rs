@@ -3,6 +3,7 @@
 //! `∫∫ w² = ∫∫ w` holds exactly then, and only then, because w is a whole number almost everywhere and
 //! w² > w for every other value. Spikes, repeated points and touching borders carry no area and are valid here.
 
+use crate::geometry::area::Bounds;
 use crate::geometry::chains::Chains;
 use crate::geometry::overlap::squared_winding;
 use crate::geometry::survey::Survey;
@@ -37,7 +38,9 @@ pub fn judge(rings: Rings, known: Survey, chains: &mut Chains) -> Validity {
         return Validity::Valid;
     }
     // Rings can hide each other's faults: a place that one winds around twice and a hole once looks covered once.
-    if rings.len() > 1 && (0..rings.len()).any(|ring| overlaps_itself(rings.alone(ring), chains)) {
+    if rings.len() > 1
+        && (0..rings.len()).any(|ring| overlaps_itself(rings.alone(ring), noise(known.bounds), chains))
+    {
         return Validity::SelfOverlap;
     }
     chains.load_surveyed(rings, known);
@@ -45,18 +48,17 @@ pub fn judge(rings: Rings, known: Survey, chains: &mut Chains) -> Validity {
 }
 
 /// Whether a single ring winds around some place more than once, whichever way it runs.
-fn overlaps_itself(ring: Rings, chains: &mut Chains) -> bool {
+fn overlaps_itself(ring: Rings, noise: f64, chains: &mut Chains) -> bool {
     let known = Survey::of(ring);
     if known.simple {
         return false;
     }
     chains.load_surveyed(ring, known);
-    squared_winding(chains) - chains.area.abs() > noise(chains)
+    squared_winding(chains) - chains.area.abs() > noise
 }
 
-/// What rounding may leave of an overlap.
-fn noise(chains: &Chains) -> f64 {
-    let [x0, y0, x1, y1] = chains.bounds;
+/// What rounding may leave of an overlap in a region with this box.
+fn noise([x0, y0, x1, y1]: Bounds) -> f64 {
     if x0 <= x1 { TOLERANCE * (x1 - x0) * (y1 - y0) } else { 0.0 }
 }
 
@@ -67,7 +69,7 @@ pub fn validity(rings: Rings, chains: &Chains) -> Validity {
         1 | 2 => return Validity::TooFewPoints,
         _ => {}
     }
-    let noise = noise(chains);
+    let noise = noise(chains.bounds);
     let squared = squared_winding(chains);
     // The area of slivers is summed in twice the precision, so 0 means 0; a bow tie whose lobes cancel has w² > 0.
     if chains.area == 0.0 && squared <= noise {
