@@ -510,12 +510,10 @@ def _prune(cand: _Candidates, t0: Floats, t1: Floats, error: Floats) -> tuple[_C
     """Let features go; give the best valid ones at the start, the middle and the end of each piece."""
     n = len(t0)
     u0, u1 = cand.u + cand.w * t0[cand.piece], cand.u + cand.w * t1[cand.piece]
-    outside = cand.line & ((np.maximum(u0, u1) <= FUZZ) | (np.minimum(u0, u1) >= cand.end - FUZZ))
-    # A piece no longer than rounding can lose all lines at their ends, after the corners there went for being as far. It
-    # keeps the lines then, and an error of the whole extent: it is too short to count but for the largest distance.
-    lost = np.bincount(cand.piece[~outside], minlength=n) == 0
-    error = error + lost
-    outside &= ~lost[cand.piece]
+    # A line that is met at its end only is its corner, but for a piece that is no longer than rounding: there the corner
+    # may have gone before, for being as far as the line, so the line stands for it.
+    margin = np.where(t1 - t0 <= GRANT, -FUZZ, FUZZ)[cand.piece]
+    outside = cand.line & ((np.maximum(u0, u1) <= margin) | (np.minimum(u0, u1) >= cand.end - margin))
     cand = cand.take(~outside)
     for place in (0.5, 0.0, 1.0):
         best = _best(cand, t0, t1, place)
