@@ -62,7 +62,7 @@ CASES: dict[str, tuple[list[Array], int, int | None, tuple[float, ...], str]] = 
         (3, 3, 5, 5),
         "cut out more than once, by rings 1 and 2",
     ),
-    # Lobes on both sides of a stretch that is drawn twice: no two edges cross in a point, but one lobe is wound backwards.
+    # Lobes on both sides of a stretch drawn twice: no two edges cross in a point, but one lobe is wound backwards.
     "crossing along an edge": (
         [ring((0, 0), (1, 0), (1, 1), (2, 2), (2, 0), (1, 0), (1, 1), (0, 2))],
         0,
