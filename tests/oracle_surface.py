@@ -510,8 +510,8 @@ def _prune(cand: _Candidates, t0: Floats, t1: Floats, error: Floats) -> tuple[_C
     """Let features go; give the best valid ones at the start, the middle and the end of each piece."""
     n = len(t0)
     u0, u1 = cand.u + cand.w * t0[cand.piece], cand.u + cand.w * t1[cand.piece]
-    # A line met at its end only is its corner, but for a piece that is no longer than rounding: there the corner may have
-    # gone before, for being as far as the line, so the line stands for it.
+    # A line met at its end only is its corner, but for a piece no longer than rounding: there the corner may have gone
+    # before, for being as far as the line, so the line stands for it.
     margin = np.where(t1 - t0 <= GRANT, -FUZZ, FUZZ)[cand.piece]
     outside = cand.line & ((np.maximum(u0, u1) <= margin) | (np.minimum(u0, u1) >= cand.end - margin))
     cand = cand.take(~outside)
