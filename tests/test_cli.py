@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 import lesiongeo
 from lesiongeo.cli import app
-from lesiongeo.read.label_studio import superseded_problems
+from lesiongeo.read.problems import superseded_problems
 from lesiongeo.testing import make_export
 from test_agreement_rules import Entry, annotation, box, entry, task
 

@@ -21,7 +21,7 @@ from .errors import LesiongeoError
 from .files import write_json, write_table
 from .measure import measure, with_measures
 from .read import read_label_studio
-from .read.label_studio import superseded_problems
+from .read.problems import superseded_problems
 from .summary import print_agreement, print_reading, printable, summary_json
 
 __all__ = ["app", "main"]

@@ -20,7 +20,8 @@ __all__ = ["FIXED", "RESERVED", "Regions"]
 
 #: Columns of a region that are no answers of the annotator.
 FIXED = frozenset(
-    "task_id page image width height annotation_id annotator region_id kind label labels score origin source "
+    "task_id page image width height annotation_id annotator region_id kind label labels score origin readonly "
+    "parent_id meta_text source "
     "ground_truth cancelled created_at updated_at lead_time_s valid problem".split()
 )
 #: Names that controls cannot have in tables: they stand for something else there, or beside it.

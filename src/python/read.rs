@@ -43,7 +43,7 @@ pub(super) fn read_label_studio<'py>(
 }
 
 fn to_dict(py: Python<'_>, tables: Tables) -> PyResult<Bound<'_, PyDict>> {
-    let Tables { tasks, annotations, regions, controls, answers, problems, names, kinds } = tables;
+    let Tables { tasks, annotations, regions, controls, answers, relations, problems, names, kinds } = tables;
     let out = PyDict::new(py);
 
     let table = Table::new(py);
@@ -83,6 +83,9 @@ fn to_dict(py: Python<'_>, tables: Tables) -> PyResult<Bound<'_, PyDict>> {
     table.lists("labels", regions.labels)?;
     table.array("score", regions.score)?;
     table.strings("origin", regions.origin)?;
+    table.array("readonly", regions.readonly)?;
+    table.strings("parent_id", regions.parent_id)?;
+    table.strings("meta_text", regions.meta_text)?;
     table.dict.set_item("outlines", ragged_out(py, regions.outlines)?)?;
     out.set_item("regions", table.dict)?;
 
@@ -98,6 +101,14 @@ fn to_dict(py: Python<'_>, tables: Tables) -> PyResult<Bound<'_, PyDict>> {
         table.array("number", number)?;
         out.set_item(name, table.dict)?;
     }
+
+    let table = Table::new(py);
+    table.array("annotation", relations.annotation)?;
+    table.strings("from_id", relations.from_id)?;
+    table.strings("to_id", relations.to_id)?;
+    table.strings("direction", relations.direction)?;
+    table.lists("labels", relations.labels)?;
+    out.set_item("relations", table.dict)?;
 
     let table = Table::new(py);
     table.array("task", problems.task)?;

@@ -57,7 +57,7 @@ fn finite(digits: &str) -> Option<Answer> {
 }
 
 /// A list of one text is that text, an empty list is nothing, anything else stays a JSON list without spaces.
-fn texts(raw: &str) -> Result<Option<String>> {
+pub(super) fn texts(raw: &str) -> Result<Option<String>> {
     let mut list: Vec<Cow<str>> = Vec::new();
     let mut plain = true;
     Cursor::new(raw, 0).array(|cursor| {

@@ -196,6 +196,12 @@ table! {
         score: Vec<f64>,
         /// Drawn by hand, from a prediction, ...
         origin: Strings,
+        /// Locked in the editor.
+        readonly: Vec<bool>,
+        /// The region it hangs below in the editor's list.
+        parent_id: Strings,
+        /// The note of the region (`meta.text`): a text, or several as a JSON list.
+        meta_text: Strings,
         /// Outlines in pixels.
         outlines: PolygonsBuf,
     }
@@ -216,6 +222,22 @@ table! {
         text: Strings,
         /// The value as number, or NaN.
         number: Vec<f64>,
+    }
+}
+
+table! {
+    /// Relations that annotators drew between two regions of one annotation.
+    Relations {
+        /// Row of the annotation.
+        annotation: Vec<u32>,
+        /// The region it starts from.
+        from_id: Strings,
+        /// The region it leads to.
+        to_id: Strings,
+        /// left, right or bi.
+        direction: Strings,
+        /// In the order ticked.
+        labels: Lists,
     }
 }
 
@@ -257,6 +279,8 @@ pub struct Tables {
     pub controls: Answers,
     /// Per-page and per-task answers.
     pub answers: Answers,
+    /// Relations between regions.
+    pub relations: Relations,
     /// Oddities.
     pub problems: Problems,
     /// Names of controls.
@@ -315,6 +339,9 @@ impl Tables {
         mine.labels.append(&its.labels)?;
         mine.score.extend_from_slice(&its.score);
         mine.origin.append(&its.origin)?;
+        mine.readonly.extend_from_slice(&its.readonly);
+        mine.parent_id.append(&its.parent_id)?;
+        mine.meta_text.append(&its.meta_text)?;
         mine.outlines.append(&its.outlines)?;
 
         let both =
@@ -327,6 +354,13 @@ impl Tables {
             mine.text.append(&its.text)?;
             mine.number.extend_from_slice(&its.number);
         }
+
+        let (mine, its) = (&mut self.relations, &other.relations);
+        mine.annotation.extend(shift(&its.annotation, annotation));
+        mine.from_id.append(&its.from_id)?;
+        mine.to_id.append(&its.to_id)?;
+        mine.direction.append(&its.direction)?;
+        mine.labels.append(&its.labels)?;
 
         let (mine, its) = (&mut self.problems, &other.problems);
         mine.task.extend(shift(&its.task, task));

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::error::Result;
+use crate::read::answers::texts;
 use crate::read::json::{Cursor, Kind, Scalar};
 use crate::read::shapes::Shape;
 
@@ -17,9 +18,24 @@ pub(super) struct Entry<'a> {
     pub(super) size: [f64; 2],
     pub(super) origin: Option<Cow<'a, str>>,
     pub(super) score: f64,
-    /// There is a note beside the value.
-    pub(super) note: bool,
+    pub(super) readonly: bool,
+    pub(super) parent: Option<Cow<'a, str>>,
+    /// The note of the region, `meta.text`.
+    pub(super) note: Option<String>,
+    /// There is a note, but it is no text.
+    pub(super) odd_note: bool,
+    pub(super) relation: Relation<'a>,
     pub(super) value: Option<(&'a str, usize)>,
+}
+
+/// What a relation between two regions says.
+#[derive(Default)]
+pub(super) struct Relation<'a> {
+    pub(super) from: Option<Cow<'a, str>>,
+    pub(super) to: Option<Cow<'a, str>>,
+    pub(super) direction: Option<Cow<'a, str>>,
+    /// The list of labels, still as text.
+    pub(super) labels: Option<(&'a str, usize)>,
 }
 
 /// No task has this many images; a larger index is damage, and every page up to it would have to be compared.
@@ -43,6 +59,10 @@ pub(super) fn role(kind: &str) -> Role {
         "polygon" | "polygonlabels" => Role::Outline(Shape::Polygon),
         "rectangle" | "rectanglelabels" => Role::Outline(Shape::Rectangle),
         "ellipse" | "ellipselabels" => Role::Outline(Shape::Ellipse),
+        "brush" | "brushlabels" | "magicwand" => Role::Outline(Shape::Brush),
+        "bitmask" | "bitmasklabels" => Role::Outline(Shape::Bitmask),
+        "vector" | "vectorlabels" => Role::Outline(Shape::Vector),
+        "keypoint" | "keypointlabels" => Role::Outline(Shape::Keypoint),
         "labels" => Role::Labels,
         "number" | "choices" | "textarea" | "rating" | "taxonomy" | "datetime" | "pairwise" | "ranker" => {
             Role::Control
@@ -63,7 +83,11 @@ pub(super) fn entry<'a>(cursor: &mut Cursor<'a>) -> Result<Entry<'a>> {
         size: [f64::NAN; 2],
         origin: None,
         score: f64::NAN,
-        note: false,
+        readonly: false,
+        parent: None,
+        note: None,
+        odd_note: false,
+        relation: Relation::default(),
         value: None,
     };
     cursor.object(|cursor, key| {
@@ -76,7 +100,18 @@ pub(super) fn entry<'a>(cursor: &mut Cursor<'a>) -> Result<Entry<'a>> {
             "item_index" => (entry.page, entry.odd_page) = page(&cursor.scalar()?),
             "original_width" => entry.size[0] = cursor.scalar()?.number().unwrap_or(f64::NAN),
             "original_height" => entry.size[1] = cursor.scalar()?.number().unwrap_or(f64::NAN),
-            "meta" => entry.note = cursor.raw()?.contains("\"text\""),
+            "readonly" => entry.readonly = cursor.scalar()? == Scalar::Bool(true),
+            // Files of 2020 call it parent_id.
+            "parentID" | "parent_id" => entry.parent = text(cursor.scalar()?).or(entry.parent.take()),
+            "meta" if cursor.kind()? == Kind::Object => (entry.note, entry.odd_note) = note(cursor)?,
+            "from_id" => entry.relation.from = text(cursor.scalar()?),
+            "to_id" => entry.relation.to = text(cursor.scalar()?),
+            "direction" => entry.relation.direction = text(cursor.scalar()?),
+            "labels" => {
+                let _ = cursor.kind()?;
+                let base = cursor.position();
+                entry.relation.labels = Some((cursor.raw()?, base));
+            }
             "value" if cursor.kind()? == Kind::Object => {
                 let base = cursor.position();
                 entry.value = Some((cursor.raw()?, base));
@@ -100,6 +135,30 @@ pub(super) fn entry<'a>(cursor: &mut Cursor<'a>) -> Result<Entry<'a>> {
         })?;
     }
     Ok(entry)
+}
+
+/// The text of a region's `meta`, and whether there is something in its place that is none.
+fn note(cursor: &mut Cursor) -> Result<(Option<String>, bool)> {
+    let mut found = (None, false);
+    cursor.object(|cursor, key| {
+        if key != "text" {
+            return cursor.skip();
+        }
+        found = match cursor.kind()? {
+            Kind::Array => (texts(cursor.raw()?)?, false),
+            Kind::Null => {
+                cursor.skip()?;
+                (None, false)
+            }
+            _ => {
+                let note = text(cursor.scalar()?).map(Cow::into_owned);
+                let odd = note.is_none();
+                (note, odd)
+            }
+        };
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 /// The page, and whether there is something in its place that is none.

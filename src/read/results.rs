@@ -8,12 +8,11 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use crate::error::Result;
-use crate::polygons::Point;
 use crate::read::answers::control;
 use crate::read::columns::{Answers, Place, Tables};
 use crate::read::entry::{Entry, NOT_A_PAGE, Role, entry, role, text};
 use crate::read::json::{Cursor, Kind, Scalar};
-use crate::read::shapes::{Shape, outline};
+use crate::read::shapes::{Drawing, Shape, outline};
 
 /// Buffers that are reused from annotation to annotation.
 #[derive(Default)]
@@ -21,7 +20,7 @@ pub struct Results<'a> {
     entries: Vec<Entry<'a>>,
     groups: Vec<Vec<usize>>,
     by_id: HashMap<Cow<'a, str>, usize>,
-    ring: Vec<Point>,
+    drawing: Drawing,
 }
 
 impl<'a> Results<'a> {
@@ -133,8 +132,8 @@ impl<'a> Results<'a> {
             tables.problems.report(place, "item_index", "not_a_page", NOT_A_PAGE, true);
             return Ok(false);
         }
-        if entries.iter().any(|entry| entry.note) {
-            let message = "the note of a region (meta.text) was not read";
+        if entries.iter().any(|entry| entry.odd_note) {
+            let message = "the note of a region (meta.text) is no text; it was left out";
             tables.problems.report(place, "meta.text", "note_not_read", message, false);
         }
         let size = geometry.size;
@@ -152,7 +151,7 @@ impl<'a> Results<'a> {
             );
             return Ok(false);
         };
-        match outline(shape, &mut Cursor::new(text, base), size, &mut self.ring)? {
+        let shape = match outline(shape, &mut Cursor::new(text, base), size, &mut self.drawing)? {
             Err(unreadable) => {
                 tables.problems.report(place, unreadable.field, unreadable.code, unreadable.message, true);
                 return Ok(false);
@@ -176,8 +175,9 @@ impl<'a> Results<'a> {
                         false,
                     );
                 }
+                remarks.became.unwrap_or(shape)
             }
-        }
+        };
         let row = tables.regions.annotation.len() as u32;
         let regions = &mut tables.regions;
         regions.annotation.push(place.annotation);
@@ -188,7 +188,13 @@ impl<'a> Results<'a> {
         regions.kind.push(shape as u8);
         regions.origin.push(geometry.origin.as_deref());
         regions.score.push(geometry.score);
-        regions.outlines.push_ring(self.ring.iter().copied())?;
+        // The editor copies what belongs to a region into each of its entries.
+        regions.readonly.push(entries.iter().any(|entry| entry.readonly));
+        regions.parent_id.push(entries.iter().find_map(|entry| entry.parent.as_deref()));
+        regions.meta_text.push(entries.iter().find_map(|entry| entry.note.as_deref()));
+        for ring in self.drawing.rings() {
+            regions.outlines.push_ring(ring.iter().copied())?;
+        }
         regions.outlines.end_region()?;
         for entry in &entries {
             if entry.kind.ends_with("labels") {
@@ -247,14 +253,7 @@ fn drawing<'a>(entry: &Entry<'a>) -> Result<Option<BTreeMap<String, &'a str>>> {
 /// Entries without an outline: answers to a page or a task, relations, or regions of a kind that is not read.
 fn no_outline(entries: &[&Entry], place: Place, tables: &mut Tables) -> Result<()> {
     if entries.iter().all(|entry| role(&entry.kind) == Role::Relation) {
-        tables.problems.report(
-            place,
-            "type",
-            "relation_not_read",
-            "a relation between regions was not read",
-            false,
-        );
-        return Ok(());
+        return entries.iter().try_for_each(|entry| relation(entry, place, tables));
     }
     if !entries.iter().all(|entry| role(&entry.kind) == Role::Control) {
         let kind =
@@ -292,6 +291,49 @@ fn no_outline(entries: &[&Entry], place: Place, tables: &mut Tables) -> Result<(
     Ok(())
 }
 
+/// Add a relation; one that does not name two regions is reported.
+fn relation(entry: &Entry, place: Place, tables: &mut Tables) -> Result<()> {
+    let (Some(from), Some(to)) = (&entry.relation.from, &entry.relation.to) else {
+        let message = "a relation does not name two regions; it was left out";
+        tables.problems.report(place, "from_id", "relation_not_read", message, false);
+        return Ok(());
+    };
+    let relations = &mut tables.relations;
+    relations.annotation.push(place.annotation);
+    relations.from_id.push(Some(from));
+    relations.to_id.push(Some(to));
+    relations.direction.push(entry.relation.direction.as_deref());
+    let mut odd = false;
+    if let Some((labels, base)) = entry.relation.labels {
+        odd = listed(&mut Cursor::new(labels, base), |label| relations.labels.values.push(Some(label)))?;
+    }
+    relations.labels.end();
+    if odd {
+        let message = "a label of a relation is no text; it was left out";
+        tables.problems.report(place, "labels", "label_not_read", message, false);
+    }
+    Ok(())
+}
+
+/// Hand out the texts of a list, or of a value that should be one; returns whether something was no text.
+fn listed(cursor: &mut Cursor, mut each: impl FnMut(&str)) -> Result<bool> {
+    let mut odd = false;
+    let mut add = |scalar: Scalar| match text(scalar) {
+        Some(label) => each(&label),
+        None => odd = true,
+    };
+    match cursor.kind()? {
+        Kind::Array => cursor.array(|cursor| {
+            add(cursor.scalar()?);
+            Ok(())
+        })?,
+        // Nothing at all.
+        Kind::Null => cursor.skip()?,
+        _ => add(cursor.scalar()?),
+    }
+    Ok(odd)
+}
+
 fn push(answers: &mut Answers, row: u32, page: i32, name: u32, kind: u32, text: Option<&str>, number: f64) {
     answers.row.push(row);
     answers.page.push(page);
@@ -310,22 +352,8 @@ fn labels(entry: &Entry, place: Place, tables: &mut Tables) -> Result<()> {
         if key != entry.kind {
             return cursor.skip();
         }
-        let mut add = |scalar: Scalar| match text(scalar) {
-            Some(label) => values.push(Some(&label)),
-            None => odd = true,
-        };
-        match cursor.kind()? {
-            Kind::Array => cursor.array(|cursor| {
-                add(cursor.scalar()?);
-                Ok(())
-            }),
-            // No labels at all.
-            Kind::Null => cursor.skip(),
-            _ => {
-                add(cursor.scalar()?);
-                Ok(())
-            }
-        }
+        odd |= listed(cursor, |label| values.push(Some(label)))?;
+        Ok(())
     })?;
     if odd {
         tables.problems.report(
@@ -390,9 +418,10 @@ mod tests {
         let answer =
             r#"{"id":"q","from_name":"visit","type":"choices","item_index":2,"value":{"choices":["worse"]}}"#;
         let tables = read(&format!("[{keypoint},{relation},{unsized_shape},{answer},7]"));
-        let codes: Vec<_> = (0..4).map(|row| tables.problems.code.get(row).unwrap()).collect();
-        assert_eq!(codes, ["entry_not_object", "kind_not_read", "relation_not_read", "no_image_size"]);
-        assert_eq!(tables.problems.dropped, [true, true, false, true]);
+        let codes: Vec<_> = (0..3).map(|row| tables.problems.code.get(row).unwrap()).collect();
+        assert_eq!(codes, ["entry_not_object", "no_image_size", "no_image_size"]);
+        assert_eq!(tables.problems.dropped, [true, true, true]);
+        assert_eq!(tables.relations.from_id.get(0), Some("a1"));
         assert_eq!((tables.answers.page[0], tables.answers.text.get(0)), (2, Some("worse")));
         assert!(read("null").problems.code.is_empty());
         assert_eq!(read("{}").problems.code.get(0), Some("not_a_list"));

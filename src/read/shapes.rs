@@ -20,6 +20,39 @@ pub enum Shape {
     Rectangle = 1,
     /// Centre, radii, rotation about the centre.
     Ellipse = 2,
+    /// Painted pixels, run-length coded.
+    Brush = 3,
+    /// Painted pixels as PNG.
+    Bitmask = 4,
+    /// A closed path of straight and Bezier edges.
+    Vector = 5,
+    /// A position without an interior.
+    Keypoint = 6,
+    /// An open path: no interior.
+    Line = 7,
+}
+
+/// Rings of one region, reused from region to region.
+#[derive(Clone, Debug, Default)]
+pub struct Drawing {
+    /// Points of all rings, ring after ring, in pixels.
+    pub points: Vec<Point>,
+    /// Where each ring ends.
+    pub ends: Vec<usize>,
+}
+
+impl Drawing {
+    /// Forget all rings.
+    pub fn clear(&mut self) {
+        self.points.clear();
+        self.ends.clear();
+    }
+
+    /// The rings, outlines positive and holes negative.
+    pub fn rings(&self) -> impl Iterator<Item = &[Point]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, &end)| &self.points[start..end])
+    }
 }
 
 /// Largest distance in pixels between an ellipse and the polygon that stands for it, for radii up to 250,000 px.
@@ -43,6 +76,8 @@ pub struct Remarks {
     pub unfinished: bool,
     /// A point lies outside the image by more than rounding.
     pub outside: bool,
+    /// The kind it turned out to be, where the type alone does not tell.
+    pub became: Option<Shape>,
 }
 
 /// Percent beyond the border that is rounding of the editor's own clamping, not a point outside.
@@ -58,6 +93,8 @@ const NOT_A_POINT: Unreadable = Unreadable {
     code: "not_a_point",
     message: "a point is no pair of numbers; redraw or delete the region",
 };
+const NOT_YET: Unreadable =
+    Unreadable { field: "type", code: "kind_not_read", message: "a region of this kind was not read" };
 const NOT_A_NUMBER: Unreadable = Unreadable {
     field: "value",
     code: "missing_number",
@@ -74,13 +111,18 @@ pub fn outline(
     shape: Shape,
     value: &mut Cursor,
     size: [f64; 2],
-    ring: &mut Vec<Point>,
+    drawing: &mut Drawing,
 ) -> Result<std::result::Result<Remarks, Unreadable>> {
-    ring.clear();
+    drawing.clear();
+    let ring = &mut drawing.points;
     let read = match shape {
         Shape::Polygon => polygon(value, ring)?,
         Shape::Rectangle => parameters(value)?.and_then(|given| rectangle(&given, size, ring)),
         Shape::Ellipse => parameters(value)?.and_then(|given| ellipse(&given, size, ring)),
+        _ => {
+            value.skip()?;
+            Err(NOT_YET)
+        }
     };
     let Ok(mut remarks) = read else { return Ok(read) };
     let [width, height] = size;
@@ -104,6 +146,8 @@ pub fn outline(
     if ring_area(ring) < 0.0 {
         ring.reverse();
     }
+    let end = ring.len();
+    drawing.ends.push(end);
     Ok(Ok(remarks))
 }
 
@@ -242,9 +286,9 @@ mod tests {
         text: &str,
         size: [f64; 2],
     ) -> (std::result::Result<Remarks, Unreadable>, Vec<Point>) {
-        let mut ring = Vec::new();
-        let read = outline(shape, &mut Cursor::new(text, 0), size, &mut ring).unwrap();
-        (read, ring)
+        let mut drawing = Drawing::default();
+        let read = outline(shape, &mut Cursor::new(text, 0), size, &mut drawing).unwrap();
+        (read, drawing.points)
     }
 
     #[test]
@@ -315,7 +359,7 @@ mod tests {
     fn remarks() {
         let size = [100.0, 100.0];
         let (read_open, _) = read(Shape::Polygon, r#"{"points": [[5, 5], [6, 6]], "closed": false}"#, size);
-        assert_eq!(read_open, Ok(Remarks { unfinished: true, outside: false }));
+        assert_eq!(read_open, Ok(Remarks { unfinished: true, ..Remarks::default() }));
         let (outside, _) = read(Shape::Polygon, r#"{"points": [[95, 5], [104.5, 6], [95, 9]]}"#, size);
         assert!(outside.unwrap().outside);
         let (rounding, _) = read(Shape::Polygon, r#"{"points": [[-5.9e-15, 5], [10, 6], [5, 9]]}"#, size);

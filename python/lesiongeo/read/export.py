@@ -27,6 +27,8 @@ class Export:
         Answers that belong to a page or a task, not to a region.
     tasks : pyarrow.Table
         One row per task, with its data fields.
+    relations : pyarrow.Table
+        Relations that annotators drew between two regions.
     problems : pyarrow.Table
         Everything odd, with task, annotation, region and field; `dropped` says that a region was lost to it.
     annotation_rows : ndarray of int64, shape (n_regions,)
@@ -43,6 +45,7 @@ class Export:
     annotations: pa.Table
     answers: pa.Table
     tasks: pa.Table
+    relations: pa.Table
     problems: pa.Table
     annotation_rows: NDArray[np.int64]
 

@@ -1,0 +1,126 @@
+"""Everything odd in an export, as rows of one table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ..arrow import nullable, strings
+from ..polygons import PROBLEMS
+
+__all__ = [
+    "PROBLEM_SCHEMA",
+    "invalid_outlines",
+    "read_problems",
+    "repeated_tasks",
+    "sizes_differ",
+    "superseded_problems",
+]
+
+NO_ROW = np.iinfo(np.uint32).max
+
+REASONS = {
+    "empty": "the region has no vertex; redraw or delete it",
+    "too_few_points": "fewer than three distinct points; redraw or delete the region",
+    "zero_area": "the outline encloses nothing; redraw or delete the region",
+    "self_overlap": "the outline crosses itself or covers a place twice; its non-zero interior was taken, redraw it",
+}
+
+
+PROBLEM_SCHEMA = pa.schema(
+    [
+        ("task_id", pa.int64()),
+        ("page", pa.int32()),
+        ("annotation_id", pa.int64()),
+        ("region_id", pa.string()),
+        ("field", pa.string()),
+        ("code", pa.string()),
+        ("message", pa.string()),
+        ("dropped", pa.bool_()),
+    ]
+)
+
+
+def read_problems(own: dict[str, Any], tasks: pa.Table, annotations: pa.Table) -> pa.Table:
+    """What the core reported."""
+    columns = [
+        tasks["task_id"].take(pa.array(own["task"], mask=own["task"] == NO_ROW)).combine_chunks(),
+        nullable(own["page"], own["page"] < 0),
+        annotations["annotation_id"]
+        .take(pa.array(own["annotation"], mask=own["annotation"] == NO_ROW))
+        .combine_chunks(),
+        strings(own["region_id"]),
+        strings(own["field"]),
+        strings(own["code"]),
+        strings(own["message"]),
+        pa.array(own["dropped"]),
+    ]
+    return pa.Table.from_arrays(columns, schema=PROBLEM_SCHEMA)
+
+
+def _report(regions: pa.Table, field: str, code: Any, message: Any) -> pa.Table:
+    """Make a problem of each of these regions; nothing is dropped."""
+    count = regions.num_rows
+    spread = [pa.array([text] * count, pa.string()) if isinstance(text, str) else text for text in (code, message)]
+    place = [regions[name].combine_chunks() for name in ("task_id", "page", "annotation_id", "region_id")]
+    dropped = pa.array(np.zeros(count, dtype=bool))
+    columns = [*place, pa.array([field] * count, pa.string()), *spread, dropped]
+    return pa.Table.from_arrays(columns, schema=PROBLEM_SCHEMA)
+
+
+def invalid_outlines(regions: pa.Table, codes: NDArray[np.uint8]) -> pa.Table:
+    """Report outlines that cross themselves or enclose nothing."""
+    wrong = np.flatnonzero(codes != 0)
+    names = [str(PROBLEMS[code]) for code in codes[wrong].tolist()]
+    messages = [REASONS[name] for name in names]
+    return _report(
+        regions.take(pa.array(wrong)), "value", pa.array(names, pa.string()), pa.array(messages, pa.string())
+    )
+
+
+def sizes_differ(regions: pa.Table) -> pa.Table:
+    """Report pages whose regions record different image sizes: their pixels cannot be compared."""
+    pages = regions.select(["task_id", "page", "width", "height"]).group_by(["task_id", "page"], use_threads=False)
+    sizes = pages.aggregate([("width", "min_max"), ("height", "min_max")])
+    differ = np.zeros(sizes.num_rows, dtype=bool)
+    for name in ("width_min_max", "height_min_max"):
+        extremes = sizes[name].combine_chunks()
+        differ |= extremes.field("min").to_numpy() != extremes.field("max").to_numpy()
+    chosen = sizes.filter(pa.array(differ)).select(["task_id", "page"])
+    empty = {
+        "annotation_id": pa.nulls(chosen.num_rows, pa.int64()),
+        "region_id": pa.nulls(chosen.num_rows, pa.string()),
+    }
+    for name, column in empty.items():
+        chosen = chosen.append_column(name, column)
+    message = "regions of one page record different image sizes, so their pixels cannot be compared; check the image"
+    return _report(chosen, "original_width", "image_size_differs", message)
+
+
+def superseded_problems(annotations: pa.Table) -> pa.Table:
+    """Report annotations that a later one by the same person replaces."""
+    place = annotations.select(["task_id", "annotation_id"])
+    count = place.num_rows
+    place = place.append_column("page", pa.nulls(count, pa.int32()))
+    place = place.append_column("region_id", pa.nulls(count, pa.string()))
+    message = "the same person annotated the task again; only the newest annotation was compared"
+    return _report(place, "completed_by", "superseded", message)
+
+
+def repeated_tasks(tasks: pa.Table) -> pa.Table:
+    """Report tasks that stand in the files more than once."""
+    ids, counts = np.unique(tasks["task_id"].to_numpy(), return_counts=True)
+    again = ids[counts > 1]
+    place = pa.table(
+        {
+            "task_id": pa.array(again, pa.int64()),
+            "page": pa.nulls(len(again), pa.int32()),
+            "annotation_id": pa.nulls(len(again), pa.int64()),
+            "region_id": pa.nulls(len(again), pa.string()),
+        }
+    )
+    message = "the task stands in the files more than once; its annotations were put together"
+    return _report(place, "id", "repeated_task", message)

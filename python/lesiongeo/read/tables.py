@@ -1,0 +1,184 @@
+"""Columns of the core become the Arrow tables of an export."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from ..arrow import lists, nullable, numbers, strings, timestamps
+from ..polygons import PROBLEMS
+from ..regions import RESERVED
+
+__all__ = ["annotation_table", "answer_table", "region_table", "relation_table", "task_table"]
+
+SOURCES = ("annotation", "prediction", "draft")
+#: As the core numbers them.
+KINDS = ("polygon", "rectangle", "ellipse", "brush", "bitmask", "vector", "keypoint", "line")
+#: Kinds without an interior: a position, an open path.
+WITHOUT_INTERIOR = ("keypoint", "line")
+NUMERIC_CONTROLS = frozenset(("number", "rating"))
+
+
+def task_table(columns: dict[str, Any]) -> pa.Table:
+    """Make the table of tasks."""
+    return pa.table(
+        {
+            "task_id": pa.array(columns["task_id"]),
+            "inner_id": _ids(columns["inner_id"]),
+            "images": lists(columns["images"]),
+            "data": strings(columns["data"]),
+            "n_annotations": pa.array(columns["n_annotations"]),
+            "n_predictions": pa.array(columns["n_predictions"]),
+            "n_drafts": pa.array(columns["n_drafts"]),
+        }
+    )
+
+
+def annotation_table(columns: dict[str, Any], tasks: pa.Table) -> pa.Table:
+    """Make the table of annotations; its column `task` is the row of the task."""
+    task = pa.array(columns["task"])
+    return pa.table(
+        {
+            "task": task,
+            "task_id": tasks["task_id"].take(task),
+            "annotation_id": _ids(columns["annotation_id"]),
+            "source": _words(SOURCES, columns["source"]),
+            "annotator": strings(columns["annotator"]),
+            "cancelled": pa.array(columns["cancelled"]),
+            "ground_truth": pa.array(columns["ground_truth"]),
+            "created_at": timestamps(columns["created_at"]),
+            "updated_at": timestamps(columns["updated_at"]),
+            "lead_time_s": numbers(columns["lead_time_s"]),
+            "n_regions": pa.array(columns["n_regions"]),
+            "model_version": strings(columns["model_version"]),
+            "score": numbers(columns["score"]),
+            "parent_prediction": _ids(columns["parent_prediction"]),
+            "parent_annotation": _ids(columns["parent_annotation"]),
+        }
+    )
+
+
+def region_table(columns: dict[str, Any], annotations: pa.Table, tasks: pa.Table, codes: NDArray[np.uint8]) -> pa.Table:
+    """Make the table of regions; `codes` are the problems of their outlines."""
+    own = columns["regions"]
+    row = own["annotation"]
+    theirs = annotations.take(pa.array(row))
+    labels = lists(own["labels"])
+    has_label = np.diff(own["labels"][0]) > 0
+    first_label = labels.values.take(pa.array(own["labels"][0][:-1], mask=~has_label))
+    table = pa.table(
+        {
+            "task_id": theirs["task_id"],
+            "page": pa.array(own["page"]),
+            "image": _image(tasks, theirs["task"].to_numpy(), own["page"]),
+            "width": pa.array(own["width"]),
+            "height": pa.array(own["height"]),
+            "annotation_id": theirs["annotation_id"],
+            "annotator": theirs["annotator"],
+            "region_id": strings(own["region_id"]),
+            "kind": _words(KINDS, own["kind"]),
+            "label": first_label,
+            "labels": labels,
+            "score": numbers(own["score"]),
+            "origin": strings(own["origin"]),
+            "readonly": pa.array(own["readonly"]),
+            "parent_id": strings(own["parent_id"]),
+            "meta_text": strings(own["meta_text"]),
+            "source": theirs["source"],
+            "ground_truth": theirs["ground_truth"],
+            "cancelled": theirs["cancelled"],
+            "created_at": theirs["created_at"],
+            "updated_at": theirs["updated_at"],
+            "lead_time_s": theirs["lead_time_s"],
+            "valid": pa.array(codes == 0),
+            "problem": _words(PROBLEMS, codes),
+        }
+    )
+    for name, column in _controls(columns, len(row)).items():
+        # A control that is called like a column of ours keeps its values under a name that says so.
+        while name in RESERVED or name in table.column_names:
+            name = f"control_{name}"
+        table = table.append_column(name, column)
+    return table.combine_chunks()
+
+
+def _controls(columns: dict[str, Any], rows: int) -> dict[str, pa.Array]:
+    """Spread the answers of regions into a column per control; of several answers of one region the last counts."""
+    controls = columns["controls"]
+    text = strings(controls["text"])
+    numeric = np.isin(controls["kind"], [i for i, kind in enumerate(columns["kinds"]) if kind in NUMERIC_CONTROLS])
+    spread = {}
+    for code, name in enumerate(columns["names"]):
+        chosen = np.flatnonzero(controls["name"] == code)
+        if not len(chosen):
+            continue
+        entry = np.full(rows, -1, dtype=np.int64)
+        entry[controls["row"][chosen]] = chosen
+        missing = entry < 0
+        given = np.where(missing, np.nan, controls["number"][np.where(missing, 0, entry)])
+        if numeric[chosen].all():
+            spread[name] = numbers(given)
+            continue
+        column = text.take(pa.array(entry, mask=missing))
+        # A control that changed its type within one export keeps its numbers as text.
+        written = pc.cast(numbers(given), pa.string())
+        spread[name] = pc.coalesce(column, written)
+    return spread
+
+
+def _image(tasks: pa.Table, task: NDArray[Any], page: NDArray[np.int32]) -> pa.Array:
+    """Look up the address of each region's page."""
+    images = tasks["images"].combine_chunks()
+    offsets = images.offsets.to_numpy()
+    position = offsets[:-1][task].astype(np.int64) + page
+    return images.values.take(pa.array(position, mask=position >= offsets[1:][task]))
+
+
+def answer_table(columns: dict[str, Any], annotations: pa.Table) -> pa.Table:
+    """Make the table of answers to pages and tasks."""
+    own = columns["answers"]
+    theirs = annotations.take(pa.array(own["row"]))
+    return pa.table(
+        {
+            "task_id": theirs["task_id"],
+            "page": nullable(own["page"], own["page"] < 0),
+            "annotation_id": theirs["annotation_id"],
+            "annotator": theirs["annotator"],
+            "source": theirs["source"],
+            "name": _words(columns["names"], own["name"]),
+            "kind": _words(columns["kinds"], own["kind"]),
+            "text": strings(own["text"]),
+            "number": numbers(own["number"]),
+        }
+    )
+
+
+def relation_table(columns: dict[str, Any], annotations: pa.Table) -> pa.Table:
+    """Make the table of relations between regions."""
+    own = columns["relations"]
+    theirs = annotations.take(pa.array(own["annotation"]))
+    return pa.table(
+        {
+            "task_id": theirs["task_id"],
+            "annotation_id": theirs["annotation_id"],
+            "annotator": theirs["annotator"],
+            "source": theirs["source"],
+            "from_region": strings(own["from_id"]),
+            "to_region": strings(own["to_id"]),
+            "direction": strings(own["direction"]),
+            "labels": lists(own["labels"]),
+        }
+    )
+
+
+def _words(words: Sequence[str | None], codes: NDArray[Any]) -> pa.Array:
+    return pa.array(words, pa.string()).take(pa.array(codes))
+
+
+def _ids(values: NDArray[np.int64]) -> pa.Array:
+    return nullable(values, values == -1)
