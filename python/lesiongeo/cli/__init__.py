@@ -1,0 +1,34 @@
+"""The command `lesiongeo`: the same as the functions, for the terminal."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .. import __version__
+from . import agree, measure
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="lesiongeo",
+    help="Measure lesion outlines and compare the people who drew them. Works offline; reads Label Studio's JSON.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("agree", epilog=agree.EPILOG)(agree.agree)
+app.command("measure", epilog=measure.EPILOG)(measure.measure_command)
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

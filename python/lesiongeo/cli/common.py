@@ -1,0 +1,113 @@
+"""What the commands share: options, exit codes, errors in one line, progress."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from ..errors import LesiongeoError
+from ..summary import printable
+
+__all__ = [
+    "EXIT_UNREADABLE",
+    "EXIT_USAGE",
+    "Json",
+    "Quiet",
+    "Sources",
+    "Spacing",
+    "Threads",
+    "UsageError",
+    "errors",
+    "fail",
+    "print_json",
+    "progress_bars",
+    "spacing_pair",
+]
+
+EXIT_USAGE, EXIT_UNREADABLE = 2, 3
+
+Sources = Annotated[
+    list[Path],
+    typer.Argument(metavar="SRC...", help="Exports: in Label Studio choose Export, JSON.", show_default=False),
+]
+Spacing = Annotated[
+    list[float] | None,
+    typer.Option(
+        "--spacing-mm",
+        metavar="MM",
+        help="Millimetres per pixel; give it twice for x and y. Without it nothing is said in mm.",
+        show_default=False,
+    ),
+]
+Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Threads.", show_default="all processors")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON, for pipelines.")]
+
+
+class UsageError(Exception):
+    """The options do not go together."""
+
+
+@contextmanager
+def errors() -> Iterator[None]:
+    """Say what went wrong in one line and end with the exit code that says which kind it was."""
+    try:
+        yield
+    except UsageError as error:
+        fail(str(error), EXIT_USAGE)
+    except OSError as error:
+        fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), EXIT_UNREADABLE)
+    except LesiongeoError as error:
+        fail(str(error), EXIT_UNREADABLE)
+    except ValueError as error:
+        fail(str(error), EXIT_USAGE)
+
+
+def fail(message: str, code: int) -> None:
+    """Print one line to standard error and end with this exit code."""
+    console = Console(stderr=True, highlight=False, emoji=False)
+    console.print("[bold red]lesiongeo:[/]", escape(printable(message)), soft_wrap=True)
+    raise typer.Exit(code)
+
+
+@contextmanager
+def progress_bars(quiet: bool) -> Iterator[Callable[[str], Callable[[int, int], None]]]:
+    """Show a bar per stage; short stages end before their first report and show none."""
+    columns = (TextColumn("{task.description:>10}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as progress:
+
+        def stage(name: str) -> Callable[[int, int], None]:
+            started: list[Any] = []
+
+            def report(done: int, total: int) -> None:
+                if not started:
+                    started.append(progress.add_task(name, total=total))
+                progress.update(started[0], completed=done, total=total)
+
+            return report
+
+        yield stage
+
+
+def spacing_pair(spacing_mm: list[float] | None) -> tuple[float, float] | None:
+    """Return what --spacing-mm gave as millimetres per pixel along x and y."""
+    if not spacing_mm:
+        return None
+    if len(spacing_mm) > 2 or not all(0 < value < float("inf") for value in spacing_mm):
+        raise UsageError("--spacing-mm is a positive number of mm per pixel, given once, or twice for x and y")
+    return spacing_mm[0], spacing_mm[-1]
+
+
+def print_json(content: dict[str, Any], as_json: bool) -> None:
+    """Print a summary for pipelines, where it is asked for."""
+    if as_json:
+        typer.echo(json.dumps(content, indent=2, sort_keys=True, allow_nan=False))
