@@ -43,7 +43,7 @@ from .metrics import (
     perimeter,
 )
 from .polygons import Polygons
-from .read import Export, read_label_studio
+from .read import Export, Scan, read_label_studio, scan_label_studio
 from .regions import Regions
 from .shape import shape_measures
 from .threads import num_threads, set_num_threads
@@ -61,6 +61,7 @@ __all__ = [
     "Polygons",
     "RegionError",
     "Regions",
+    "Scan",
     "__version__",
     "agreement",
     "area",
@@ -85,6 +86,7 @@ __all__ = [
     "num_threads",
     "perimeter",
     "read_label_studio",
+    "scan_label_studio",
     "set_num_threads",
     "shape_measures",
     "signed_offset",

@@ -1,6 +1,7 @@
 """Readers: files of annotation tools become regions with columns."""
 
 from .export import Export
-from .label_studio import read_label_studio
+from .label_studio import read_label_studio, scan_label_studio
+from .scan import Scan
 
-__all__ = ["Export", "read_label_studio"]
+__all__ = ["Export", "Scan", "read_label_studio", "scan_label_studio"]

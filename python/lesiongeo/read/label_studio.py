@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any, TypeAlias
 
-from .. import _core
-from ..errors import ExportError
-from .assemble import assemble
+import pyarrow as pa
+
+from ..options import shown
 from .export import Export
+from .join import join_partial, repeated_annotations
+from .problems import PROBLEM_SCHEMA
+from .scan import Scan
+from .sources import Found, Source, find
+from .stand_in import LabelStudioReader, assemble, read_options
 
-__all__ = ["Source", "read_label_studio"]
+__all__ = ["Source", "read_label_studio", "scan_label_studio"]
 
-Source: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview"
 Progress: TypeAlias = Callable[[int, int], object]
+WINDOW_BYTES = 32 << 20
 
 
 def read_label_studio(
-    source: Source | Sequence[Source],
+    source: Source | Iterable[Source],
     *,
+    config: Any = None,
+    images: str | None = None,
+    patient: str | None = None,
+    visit_date: str | None = None,
+    day_offset: str | None = None,
+    spacing_mm: Any = None,
+    track_id: str | None = None,
+    status: str | None = None,
+    note: str | None = None,
+    on_error: str = "raise",
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Export:
@@ -32,8 +46,22 @@ def read_label_studio(
 
     Parameters
     ----------
-    source : path, bytes, or a sequence of them
-        Files as Label Studio writes them with Export, JSON (also a snapshot), or their content.
+    source : path, glob, folder, "-", address, bytes, binary file object, or a sequence of these
+        Files as Label Studio writes them with Export, JSON (also a snapshot), or their content; compressed with gzip or
+        zstd where their first bytes say so. Of a folder the files directly in it that end in .json, .jsonl or .ndjson
+        (also .gz, .zst). ``"-"`` is standard input; addresses such as ``s3://`` need ``lesiongeo[remote]``. A file
+        that is given twice is read once (`source_repeated` in `problems`).
+    config : path, str or bytes, optional
+        The labeling configuration (XML) of the project: a file or its text.
+    images, patient, visit_date, day_offset : str, optional
+        Dotted paths of fields in the task's data, with or without ``data.`` in front.
+    spacing_mm : float, (float, float) or str, optional
+        Millimetres per pixel (x, y) of every image, or the path of the field that has them.
+    track_id, status, note : str, optional
+        Names of controls (`from_name`) with these roles; inferred when not given.
+    on_error : {"raise", "skip"}, default "raise"
+        "skip" goes on after what cannot be read and lists it in `problems`, with ``dropped`` true: unreadable_task,
+        unreadable_file, rest_not_read.
     threads : int, optional
         Number of threads; by default see `num_threads`.
     progress : callable, optional
@@ -86,23 +114,124 @@ def read_label_studio(
     >>> lg.area(export.regions).tolist()
     [200.0]
     """
-    columns = _core.read_label_studio(_contents(source), threads=threads, progress=progress)
-    return assemble(columns, threads=threads)
+    options = read_options(
+        config=config,
+        images=images,
+        patient=patient,
+        visit_date=visit_date,
+        day_offset=day_offset,
+        spacing_mm=spacing_mm,
+        track_id=track_id,
+        status=status,
+        note=note,
+    )
+    found = find(source)
+    columns = _reader(found, on_error).read_all(threads=threads, progress=progress)
+    partial, differing = join_partial(columns)
+    export = assemble(columns, options, threads=threads)
+    again = repeated_annotations(export.annotations, export.tasks["task_id"].to_numpy()[partial])
+    extra = [table for table in (_notices(found), differing, again) if table.num_rows]
+    return replace(export, problems=pa.concat_tables([export.problems, *extra])) if extra else export
 
 
-def _contents(source: Source | Sequence[Source]) -> list[tuple[str, bytes]]:
-    if isinstance(source, dict):
-        raise TypeError("a source is a dict; pass paths or bytes, not parsed JSON")
-    single = isinstance(source, str | os.PathLike | bytes | bytearray | memoryview)
-    listed: Iterable[Any] = [source] if single else source  # type: ignore[assignment]
-    contents = []
-    for item in listed:
-        if isinstance(item, bytes | bytearray | memoryview):
-            contents.append(("<bytes>", bytes(item)))
-        elif isinstance(item, str | os.PathLike):
-            contents.append((Path(item).name, Path(item).read_bytes()))
-        else:
-            raise TypeError(f"a source is a {type(item).__name__}; pass paths or bytes, not parsed JSON")
-    if not contents:
-        raise ExportError("no file was given; pass at least one export")
-    return contents
+def scan_label_studio(
+    source: Source | Iterable[Source],
+    *,
+    config: Any = None,
+    images: str | None = None,
+    patient: str | None = None,
+    visit_date: str | None = None,
+    day_offset: str | None = None,
+    spacing_mm: Any = None,
+    track_id: str | None = None,
+    status: str | None = None,
+    note: str | None = None,
+    on_error: str = "raise",
+    window_bytes: int = WINDOW_BYTES,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Scan:
+    """Read Label Studio's JSON export in batches of whole tasks, for files larger than memory.
+
+    Parameters
+    ----------
+    source, config, images, patient, visit_date, day_offset, spacing_mm, track_id, status, note, on_error, threads
+        As in `read_label_studio`.
+    window_bytes : int, default 32 MiB
+        Bytes of JSON per batch, at least; a task is never split, so the largest one is a batch where it is larger.
+    progress : callable, optional
+        Called as ``progress(done, total)`` in bytes; total is 0 where it is not known.
+
+    Returns
+    -------
+    Scan
+        An iterator of `Export`, each with the columns of `read_label_studio`; a control's column is in the batches
+        where the control was answered. Below each other the batches are what `read_label_studio` returns, but for the
+        order of `problems`.
+
+    Raises
+    ------
+    ExportError, FileNotFoundError, OSError
+        As `read_label_studio`; of what is in a file, when its batch is asked for.
+    ValueError
+        If an option is wrong.
+
+    Notes
+    -----
+    Memory: see `Scan`. O(bytes).
+
+    Examples
+    --------
+    >>> import lesiongeo as lg
+    >>> regions = 0
+    >>> for export in lg.scan_label_studio("examples/dermatology.json", window_bytes=100_000):
+    ...     regions += len(export.regions)
+    >>> regions == len(lg.read_label_studio("examples/dermatology.json").regions)
+    True
+    """
+    options = read_options(
+        config=config,
+        images=images,
+        patient=patient,
+        visit_date=visit_date,
+        day_offset=day_offset,
+        spacing_mm=spacing_mm,
+        track_id=track_id,
+        status=status,
+        note=note,
+    )
+    if not isinstance(window_bytes, int) or isinstance(window_bytes, bool) or window_bytes < 1:
+        raise ValueError(f"window_bytes is {shown(window_bytes)}; it is a positive whole number of bytes")
+    found = find(source)
+    reader = _reader(found, on_error, window_bytes)
+
+    def read() -> tuple[dict[str, Any] | None, int]:
+        columns = reader.read_window(threads=threads, progress=progress)
+        return columns, reader.bytes_read
+
+    def make(columns: dict[str, Any]) -> Export:
+        return assemble(columns or _nothing(), options, threads=threads)
+
+    return Scan(read, make, notices=_notices(found), close=getattr(reader, "close", None))
+
+
+def _reader(found: Found, on_error: str, window_bytes: int = WINDOW_BYTES) -> Any:
+    if on_error not in ("raise", "skip"):
+        raise ValueError(f"on_error is {shown(on_error)}; it is 'raise' or 'skip'")
+    entries = [one.entry() for one in found.inputs]
+    return LabelStudioReader(entries, window_bytes=window_bytes, on_error=on_error)
+
+
+def _nothing() -> dict[str, Any]:
+    """Columns without rows."""
+    reader = LabelStudioReader([("<none>", b"[]")], window_bytes=WINDOW_BYTES, on_error="raise")
+    return dict(reader.read_all())
+
+
+def _notices(found: Found) -> pa.Table:
+    """Report files that were given more than once."""
+    rows = [
+        {"code": "source_repeated", "message": f"{name} was given more than once; it was read once", "dropped": False}
+        for name in found.repeated
+    ]
+    return pa.Table.from_pylist(rows, schema=PROBLEM_SCHEMA)
