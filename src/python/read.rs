@@ -43,7 +43,8 @@ pub(super) fn read_label_studio<'py>(
 }
 
 fn to_dict(py: Python<'_>, tables: Tables) -> PyResult<Bound<'_, PyDict>> {
-    let Tables { tasks, annotations, regions, controls, answers, relations, problems, names, kinds } = tables;
+    let Tables { tasks, annotations, regions, controls, answers, relations, problems, names, kinds, uses: _ } =
+        tables;
     let out = PyDict::new(py);
 
     let table = Table::new(py);

@@ -1,9 +1,8 @@
 //! Columns of what was read: filled by the readers, joined part by part, handed over as arrays.
 
-use std::collections::HashMap;
-
 use crate::error::{Error, Result};
 use crate::polygons::PolygonsBuf;
+pub use crate::read::names::{Names, Scope, Uses};
 
 /// A column of texts, some of them null, in Arrow's layout.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,27 +88,6 @@ impl Lists {
     }
 }
 
-/// Names that recur, as numbers.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Names {
-    /// Each name once, in the order of first appearance.
-    pub list: Vec<String>,
-    codes: HashMap<String, u32>,
-}
-
-impl Names {
-    /// The number of a name.
-    pub fn code(&mut self, name: &str) -> u32 {
-        if let Some(&code) = self.codes.get(name) {
-            return code;
-        }
-        let code = self.list.len() as u32;
-        self.list.push(name.to_owned());
-        self.codes.insert(name.to_owned(), code);
-        code
-    }
-}
-
 /// Stands for null in whole-number columns whose values are never negative.
 pub const NONE: i64 = -1;
 
@@ -190,6 +168,8 @@ table! {
         region_id: Strings,
         /// See [`super::shapes::Shape`].
         kind: Vec<u8>,
+        /// Number of the name of the control that drew the shape, or [`NO_ROW`].
+        from_name: Vec<u32>,
         /// In the order ticked.
         labels: Lists,
         /// Or NaN.
@@ -287,6 +267,8 @@ pub struct Tables {
     pub names: Names,
     /// Types of controls.
     pub kinds: Names,
+    /// Which control was used how often for what.
+    pub uses: Uses,
 }
 
 /// Add what a later part has read. Row numbers of the later part are shifted.
@@ -336,6 +318,8 @@ impl Tables {
         mine.height.extend_from_slice(&its.height);
         mine.region_id.append(&its.region_id)?;
         mine.kind.extend_from_slice(&its.kind);
+        let drawn_by = |&code: &u32| names.get(code as usize).copied().unwrap_or(NO_ROW);
+        mine.from_name.extend(its.from_name.iter().map(drawn_by));
         mine.labels.append(&its.labels)?;
         mine.score.extend_from_slice(&its.score);
         mine.origin.append(&its.origin)?;
@@ -371,6 +355,8 @@ impl Tables {
         mine.code.append(&its.code)?;
         mine.message.append(&its.message)?;
         mine.dropped.extend_from_slice(&its.dropped);
+
+        self.uses.append(&other.uses, &names, &kinds);
         Ok(())
     }
 }
@@ -412,18 +398,23 @@ mod tests {
         part.tasks.task_id.push(7);
         part.annotations.task.push(0);
         part.regions.annotation.push(0);
+        part.regions.annotation.push(0);
         let (name, kind) = (part.names.code("track_id"), part.kinds.code("number"));
         part.controls.row.push(0);
         part.controls.name.push(name);
         part.controls.kind.push(kind);
+        part.uses.add(name, kind, Scope::Region as u8, 2);
         part.regions.region_id.push(Some("é"));
+        part.regions.from_name.extend([name, NO_ROW]);
         let mut all = Tables::default();
         assert_eq!(all.names.code("status"), 0);
         all.append(&part).unwrap();
         all.append(&part).unwrap();
         assert_eq!(all.annotations.task, [0, 1]);
-        assert_eq!(all.controls.row, [0, 1]);
+        assert_eq!(all.controls.row, [0, 2]);
         assert_eq!(all.controls.name, [1, 1]);
+        assert_eq!(all.regions.from_name, [1, NO_ROW, 1, NO_ROW]);
+        assert_eq!((all.uses.name[0], all.uses.count[0]), (1, 4));
         assert_eq!(all.regions.region_id.get(1), Some("é"));
     }
 }

@@ -9,6 +9,7 @@ pub mod columns;
 mod entry;
 pub mod json;
 pub mod label_studio;
+pub mod names;
 mod privacy;
 pub mod results;
 pub mod shapes;

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::error::Result;
 use crate::read::answers::control;
-use crate::read::columns::{Answers, Place, Tables};
+use crate::read::columns::{Answers, NO_ROW, Place, Scope, Tables};
 use crate::read::entry::{Entry, NOT_A_PAGE, Role, entry, role, text};
 use crate::read::json::{Cursor, Kind, Scalar};
 use crate::read::shapes::{Drawing, Shape, outline};
@@ -179,6 +179,7 @@ impl<'a> Results<'a> {
             }
         };
         let row = tables.regions.annotation.len() as u32;
+        let from_name = used(geometry, Scope::Shape, tables);
         let regions = &mut tables.regions;
         regions.annotation.push(place.annotation);
         regions.page.push(place.page);
@@ -186,6 +187,7 @@ impl<'a> Results<'a> {
         regions.height.push(size[1].round() as i32);
         regions.region_id.push(region);
         regions.kind.push(shape as u8);
+        regions.from_name.push(from_name);
         regions.origin.push(geometry.origin.as_deref());
         regions.score.push(geometry.score);
         // The editor copies what belongs to a region into each of its entries.
@@ -198,6 +200,9 @@ impl<'a> Results<'a> {
         regions.outlines.end_region()?;
         for entry in &entries {
             if entry.kind.ends_with("labels") {
+                if !std::ptr::eq(*entry, geometry) {
+                    used(entry, Scope::Labels, tables);
+                }
                 labels(entry, place, tables)?;
             }
         }
@@ -215,6 +220,7 @@ impl<'a> Results<'a> {
                 );
             }
             seen.push(name);
+            used(entry, Scope::Region, tables);
             push(&mut tables.controls, row, place.page, name, kind, text.as_deref(), number);
         }
         for entry in entries.iter().filter(|entry| role(&entry.kind) == Role::Other) {
@@ -228,6 +234,14 @@ impl<'a> Results<'a> {
         }
         Ok(true)
     }
+}
+
+/// Count the use of an entry's control; the number of its name, or [`NO_ROW`] where the entry names none.
+fn used(entry: &Entry, scope: Scope, tables: &mut Tables) -> u32 {
+    let Some(name) = entry.from_name.as_deref() else { return NO_ROW };
+    let (name, kind) = (tables.names.code(name), tables.kinds.code(&entry.kind));
+    tables.uses.add(name, kind, scope as u8, 1);
+    name
 }
 
 /// Whether two entries of one region draw the same: a region with two label controls has its outline twice.
@@ -278,6 +292,7 @@ fn no_outline(entries: &[&Entry], place: Place, tables: &mut Tables) -> Result<(
             );
         }
         let Some((name, kind, (text, number))) = control(entry, place, tables)? else { continue };
+        used(entry, if entry.page.is_some() { Scope::Page } else { Scope::Task }, tables);
         push(
             &mut tables.answers,
             place.annotation,
@@ -395,7 +410,9 @@ mod tests {
         assert_eq!(tables.regions.outlines.xy, [[10.0, 20.0], [20.0, 20.0], [15.0, 40.0]]);
         assert_eq!(tables.regions.page, [1]);
         assert_eq!(tables.regions.labels.values.get(0), Some("nevus"));
-        assert_eq!(tables.names.list, ["number_name", "choices_name"]);
+        assert_eq!(tables.names.list, ["polygonlabels_name", "number_name", "choices_name"]);
+        assert_eq!(tables.regions.from_name, [0]);
+        assert_eq!((tables.uses.name, tables.uses.scope), (vec![0, 1, 2], vec![0, 2, 2]));
         assert_eq!(tables.controls.number[0], 2.0);
         assert_eq!(tables.controls.text.get(1), Some(r#"["stable","new \"x\""]"#));
         assert!(tables.problems.code.is_empty());
