@@ -3,6 +3,9 @@
 use std::borrow::Cow;
 
 use crate::error::{Error, Result};
+use crate::polygons::Point;
+use crate::read::number;
+use crate::read::scan::{after_space, string_stop};
 
 /// Deepest nesting accepted; real exports need about 12.
 const MAX_DEPTH: usize = 512;
@@ -79,21 +82,23 @@ impl<'a> Cursor<'a> {
     }
 
     /// An error at the current byte.
+    #[cold]
     pub fn error(&self, message: impl Into<String>) -> Error {
         Error::Export { message: message.into(), position: self.position() }
     }
 
+    #[inline]
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
+    #[inline]
     fn space(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
-            self.at += 1;
-        }
+        self.at = after_space(self.text.as_bytes(), self.at);
     }
 
     /// What the next value is; the cursor moves to its first byte.
+    #[inline]
     pub fn kind(&mut self) -> Result<Kind> {
         self.space();
         match self.peek() {
@@ -108,10 +113,12 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    #[cold]
     fn cut_off(&self) -> Error {
         self.error("the file ends in the middle; it was cut off: download or export it again")
     }
 
+    #[inline]
     fn require(&mut self, byte: u8) -> Result<()> {
         self.space();
         match self.peek() {
@@ -125,6 +132,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// After an element: whether another one follows (`,`) or the container ends.
+    #[inline]
     fn more(&mut self, close: u8) -> Result<bool> {
         self.space();
         match self.peek() {
@@ -142,6 +150,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Walk an object. `member` gets each key with the cursor before the value, and must consume the value.
+    #[inline]
     pub fn object(&mut self, mut member: impl FnMut(&mut Self, &str) -> Result<()>) -> Result<()> {
         self.require(b'{')?;
         self.space();
@@ -161,6 +170,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Walk a list. `item` is called with the cursor before each value, and must consume the value.
+    #[inline]
     pub fn array(&mut self, mut item: impl FnMut(&mut Self) -> Result<()>) -> Result<()> {
         self.require(b'[')?;
         self.space();
@@ -202,11 +212,82 @@ impl<'a> Cursor<'a> {
     }
 
     /// A number.
+    #[inline]
     pub fn number(&mut self) -> Result<f64> {
-        let start = self.at;
-        self.skip_number()?;
-        let digits = &self.text[start..self.at];
-        digits.parse().map_err(|_| self.error("not JSON: a number should stand here"))
+        match number::number(self.text, self.at) {
+            Ok((value, end)) => {
+                self.at = end;
+                Ok(value)
+            }
+            Err(missing) => Err(self.unfinished_number(missing)),
+        }
+    }
+
+    /// The next value if it is a number; anything else is skipped.
+    #[inline]
+    pub fn number_or_skip(&mut self) -> Result<Option<f64>> {
+        if self.kind()? == Kind::Number { self.number().map(Some) } else { self.skip().map(|()| None) }
+    }
+
+    /// A list of points, pairs of numbers. Whether all were; those that are none are left out.
+    pub fn points(&mut self, points: &mut Vec<Point>) -> Result<bool> {
+        self.require(b'[')?;
+        self.space();
+        if self.peek() == Some(b']') {
+            self.at += 1;
+            return Ok(true);
+        }
+        let mut all = true;
+        loop {
+            match pair(self.text.as_bytes(), self.at) {
+                Some((point, end)) => {
+                    points.push(point);
+                    self.at = end;
+                }
+                None => match self.point()? {
+                    Some(point) => points.push(point),
+                    None => all = false,
+                },
+            }
+            if !self.more(b']')? {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// A pair of numbers in any notation; `None` for any other value.
+    #[cold]
+    fn point(&mut self) -> Result<Option<Point>> {
+        if self.kind()? != Kind::Array {
+            self.skip()?;
+            return Ok(None);
+        }
+        let (mut point, mut count, mut all) = ([f64::NAN; 2], 0_usize, true);
+        self.array(|cursor| {
+            match cursor.number_or_skip()? {
+                Some(number) => {
+                    if let Some(slot) = point.get_mut(count) {
+                        *slot = number;
+                    }
+                }
+                None => all = false,
+            }
+            count += 1;
+            Ok(())
+        })?;
+        Ok((all && count == 2).then_some(point))
+    }
+
+    /// Go past a list, an object or a string that has been read before, if the text stands here again byte by byte. What
+    /// was read is whole, so that nothing longer can start with it.
+    #[inline]
+    pub fn repeated(&mut self, before: &str) -> bool {
+        let here = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        let same = !before.is_empty() && here.starts_with(before.as_bytes());
+        if same {
+            self.at += before.len();
+        }
+        same
     }
 
     /// A string, unescaped; borrowed where nothing was escaped.
@@ -227,8 +308,19 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Skip a value of any kind without recursion, so that no nesting can exhaust the stack.
+    /// Skip a value of any kind, checking its grammar.
+    #[inline]
     pub fn skip(&mut self) -> Result<()> {
+        match self.kind()? {
+            Kind::String => self.skip_string().map(|_| ()),
+            Kind::Number => self.skip_number(),
+            Kind::Bool | Kind::Null => self.skip_literal(),
+            Kind::Object | Kind::Array => self.skip_container(),
+        }
+    }
+
+    /// Without recursion, so that no nesting can exhaust the stack.
+    fn skip_container(&mut self) -> Result<()> {
         let mut objects = [0_u64; MAX_DEPTH / 64];
         let mut depth = 0;
         loop {
@@ -310,6 +402,7 @@ impl<'a> Cursor<'a> {
         let mut at = self.at + 1;
         let mut escaped = false;
         loop {
+            at = string_stop(bytes, at);
             match bytes.get(at) {
                 Some(b'"') => {
                     self.at = at + 1;
@@ -317,34 +410,12 @@ impl<'a> Cursor<'a> {
                 }
                 Some(b'\\') => {
                     escaped = true;
-                    let width = match bytes.get(at + 1) {
-                        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
-                        Some(b'u')
-                            if bytes.len() >= at + 6
-                                && bytes[at + 2..at + 6].iter().all(u8::is_ascii_hexdigit) =>
-                        {
-                            6
-                        }
-                        Some(b'u') if bytes.len() < at + 6 => {
-                            self.at = bytes.len();
-                            return Err(self.cut_off());
-                        }
-                        Some(_) => {
-                            self.at = at;
-                            return Err(self.error("not JSON: unknown escape in a string"));
-                        }
-                        None => {
-                            self.at = bytes.len();
-                            return Err(self.cut_off());
-                        }
-                    };
-                    at += width;
+                    at += self.escape(at)?;
                 }
-                Some(0..=0x1f) => {
+                Some(_) => {
                     self.at = at;
                     return Err(self.error("not JSON: control character in a string"));
                 }
-                Some(_) => at += 1,
                 None => {
                     self.at = bytes.len();
                     return Err(self.cut_off());
@@ -353,40 +424,66 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn skip_number(&mut self) -> Result<()> {
+    /// How many bytes the escape at a backslash takes.
+    fn escape(&mut self, at: usize) -> Result<usize> {
         let bytes = self.text.as_bytes();
-        // The place after at least one digit, else the place where one is missing.
-        let digits = |from: usize| {
-            let count =
-                bytes[from.min(bytes.len())..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-            if count > 0 { Ok(from + count) } else { Err(from) }
-        };
-        let scan = || -> std::result::Result<usize, usize> {
-            let first = self.at + usize::from(self.peek() == Some(b'-'));
-            let mut at = if bytes.get(first) == Some(&b'0') { first + 1 } else { digits(first)? };
-            if bytes.get(at) == Some(&b'.') {
-                at = digits(at + 1)?;
+        match bytes.get(at + 1) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => return Ok(2),
+            Some(b'u') => match bytes.get(at + 2..at + 6) {
+                Some(hex) if hex.iter().all(u8::is_ascii_hexdigit) => return Ok(6),
+                Some(_) => {}
+                None => {
+                    self.at = bytes.len();
+                    return Err(self.cut_off());
+                }
+            },
+            Some(_) => {}
+            None => {
+                self.at = bytes.len();
+                return Err(self.cut_off());
             }
-            if matches!(bytes.get(at), Some(b'e' | b'E')) {
-                at = digits(at + 1 + usize::from(matches!(bytes.get(at + 1), Some(b'+' | b'-'))))?;
-            }
-            Ok(at)
-        };
-        match scan() {
+        }
+        self.at = at;
+        Err(self.error("not JSON: unknown escape in a string"))
+    }
+
+    #[inline]
+    fn skip_number(&mut self) -> Result<()> {
+        match number::skip_number(self.text.as_bytes(), self.at) {
             Ok(end) => {
                 self.at = end;
                 Ok(())
             }
-            Err(missing) => {
-                self.at = missing.min(bytes.len());
-                Err(if missing >= bytes.len() {
-                    self.cut_off()
-                } else {
-                    self.error("not JSON: a number is not finished here")
-                })
-            }
+            Err(missing) => Err(self.unfinished_number(missing)),
         }
     }
+
+    #[cold]
+    fn unfinished_number(&mut self, missing: usize) -> Error {
+        self.at = missing.min(self.text.len());
+        if missing >= self.text.len() {
+            self.cut_off()
+        } else {
+            self.error("not JSON: a number is not finished here")
+        }
+    }
+}
+
+/// `[x, y]` with two numbers as exports write them, and where it ends; `None` for anything else.
+#[inline]
+fn pair(bytes: &[u8], from: usize) -> Option<(Point, usize)> {
+    let at = expect(bytes, from, b'[')?;
+    let (x, at) = number::plain(bytes, after_space(bytes, at))?;
+    let at = expect(bytes, at, b',')?;
+    let (y, at) = number::plain(bytes, after_space(bytes, at))?;
+    Some(([x, y], expect(bytes, at, b']')?))
+}
+
+/// The place after a certain byte that may have space before it.
+#[inline]
+fn expect(bytes: &[u8], from: usize, byte: u8) -> Option<usize> {
+    let at = after_space(bytes, from);
+    (bytes.get(at) == Some(&byte)).then_some(at + 1)
 }
 
 /// Replace escapes, which have been checked. Half of a surrogate pair alone becomes U+FFFD.

@@ -1,0 +1,364 @@
+//! Numbers of a JSON text: their grammar, and the nearest double, ties to even.
+//!
+//! Almost every number of an export has a few digits before the point and up to 17 after it. Such a number is a whole
+//! number `w` below 2^64 over a power of ten up to 10^27, and one exact division of 128 by 64 bits rounds it. The
+//! division multiplies by a reciprocal: N. Möller and T. Granlund, "Improved division by invariant integers", IEEE
+//! Transactions on Computers 60(2), 2011, algorithm 4. All other numbers go to the standard library.
+
+use crate::read::scan::{HIGH, ONES, word};
+
+/// The largest power of five below 2^63 is 5^27.
+const MOST_DECIMALS: usize = 27;
+
+/// A power of five, shifted up until its highest bit is set.
+#[derive(Clone, Copy)]
+struct Five {
+    divisor: u64,
+    /// (2^128 - 1) / divisor - 2^64, rounded down.
+    reciprocal: u64,
+    shift: u32,
+}
+
+const FIVES: [Five; MOST_DECIMALS + 1] = {
+    let mut fives = [Five { divisor: 0, reciprocal: 0, shift: 0 }; MOST_DECIMALS + 1];
+    let (mut index, mut power) = (0, 1_u64);
+    while index <= MOST_DECIMALS {
+        let shift = power.leading_zeros();
+        let divisor = power << shift;
+        let reciprocal = (u128::MAX / divisor as u128 - (1 << 64)) as u64;
+        fives[index] = Five { divisor, reciprocal, shift };
+        power = power.wrapping_mul(5);
+        index += 1;
+    }
+    fives
+};
+
+/// Powers of ten for the digits of one word.
+const TENS: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+
+/// The number that starts at a byte, and where it ends; an error is the place where something is missing.
+#[inline]
+pub(super) fn number(text: &str, start: usize) -> Result<(f64, usize), usize> {
+    if let Some(found) = plain(text.as_bytes(), start) {
+        return Ok(found);
+    }
+    let end = skip_number(text.as_bytes(), start)?;
+    // What the grammar of JSON accepts, the standard library accepts too.
+    text[start..end].parse().map(|value| (value, end)).map_err(|_| start)
+}
+
+/// A number without exponent, of at most 7 digits before the point and 19 in all, with enough text after it to look at
+/// eight bytes at once. `None` is for the general way to decide.
+#[inline]
+pub(super) fn plain(bytes: &[u8], start: usize) -> Option<(f64, usize)> {
+    let negative = *bytes.get(start)? == b'-';
+    let mut at = start + usize::from(negative);
+    let chunk = word(bytes, at)?;
+    let whole_digits = digits(chunk);
+    // A leading zero must stand alone.
+    if whole_digits == 0 || whole_digits == 8 || (chunk as u8 == b'0' && whole_digits > 1) {
+        return None;
+    }
+    let mut w = value(chunk, whole_digits);
+    at += whole_digits;
+    let mut decimals = 0;
+    if (chunk >> (8 * whole_digits)) as u8 == b'.' {
+        at += 1;
+        loop {
+            let chunk = word(bytes, at)?;
+            let count = digits(chunk);
+            // Beyond 19 digits this wraps around, and is thrown away below.
+            w = w.wrapping_mul(TENS[count]).wrapping_add(value(chunk, count));
+            at += count;
+            decimals += count;
+            if count < 8 {
+                break;
+            }
+            if decimals > 16 {
+                return None;
+            }
+        }
+        if decimals == 0 || whole_digits + decimals > 19 {
+            return None;
+        }
+    }
+    if matches!(bytes.get(at), Some(b'e' | b'E')) {
+        return None;
+    }
+    let magnitude = over_power_of_ten(w, decimals);
+    Some((if negative { -magnitude } else { magnitude }, at))
+}
+
+/// `w / 10^decimals`, correctly rounded; `decimals` at most [`MOST_DECIMALS`].
+#[inline]
+fn over_power_of_ten(w: u64, decimals: usize) -> f64 {
+    if w == 0 || decimals == 0 {
+        return w as f64;
+    }
+    let Five { divisor, reciprocal, shift } = FIVES[decimals];
+    let zeros = w.leading_zeros();
+    let normal = w << zeros;
+    // The dividend is normal * 2^63, so that its upper half is below the divisor.
+    let (upper, lower) = (normal >> 1, normal << 63);
+    let estimate = u128::from(reciprocal) * u128::from(upper) + (u128::from(upper) << 64 | u128::from(lower));
+    let mut quotient = ((estimate >> 64) as u64).wrapping_add(1);
+    let mut rest = lower.wrapping_sub(quotient.wrapping_mul(divisor));
+    if rest > estimate as u64 {
+        quotient = quotient.wrapping_sub(1);
+        rest = rest.wrapping_add(divisor);
+    }
+    if rest >= divisor {
+        quotient += 1;
+        rest -= divisor;
+    }
+    // The quotient lies between 2^62 and 2^64. Of its 64 bits 53 stay; a rest counts as a bit far below.
+    let up = quotient.leading_zeros();
+    let bits = quotient << up | u64::from(rest != 0);
+    let kept = bits >> 11;
+    let (below, half) = (bits & 0x7ff, 0x400);
+    let kept = kept + u64::from(below > half || (below == half && kept & 1 == 1));
+    // The value is kept * 2^power; the highest bit of `kept` adds the missing 1 to the exponent.
+    let power = i64::from(shift) - i64::from(zeros) - i64::from(up) - 52 - decimals as i64;
+    f64::from_bits((((power + 1074) as u64) << 52) + kept)
+}
+
+/// How many of eight bytes are digits, up to the first that is none.
+#[inline]
+fn digits(chunk: u64) -> usize {
+    let less = chunk ^ (ONES * 0x30);
+    // The high bit of each byte that is above 9.
+    let other = (((less & !HIGH) + ONES * 0x76) | less) & HIGH;
+    (other.trailing_zeros() / 8) as usize
+}
+
+/// The value of the first `count` of eight digits.
+#[inline]
+fn value(chunk: u64, count: usize) -> u64 {
+    // Zeros move in front. In two steps, because a shift by all 64 bits is none.
+    let half = 32 - 4 * count;
+    let ones = ((chunk ^ (ONES * 0x30)) << half) << half;
+    let pairs = (ones.wrapping_mul(10) + (ones >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs.wrapping_mul(100) + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    (fours.wrapping_mul(10_000) + (fours >> 32)) & 0xffff_ffff
+}
+
+/// Where the number that starts at a byte ends; an error is the place where a digit is missing.
+pub(super) fn skip_number(bytes: &[u8], start: usize) -> Result<usize, usize> {
+    let first = start + usize::from(bytes.get(start) == Some(&b'-'));
+    let mut at = if bytes.get(first) == Some(&b'0') { first + 1 } else { skip_digits(bytes, first)? };
+    if bytes.get(at) == Some(&b'.') {
+        at = skip_digits(bytes, at + 1)?;
+    }
+    if matches!(bytes.get(at), Some(b'e' | b'E')) {
+        at = skip_digits(bytes, at + 1 + usize::from(matches!(bytes.get(at + 1), Some(b'+' | b'-'))))?;
+    }
+    Ok(at)
+}
+
+/// The place after at least one digit, else the place where one is missing.
+#[inline]
+fn skip_digits(bytes: &[u8], from: usize) -> Result<usize, usize> {
+    let mut at = from;
+    while let Some(chunk) = word(bytes, at) {
+        let count = digits(chunk);
+        at += count;
+        if count < 8 {
+            return if at > from { Ok(at) } else { Err(from) };
+        }
+    }
+    while bytes.get(at).is_some_and(u8::is_ascii_digit) {
+        at += 1;
+    }
+    if at > from { Ok(at) } else { Err(from) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What follows a number, and a number alone at the end of a text.
+    const AFTER: [&str; 4] = ["", ",", "]            ", ", 12.345678901234567]"];
+
+    fn check(digits: &str) {
+        let expected: f64 = digits.parse().unwrap();
+        for after in AFTER {
+            let text = format!("{digits}{after}");
+            let (value, end) = number(&text, 0).unwrap_or_else(|at| panic!("{text}: {at}"));
+            assert_eq!(value.to_bits(), expected.to_bits(), "{text}: {value:e}");
+            assert_eq!(end, digits.len(), "{text}");
+            assert_eq!(skip_number(text.as_bytes(), 0), Ok(end));
+        }
+    }
+
+    struct Random(u64);
+
+    impl Random {
+        fn next(&mut self) -> u64 {
+            // splitmix64
+            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut z = self.0;
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            z ^ (z >> 31)
+        }
+
+        fn below(&mut self, limit: u64) -> u64 {
+            self.next() % limit
+        }
+
+        fn digits(&mut self, count: u64) -> String {
+            (0..count).map(|_| char::from(b'0' + self.below(10) as u8)).collect()
+        }
+    }
+
+    #[test]
+    fn numbers_as_people_and_programs_write_them() {
+        for digits in [
+            "0",
+            "-0",
+            "0.0",
+            "-0.0",
+            "7",
+            "-7",
+            "0.1",
+            "100",
+            "99.99999999999999",
+            "1e5",
+            "1E-5",
+            "1e+400",
+            "-1e400",
+            "1e-400",
+            "5e-324",
+            "2.4703282292062328e-324",
+            "2.4703282292062327e-324",
+            "4.9e-324",
+            "2.2250738585072011e-308",
+            "2.2250738585072014e-308",
+            "1.7976931348623157e308",
+            "1.7976931348623159e308",
+            "9007199254740993",
+            "9007199254740992.5",
+            "9007199254740993.0",
+            "18446744073709551615",
+            "18446744073709551616",
+            "184467440737095516.15",
+            "1844674.4073709551615",
+            "1844674.4073709551616",
+            "9999999.999999999999",
+            "0.000000000000000001",
+            "0.0000000000000000001",
+            "1.0000000000000002220446049250313080847263336181640625",
+            "1.00000000000000011102230246251565404236316680908203125",
+            "4503599.627370496500",
+            "0.5e0",
+            "12345678",
+            "1234567.8",
+            "123456789.5",
+            "61.23456789012345",
+            "61.234567890123456",
+            "5.9e-15",
+        ] {
+            check(digits);
+        }
+    }
+
+    #[test]
+    fn random_doubles_come_back_bit_for_bit() {
+        let mut random = Random(1);
+        for _ in 0..100_000 {
+            check(&(random.next() as f64 / u64::MAX as f64 * 100.0).to_string());
+        }
+        for _ in 0..20_000 {
+            let any = f64::from_bits(random.next());
+            if any.is_finite() {
+                check(&format!("{any:e}"));
+                check(&format!("{any}"));
+            }
+            // Subnormal.
+            check(&format!("{:e}", f64::from_bits(random.below(1 << 52))));
+        }
+    }
+
+    #[test]
+    fn random_digits_round_as_the_standard_library_does() {
+        let mut random = Random(2);
+        for round in 0..100_000_u64 {
+            let whole = (random.below(10_000_000) >> random.below(24)).to_string();
+            let count = 1 + random.below(20);
+            check(&format!("{}{whole}.{}", if round % 2 == 0 { "-" } else { "" }, random.digits(count)));
+        }
+        for count in (17..=800).step_by(9) {
+            let digits = random.digits(count);
+            check(&format!("1{digits}"));
+            check(&format!("3.{digits}"));
+            check(&format!("0.{digits}"));
+            check(&format!("2{digits}.{}e-{}", random.digits(count), random.below(400)));
+            check(&format!("2{digits}E{}", random.below(400)));
+        }
+    }
+
+    #[test]
+    fn halves_between_doubles_go_to_the_even_one() {
+        // (2 m + 1) / 2^s for a mantissa m of 53 bits lies exactly between two doubles; with s decimals it is exact.
+        let mut random = Random(3);
+        for _ in 0..20_000 {
+            let s = 1 + random.below(9);
+            let odd = (random.next() >> 10) | (1 << 53) | 1;
+            // Times 5^s: digits of odd / 2^s without its point.
+            let all = u128::from(odd) * 5_u128.pow(s as u32);
+            let digits = all.to_string();
+            let (whole, decimals) = digits.split_at(digits.len() - s as usize);
+            check(&format!("{whole}.{decimals}"));
+        }
+        // Few digits, so that the fast way has them: 53 bits above 2^-k.
+        for k in 1..=18_u32 {
+            for m in [1_u64, 3, 5, 7, 4_503_599, 8_388_607] {
+                let scaled = u128::from(m) * 5_u128.pow(k);
+                check(&format!("0.{scaled:0>width$}", width = k as usize));
+            }
+        }
+    }
+
+    #[test]
+    fn every_quotient_is_exact_in_all_decimals() {
+        let mut random = Random(4);
+        for decimals in 0..=MOST_DECIMALS {
+            for _ in 0..2_000 {
+                let w = random.next() >> random.below(64);
+                let expected: f64 = format!("{w}e-{decimals}").parse().unwrap();
+                assert_eq!(over_power_of_ten(w, decimals).to_bits(), expected.to_bits(), "{w}e-{decimals}");
+            }
+            for w in [0, 1, 2, u64::MAX, u64::MAX - 1, 1 << 63, (1 << 63) - 1, (1 << 53) + 1] {
+                let expected: f64 = format!("{w}e-{decimals}").parse().unwrap();
+                assert_eq!(over_power_of_ten(w, decimals).to_bits(), expected.to_bits(), "{w}e-{decimals}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_refused_where_it_stops_being_one() {
+        for (text, missing) in [
+            ("-", 1),
+            ("1.", 2),
+            ("1.x", 2),
+            (".5", 0),
+            ("1e", 2),
+            ("1e+", 3),
+            ("+1", 0),
+            ("-x", 1),
+            ("", 0),
+            ("12345678901234567890.", 21),
+            ("1.5e-]", 5),
+        ] {
+            for after in ["", "]]]]]]]]]]]]]]]]]]]]]]]]]]"] {
+                assert_eq!(number(&format!("{text}{after}"), 0), Err(missing), "{text}{after}");
+            }
+        }
+        // The number ends, and whoever reads on finds a digit or a letter that may not stand there.
+        for (text, end) in [("01", 1), ("-01.5", 2), ("1.5.5", 3), ("1x", 1), ("00000000000000000000", 1)] {
+            for after in ["", "]]]]]]]]]]]]]]]]]]]]]]]]]]"] {
+                assert_eq!(number(&format!("{text}{after}"), 0).map(|found| found.1), Ok(end), "{text}");
+            }
+        }
+    }
+}
