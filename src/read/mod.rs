@@ -5,12 +5,14 @@
 //! percent of an image into pixels (the only place that does), [`columns`] hold what was read.
 
 mod answers;
+pub mod brush;
 pub mod columns;
 mod entry;
 pub mod json;
 pub mod label_studio;
 pub mod names;
 mod number;
+pub mod mask;
 mod privacy;
 pub mod results;
 mod scan;

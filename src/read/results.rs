@@ -153,7 +153,7 @@ impl<'a> Results<'a> {
         };
         let shape = match outline(shape, &mut Cursor::new(text, base), size, &mut self.drawing)? {
             Err(unreadable) => {
-                tables.problems.report(place, unreadable.field, unreadable.code, unreadable.message, true);
+                tables.problems.report(place, unreadable.field, unreadable.code, &unreadable.message, true);
                 return Ok(false);
             }
             Ok(remarks) => {

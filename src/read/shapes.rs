@@ -3,6 +3,7 @@
 //! Points are percent of the unrotated image, x of its width and y of its height. A display rotation
 //! (`image_rotation`) does not turn them.
 
+use std::borrow::Cow;
 use std::f64::consts::{PI, TAU};
 
 use crate::error::Result;
@@ -59,14 +60,21 @@ impl Drawing {
 pub const CHORD_ERROR_PX: f64 = 0.05;
 
 /// Why a shape could not be read: the field, a stable code, what to do.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Unreadable {
-    /// JSON field within `value`.
+    /// JSON field of the entry.
     pub field: &'static str,
     /// Stable name.
     pub code: &'static str,
     /// For people.
-    pub message: &'static str,
+    pub message: Cow<'static, str>,
+}
+
+impl Unreadable {
+    /// One whose message names no numbers.
+    pub const fn fixed(field: &'static str, code: &'static str, message: &'static str) -> Self {
+        Unreadable { field, code, message: Cow::Borrowed(message) }
+    }
 }
 
 /// What else is worth saying about a shape that was read.
@@ -83,28 +91,24 @@ pub struct Remarks {
 /// Percent beyond the border that is rounding of the editor's own clamping, not a point outside.
 const BORDER_ROUNDING: f64 = 1e-6;
 
-const NO_POINTS: Unreadable = Unreadable {
-    field: "value.points",
-    code: "no_points",
-    message: "the region has no list of points; redraw or delete it",
-};
-const NOT_A_POINT: Unreadable = Unreadable {
-    field: "value.points",
-    code: "not_a_point",
-    message: "a point is no pair of numbers; redraw or delete the region",
-};
-const NOT_YET: Unreadable =
-    Unreadable { field: "type", code: "kind_not_read", message: "a region of this kind was not read" };
-const NOT_A_NUMBER: Unreadable = Unreadable {
-    field: "value",
-    code: "missing_number",
-    message: "position or size is missing or no number; redraw or delete the region",
-};
-const TOO_LARGE: Unreadable = Unreadable {
-    field: "value",
-    code: "coordinate_out_of_range",
-    message: "a coordinate is infinite or beyond 1e150; redraw or delete the region",
-};
+const NO_POINTS: Unreadable =
+    Unreadable::fixed("value.points", "no_points", "the region has no list of points; redraw or delete it");
+const NOT_A_POINT: Unreadable = Unreadable::fixed(
+    "value.points",
+    "not_a_point",
+    "a point is no pair of numbers; redraw or delete the region",
+);
+const NOT_YET: Unreadable = Unreadable::fixed("type", "kind_not_read", "a region of this kind was not read");
+const NOT_A_NUMBER: Unreadable = Unreadable::fixed(
+    "value",
+    "missing_number",
+    "position or size is missing or no number; redraw or delete the region",
+);
+const TOO_LARGE: Unreadable = Unreadable::fixed(
+    "value",
+    "coordinate_out_of_range",
+    "a coordinate is infinite or beyond 1e150; redraw or delete the region",
+);
 
 /// Read the `value` of a region into an outline in pixels, positive and open. The outer result is about JSON grammar.
 pub fn outline(
