@@ -18,3 +18,4 @@ pub mod results;
 mod scan;
 pub mod shapes;
 pub mod time;
+pub mod trace;
