@@ -7,7 +7,7 @@ RUST := $(wildcard src/*.rs src/*/*.rs) Cargo.toml Cargo.lock
 OUT := out
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-python slow lint format bench wheel-check clean
+.PHONY: help demo test test-rust test-python slow lint format bench fuzz wheel-check clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -69,6 +69,19 @@ bench: $(VENV)/.installed $(VENV)/.bench ## compare with what people use today; 
 	$(BIN)/python -m pytest benches --quiet --benchmark-enable --benchmark-only --benchmark-json=$(OUT)/bench.json
 	$(BIN)/python benches/report.py $(OUT)/bench.json --kernels $(OUT)/kernels/kernels.json
 	$(BIN)/python benches/figures.py $(OUT)/bench.json --kernels $(OUT)/kernels/kernels.json
+
+# Seconds per target, and which ones. Needs cargo-fuzz (`cargo install cargo-fuzz`) and a C++ compiler, no nightly toolchain.
+FUZZ_SECONDS ?= 120
+FUZZ_TARGETS ?= reader
+FUZZ_LIMITS := -max_len=65536 -rss_limit_mb=2048 -timeout=10 -print_final_stats=1
+
+fuzz: ## look for inputs that break the readers: FUZZ_SECONDS per target, corpora stay in out/fuzz
+	$(PYTHON) tests/fuzz/seeds.py $(OUT)/fuzz
+	mkdir -p $(OUT)/fuzz/found
+	for target in $(FUZZ_TARGETS); do \
+	  RUSTC_BOOTSTRAP=1 nice -n 19 cargo fuzz run --fuzz-dir tests/fuzz --target-dir target/fuzz $$target $(OUT)/fuzz/$$target -- \
+	    -artifact_prefix=$(OUT)/fuzz/found/ -dict=tests/fuzz/label_studio.dict $(FUZZ_LIMITS) -max_total_time=$(FUZZ_SECONDS) || exit 1; \
+	done
 
 wheel-check: $(VENV)/.made ## build the wheel, install it into an empty environment elsewhere, run the main job there
 	sh tests/check_wheel.sh $(BIN)/python
