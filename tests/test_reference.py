@@ -1,0 +1,320 @@
+"""Product and plain reader side by side: every table, on real files and on seeded exports in every container."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import random
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import exports
+import lesiongeo
+from lesiongeo import Export
+from reference_export import FIXED, Points, Reference, Region, curve_area, listed, read_all
+from reference_masks import windings
+
+Row = dict[str, Any]
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+EXAMPLE = ROOT / "examples" / "dermatology.json"
+REAL = sorted(
+    path
+    for pattern in ("label_studio/*.json", "public_exports/*.json")
+    for path in (SHARED / "data").glob(pattern)
+    if not path.stem.endswith("_json_min")
+)
+MAKER = SHARED / "tools" / "make_real_exports.py"
+SEEDS = range(6)
+# How far the outline of an ellipse or of a curve may lie from the true one, in px: the reader states 0.05.
+FLATNESS_PX = 0.051
+ROUNDING = 1e-9
+
+
+# What is compared, row by row
+
+
+def told(row: Row, columns: list[str] | tuple[str, ...]) -> Row:
+    return {column: row.get(column) for column in columns}
+
+
+def ordered(rows: list[Row]) -> list[Row]:
+    """In an order of our own: files may write their keys, and so their lists, in any order."""
+    return sorted(rows, key=lambda row: json.dumps(row, default=str, sort_keys=True))
+
+
+def assert_rows(name: str, got: list[Row], expected: list[Row]) -> None:
+    got, expected = ordered(got), ordered(expected)
+    for one, other in zip(got, expected, strict=False):
+        assert one == other, name
+    assert len(got) == len(expected), name
+
+
+def region_rows(export: Export) -> list[tuple[Row, list[Points]]]:
+    """Rows and rings of all regions."""
+    return list(zip(export.regions.table.to_pylist(), export.regions.polygons.to_rings(), strict=True))
+
+
+def place(row: Row) -> str:
+    """Where a region belongs; ids are unique inside one annotation only, and some have none."""
+    keys = ("task_id", "source", "annotation_id", "region_id", "kind", "label", "page")
+    return json.dumps([row[key] for key in keys])
+
+
+def assert_regions(export: Export, reference: Reference) -> None:
+    got = region_rows(export)
+    assert Counter(place(row) for row, _ in got) == Counter(place(region.row) for region in reference.regions)
+    areas = lesiongeo.area(export.regions)
+    rows = sorted(((place(row), k) for k, (row, _) in enumerate(got)))
+    others = sorted(((place(region.row), k) for k, region in enumerate(reference.regions)))
+    for (_, k), (_, other) in zip(rows, others, strict=True):
+        (row, rings), region = got[k], reference.regions[other]
+        assert told(row, FIXED) == told(region.row, FIXED)
+        assert_controls(row, region)
+        assert_outline(row, rings, float(areas[k]), region)
+
+
+def assert_controls(row: Row, region: Region) -> None:
+    fixed = {*FIXED, "valid", "problem"}
+    got = {name: value for name, value in row.items() if name not in fixed and value is not None}
+    assert got.keys() == {name for name in region.controls}, region.key
+    for name, value in region.controls.items():
+        if isinstance(value, list):
+            assert got[name] == listed(value), name
+        elif isinstance(value, str) and value.startswith("[["):
+            assert json.loads(got[name]) == json.loads(value), name
+        else:
+            assert got[name] == value, name
+
+
+def assert_outline(row: Row, rings: list[Points], area: float, region: Region) -> None:
+    match region.kind:
+        case "brush" | "bitmask":
+            assert region.mask is not None
+            assert row["valid"] is True
+            height, width = region.mask.shape
+            drawn = windings(rings, width, height)
+            assert len(np.unique(drawn[region.mask])) == 1
+            assert abs(drawn[region.mask][0]) == 1
+            assert ((drawn != 0) == region.mask).all(), region.key
+            assert area == region.mask.sum(), region.key
+        case "keypoint":
+            (ring,) = rings
+            assert np.array_equal(ring, region.points)
+            assert (row["valid"], row["problem"], area) == (True, None, 0)
+        case "line":
+            (ring,) = rings
+            assert (row["valid"], row["problem"], area) == (True, None, 0)
+            assert_follows(ring, region.points)
+        case "vector":
+            (ring,) = rings
+            assert region.curve is not None
+            assert_follows(ring, region.points)
+            length = np.hypot(*np.diff(region.points, axis=0).T).sum()
+            assert abs(area - curve_area(region.curve)) <= FLATNESS_PX * length
+        case "ellipse":
+            (ring,) = rings
+            assert region.ellipse is not None
+            x, y, rx, ry, degrees = region.ellipse
+            turn = math.radians(-degrees)
+            u, v = (ring - (x, y)).T
+            along, across = u * math.cos(turn) - v * math.sin(turn), u * math.sin(turn) + v * math.cos(turn)
+            off = np.abs(np.hypot(along / rx, across / ry) - 1) * min(rx, ry)
+            assert off.max() <= FLATNESS_PX
+            assert area == pytest.approx(math.pi * rx * ry, rel=ROUNDING)
+        case _:
+            (ring,) = rings
+            assert len(ring) == len(region.points)
+            allowed = ROUNDING if region.kind == "rectangle" else 0.0
+            turned = [np.roll(way, -k, axis=0) for way in (ring, ring[::-1]) for k in range(len(ring))]
+            assert any(np.abs(one - region.points).max() <= allowed for one in turned), (region.key, ring)
+
+
+def assert_follows(ring: Points, dense: Points) -> None:
+    """Each vertex lies on the curve, and the curve nowhere far from the outline."""
+    def far(points: Points, line: Points) -> float:
+        a, b = line[:-1], line[1:]
+        step = b - a
+        length = np.maximum((step**2).sum(axis=1), 1e-300)
+        worst = 0.0
+        for part in np.array_split(points, max(1, len(points) * len(a) // 2_000_000)):
+            t = (((part[:, None] - a) * step).sum(axis=2) / length).clip(0, 1)
+            worst = max(worst, float(np.linalg.norm(a + t[:, :, None] * step - part[:, None], axis=2).min(axis=1).max()))
+        return worst
+
+    closed = np.vstack([ring, ring[:1]])
+    assert far(ring, np.vstack([dense, dense[:1]])) <= FLATNESS_PX
+    assert far(dense[::7], closed) <= FLATNESS_PX
+
+
+TASKS = ("task_id", "inner_id", "images", "n_annotations", "n_predictions", "n_drafts")
+PAGES = ("task_id", "page", "image", "width", "height", "n_regions")
+
+
+def assert_tables(export: Export, reference: Reference) -> None:
+    """Everything that an export says, against the plain reader."""
+    assert_rows("annotations", export.annotations.to_pylist(), reference.annotations)
+    names = ("task_id", "annotation_id", "annotator", "source", "page", "name", "kind", "text", "number")
+    tree = {"taxonomy", "ranker"}
+    got = [
+        {**row, "text": json.dumps(json.loads(row["text"]), ensure_ascii=False)} if row["kind"] in tree else row
+        for row in export.answers.to_pylist()
+    ]
+    assert_rows("answers", [told(row, names) for row in got], reference.answers)
+    assert_rows("relations", export.relations.to_pylist(), reference.relations)
+    tasks = export.tasks.to_pylist()
+    assert_rows("tasks", [told(row, TASKS) for row in tasks], [told(row, TASKS) for row in reference.tasks])
+    data = [json.loads(row["data"]) for row in sorted(tasks, key=lambda row: row["task_id"])]
+    assert data == [row["data"] for row in sorted(reference.tasks, key=lambda row: row["task_id"])]
+    assert_regions(export, reference)
+    own = {(row["task_id"], row["annotation_id"], row["source"]) for row in reference.annotations}
+    numbered = export.annotations.take(export.annotation_rows).to_pylist()
+    for row, owner in zip(export.regions.table.to_pylist(), numbered, strict=True):
+        key = (row["task_id"], row["annotation_id"], row["source"])
+        assert key in own
+        assert key == (owner["task_id"], owner["annotation_id"], owner["source"])
+    lost = Counter((row["task_id"], row["region_id"]) for row in export.problems.to_pylist() if row["dropped"])
+    assert lost == Counter((region.task_id, region.region_id) for region in reference.dropped)
+
+
+def assert_new_tables(export: Export, reference: Reference) -> None:
+    """Pages and controls."""
+    assert_rows("pages", [told(row, PAGES) for row in export.pages.to_pylist()], reference.pages)
+    rows = export.controls.to_pylist()
+    scopes = {(name, scope) for name, _, scope in reference.controls}
+    assert {(row["name"], row["scope"]) for row in rows} == scopes
+    for row in rows:
+        uses = {k: n for k, n in reference.controls.items() if (k[0], k[2]) == (row["name"], row["scope"])}
+        assert row["count"] == sum(uses.values()), row
+        assert row["kind"] in {kind for _, kind, _ in uses}, row
+        assert row["in_config"] is None
+
+
+# Files
+
+
+@functools.cache
+def seeded(seed: int, name: str) -> tuple[bytes, ...]:
+    return tuple(exports.CONTAINERS[name](exports.tasks(seed, 4, regions=4), random.Random(seed)))
+
+
+@functools.cache
+def truth(seed: int, name: str) -> Reference:
+    return read_all(seeded(seed, name))
+
+
+@pytest.mark.parametrize("name", exports.CONTAINERS)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_seeded_exports_in_every_container(name: str, seed: int) -> None:
+    assert_tables(lesiongeo.read_label_studio(list(seeded(seed, name))), truth(seed, name))
+
+
+@pytest.mark.parametrize("name", exports.CONTAINERS)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_pages_and_controls_of_seeded_exports(name: str, seed: int) -> None:
+    assert_new_tables(lesiongeo.read_label_studio(list(seeded(seed, name))), truth(seed, name))
+
+
+@pytest.mark.parametrize("kind", exports.KINDS)
+def test_seeded_exports_of_one_kind(kind: str) -> None:
+    raw = json.dumps(exports.tasks(50, 5, kinds=(kind,), regions=8)).encode()
+    reference = read_all([raw])
+    assert len(reference.regions) > 15
+    assert_tables(lesiongeo.read_label_studio(raw), reference)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1000, 1200))
+def test_many_seeded_exports(seed: int) -> None:
+    for name in exports.CONTAINERS:
+        files = list(exports.CONTAINERS[name](exports.tasks(seed, 6, regions=8), random.Random(seed)))
+        export, reference = lesiongeo.read_label_studio(files), read_all(files)
+        assert_tables(export, reference)
+        assert_new_tables(export, reference)
+
+
+@pytest.mark.parametrize("path", [*REAL, EXAMPLE], ids=lambda path: path.stem)
+def test_real_files(path: Path) -> None:
+    if not path.is_file():
+        pytest.skip("the file is not here")
+    export, reference = lesiongeo.read_label_studio(path), read_all([path])
+    assert_tables(export, reference)
+    assert_new_tables(export, reference)
+
+
+def made(name: str, folder: Path) -> bytes:
+    path = folder / f"{name}.json"
+    subprocess.run([sys.executable, str(MAKER), name, str(path)], check=True)
+    return path.read_bytes()
+
+
+@pytest.mark.skipif(not MAKER.is_file(), reason="the maker of real exports is not here")
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [("lvis", 60), ("lidc", 60), *(pytest.param(name, None, marks=pytest.mark.slow) for name in ("lvis", "lidc"))],
+)
+def test_real_outlines(name: str, part: int | None, tmp_path: Path) -> None:
+    raw = made(name, tmp_path)
+    if part is not None:
+        raw = json.dumps(json.loads(raw)[:part]).encode()
+    assert_tables(lesiongeo.read_label_studio(raw), read_all([raw]))
+
+
+# Threads and windows
+
+
+TABLES = ("annotations", "answers", "relations", "tasks", "pages", "problems")
+
+
+def everything(export: Export) -> dict[str, pa.Table]:
+    return {"regions": export.regions.to_arrow(), **{name: getattr(export, name) for name in TABLES}}
+
+
+def assert_identical(a: Export, b: Export) -> None:
+    for (name, one), other in zip(everything(a).items(), everything(b).values(), strict=True):
+        assert one.equals(other), name
+    assert a.annotation_rows.tolist() == b.annotation_rows.tolist()
+
+
+@pytest.mark.parametrize("name", exports.CONTAINERS)
+def test_two_threads_read_the_same(name: str) -> None:
+    files = list(exports.CONTAINERS[name](exports.tasks(7, 12), random.Random(7)))
+    one = lesiongeo.read_label_studio(files, threads=1)
+    assert_identical(one, lesiongeo.read_label_studio(files, threads=2))
+
+
+@pytest.mark.parametrize("window_bytes", [1, 1000, 65_536, 1 << 25])
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("name", exports.CONTAINERS)
+def test_windows_say_the_same_as_the_whole(name: str, threads: int, window_bytes: int) -> None:
+    files = list(seeded(2, name))
+    whole = lesiongeo.read_label_studio(files)
+    parts = list(lesiongeo.scan_label_studio(files, window_bytes=window_bytes, threads=threads))
+    columns = [name for name in FIXED if name in whole.regions.table.column_names]
+    seen: set[int] = set()
+    for part in parts:
+        ids = set(part.tasks["task_id"].to_pylist())
+        assert name == "single annotations" or not ids & seen, "a task was split"
+        seen |= ids
+    if window_bytes == 1 and name == "list":
+        assert len(parts) > 1
+    for table in ("annotations", "answers", "relations"):
+        rows = [row for part in parts for row in getattr(part, table).to_pylist()]
+        assert rows == getattr(whole, table).to_pylist(), table
+    rows = [told(row, columns) for part in parts for row in part.regions.table.to_pylist()]
+    assert rows == [told(row, columns) for row in whole.regions.table.to_pylist()]
+    rings = [ring.tolist() for part in parts for region in part.regions.polygons.to_rings() for ring in region]
+    assert rings == [ring.tolist() for region in whole.regions.polygons.to_rings() for ring in region]
+    if name != "single annotations":
+        for table in ("tasks", "pages"):
+            rows = [row for part in parts for row in getattr(part, table).to_pylist()]
+            assert rows == getattr(whole, table).to_pylist(), table
