@@ -61,3 +61,16 @@ impl Mask {
         }
     }
 }
+
+/// The mask has another size than the image it was painted on.
+pub(super) fn size_differs(field: &'static str, mask: [u32; 2], image: [u32; 2]) -> Unreadable {
+    Unreadable {
+        field,
+        code: "mask_size_differs",
+        message: format!(
+            "the painted mask has {} x {} pixels, but the image has {} x {}; check original_width and original_height",
+            mask[0], mask[1], image[0], image[1]
+        )
+        .into(),
+    }
+}

@@ -5,6 +5,7 @@
 //! percent of an image into pixels (the only place that does), [`columns`] hold what was read.
 
 mod answers;
+pub mod bitmask;
 pub mod brush;
 pub mod columns;
 mod entry;
