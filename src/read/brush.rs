@@ -241,8 +241,9 @@ mod tests {
                 let choice = random(&mut state) % 4;
                 let most = (1 << widths[choice as usize]).min(total - values.len() as u64);
                 let count = 1 + random(&mut state) % most;
-                let mut next =
-                    || if random(&mut state) % 2 == 0 { 0 } else { (random(&mut state) % 256) as u8 };
+                let mut next = || {
+                    if random(&mut state).is_multiple_of(2) { 0 } else { (random(&mut state) % 256) as u8 }
+                };
                 let block: Vec<u8> =
                     if next() < 128 { vec![next()] } else { (0..count).map(|_| next()).collect() };
                 writer.block(choice, widths[choice as usize], count, &block);

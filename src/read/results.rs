@@ -250,13 +250,30 @@ fn same_outline(first: (&Entry, Shape), second: (&Entry, Shape)) -> Result<bool>
     Ok(first.1 == second.1 && same_size && drawing(first.0)? == drawing(second.0)?)
 }
 
+/// Fields of a value that say where its border runs. That a path is closed does so too, but a polygon is closed either way.
+const GEOMETRY: [&str; 12] = [
+    "points",
+    "x",
+    "y",
+    "width",
+    "height",
+    "radiusX",
+    "radiusY",
+    "rotation",
+    "rle",
+    "maskDataURL",
+    "imageDataURL",
+    "vertices",
+];
+
 /// The fields of a value that say where its border runs, by name.
 fn drawing<'a>(entry: &Entry<'a>) -> Result<Option<BTreeMap<String, &'a str>>> {
     let Some((value, base)) = entry.value else { return Ok(None) };
     let mut fields = BTreeMap::new();
     Cursor::new(value, base).object(|cursor, key| {
         let field = cursor.raw()?;
-        if ["points", "x", "y", "width", "height", "radiusX", "radiusY", "rotation"].contains(&key) {
+        let vector = key == "closed" && entry.kind.starts_with("vector");
+        if vector || GEOMETRY.contains(&key) {
             fields.insert(key.to_owned(), field);
         }
         Ok(())
@@ -272,8 +289,7 @@ fn no_outline(entries: &[&Entry], place: Place, tables: &mut Tables) -> Result<(
     if !entries.iter().all(|entry| role(&entry.kind) == Role::Control) {
         let kind =
             entries.iter().find(|entry| role(&entry.kind) != Role::Control).map_or("", |entry| &entry.kind);
-        let message =
-            format!("a region of type '{kind}' was not read; polygons, rectangles and ellipses are");
+        let message = format!("a region of type '{kind}' was not read; outlines, masks and key points are");
         tables.problems.report(place, "type", "kind_not_read", &message, true);
         return Ok(());
     }
@@ -281,7 +297,8 @@ fn no_outline(entries: &[&Entry], place: Place, tables: &mut Tables) -> Result<(
         tables.problems.report(place, "item_index", "not_a_page", NOT_A_PAGE, false);
     }
     for entry in entries {
-        let geometry = ["\"points\"", "\"radiusX\"", "\"rle\"", "\"vertices\"", "\"width\""];
+        let geometry =
+            ["\"points\"", "\"radiusX\"", "\"rle\"", "\"imageDataURL\"", "\"vertices\"", "\"width\""];
         if entry.value.is_some_and(|(text, _)| geometry.iter().any(|key| text.contains(key))) {
             tables.problems.report(
                 place,

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::geometry::area::ring_area;
 use crate::polygons::{MAX_COORDINATE, Point};
 use crate::read::json::{Cursor, Kind};
+use crate::read::{painted, vector};
 
 /// Kinds of region that have an outline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,19 +99,20 @@ const NOT_A_POINT: Unreadable = Unreadable::fixed(
     "not_a_point",
     "a point is no pair of numbers; redraw or delete the region",
 );
-const NOT_YET: Unreadable = Unreadable::fixed("type", "kind_not_read", "a region of this kind was not read");
 const NOT_A_NUMBER: Unreadable = Unreadable::fixed(
     "value",
     "missing_number",
     "position or size is missing or no number; redraw or delete the region",
 );
-const TOO_LARGE: Unreadable = Unreadable::fixed(
+pub(super) const TOO_LARGE: Unreadable = Unreadable::fixed(
     "value",
     "coordinate_out_of_range",
     "a coordinate is infinite or beyond 1e150; redraw or delete the region",
 );
 
 /// Read the `value` of a region into an outline in pixels, positive and open. The outer result is about JSON grammar.
+///
+/// A keypoint is a ring of one point, and an open path a ring that runs there and back: neither has an interior.
 pub fn outline(
     shape: Shape,
     value: &mut Cursor,
@@ -118,21 +120,30 @@ pub fn outline(
     drawing: &mut Drawing,
 ) -> Result<std::result::Result<Remarks, Unreadable>> {
     drawing.clear();
+    // Masks are in pixels of the image as they are.
+    if let Shape::Brush | Shape::Bitmask = shape {
+        let read = if shape == Shape::Brush { painted::brush } else { painted::bitmask };
+        return Ok(read(value, size, drawing)?.map(|()| Remarks::default()));
+    }
     let ring = &mut drawing.points;
     let read = match shape {
-        Shape::Polygon => polygon(value, ring)?,
-        Shape::Rectangle => parameters(value)?.and_then(|given| rectangle(&given, size, ring)),
-        Shape::Ellipse => parameters(value)?.and_then(|given| ellipse(&given, size, ring)),
-        _ => {
-            value.skip()?;
-            Err(NOT_YET)
-        }
+        Shape::Rectangle => given(value)?.and_then(|given| rectangle(&given, size, ring)),
+        Shape::Ellipse => given(value)?.and_then(|given| ellipse(&given, size, ring)),
+        Shape::Keypoint => numbers(value, ["x", "y"])?.map(|point| {
+            ring.push(pixel(point, size));
+            Remarks::default()
+        }),
+        Shape::Vector | Shape::Line => vector::path(value, size, ring)?.map(|closed| Remarks {
+            became: Some(if closed { Shape::Vector } else { Shape::Line }),
+            ..Remarks::default()
+        }),
+        _ => polygon(value, ring)?,
     };
     let Ok(mut remarks) = read else { return Ok(read) };
     let [width, height] = size;
     if shape == Shape::Polygon {
         for point in ring.iter_mut() {
-            *point = [point[0] / 100.0 * width, point[1] / 100.0 * height];
+            *point = pixel(*point, size);
         }
     }
     if ring.iter().flatten().any(|value| value.is_nan() || value.abs() > MAX_COORDINATE) {
@@ -144,15 +155,22 @@ pub fn outline(
         value < -BORDER_ROUNDING * size - slack || value > (1.0 + BORDER_ROUNDING) * size + slack
     };
     remarks.outside = ring.iter().any(|&[x, y]| beyond(x, width) || beyond(y, height));
-    if ring.len() > 1 && ring.first() == ring.last() {
-        ring.pop();
-    }
-    if ring_area(ring) < 0.0 {
-        ring.reverse();
+    if !(shape == Shape::Keypoint || remarks.became == Some(Shape::Line)) {
+        if ring.len() > 1 && ring.first() == ring.last() {
+            ring.pop();
+        }
+        if ring_area(ring) < 0.0 {
+            ring.reverse();
+        }
     }
     let end = ring.len();
     drawing.ends.push(end);
     Ok(Ok(remarks))
+}
+
+/// Percent of an image become pixels.
+pub(super) fn pixel([x, y]: Point, [width, height]: [f64; 2]) -> Point {
+    [x / 100.0 * width, y / 100.0 * height]
 }
 
 type Read = std::result::Result<Remarks, Unreadable>;
@@ -212,7 +230,7 @@ struct Given {
     rotation: f64,
 }
 
-fn parameters(value: &mut Cursor) -> Result<std::result::Result<Given, Unreadable>> {
+fn given(value: &mut Cursor) -> Result<std::result::Result<Given, Unreadable>> {
     let mut given = Given { x: f64::NAN, y: f64::NAN, width: f64::NAN, height: f64::NAN, rotation: 0.0 };
     value.object(|value, key| {
         let slot = match key {
@@ -234,6 +252,22 @@ fn parameters(value: &mut Cursor) -> Result<std::result::Result<Given, Unreadabl
     })?;
     let all = [given.x, given.y, given.width, given.height, given.rotation];
     Ok(if all.iter().any(|number| number.is_nan()) { Err(NOT_A_NUMBER) } else { Ok(given) })
+}
+
+/// Numbers of a value by name.
+fn numbers<const N: usize>(
+    value: &mut Cursor,
+    names: [&str; N],
+) -> Result<std::result::Result<[f64; N], Unreadable>> {
+    let mut found = [f64::NAN; N];
+    value.object(|value, key| match names.iter().position(|name| *name == key) {
+        Some(slot) => {
+            found[slot] = value.scalar()?.number().unwrap_or(f64::NAN);
+            Ok(())
+        }
+        None => value.skip(),
+    })?;
+    Ok(if found.iter().any(|number| number.is_nan()) { Err(NOT_A_NUMBER) } else { Ok(found) })
 }
 
 /// The corner (x, y) is the pivot; the rotation, clockwise on the screen, happens in pixels.

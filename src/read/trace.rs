@@ -174,7 +174,7 @@ impl Tracer {
     /// Join a corner to the vertical edge above it: left edges of runs go up, right ones come down.
     fn join_up(&mut self, corner: u32, toggle: usize) {
         let top = self.tops[toggle];
-        let (from, to) = if toggle % 2 == 0 { (corner, top) } else { (top, corner) };
+        let (from, to) = if toggle.is_multiple_of(2) { (corner, top) } else { (top, corner) };
         self.next[from as usize] = to;
     }
 
@@ -230,7 +230,7 @@ impl Tracer {
         for &ring in &order {
             let first = rings.first(ring);
             // An outer ring sets out to the right.
-            part[ring as usize] = if first % 2 == 0 && self.next[first as usize] == first + 1 {
+            part[ring as usize] = if first.is_multiple_of(2) && self.next[first as usize] == first + 1 {
                 parts += 1;
                 parts - 1
             } else {
