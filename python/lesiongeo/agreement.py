@@ -5,7 +5,7 @@ annotator on a task the newest counts. For every page of a task and every pair o
 to one, in three rounds, each for the largest total IoU: equal labels from `gate` up (matched), then different labels
 from `conflict_gate` up (label_conflict), then whatever else overlaps (near_miss). What is left is missing. The score
 of a page is the mean of IoU over its matches and its unmatched regions, which count 0; where neither drew anything
-it is 1.
+it is 1. Key points and lines have no interior: they are left out, and who drew nothing else drew nothing.
 """
 
 from __future__ import annotations
@@ -122,7 +122,8 @@ def agreement(
     -----
     Pages are compared separately: regions on different pages never meet. A task has as many pages as images, or as its
     regions name. Label equality is that of the sets of labels. Regions without an area cannot overlap anything and are
-    missing; self-overlapping ones count with their non-zero interior. A near miss counts as two unmatched regions.
+    missing; self-overlapping ones count with their non-zero interior. Regions of kind keypoint and line are left out,
+    also of n_a and n_b, so a page with nothing else counts as empty. A near miss counts as two unmatched regions.
     Annotations whose author was deleted count as one person, "unknown".
 
     `label_studio_score` is the two-way greedy score for comparison with other tools: the mean over all regions of

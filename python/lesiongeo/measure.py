@@ -11,7 +11,7 @@ from . import _core
 from .arrow import numbers
 from .options import checked_flag
 from .polygons import as_polygons
-from .regions import Regions
+from .regions import Regions, has_interior
 from .shape import shape_columns
 from .spacing import Spacing, checked_spacing
 
@@ -49,7 +49,9 @@ def measure(
     pyarrow.Table
         n rows: area_px2, perimeter_px, centroid_x_px, centroid_y_px, min_x_px, min_y_px, max_x_px, max_y_px; with
         spacing also area_mm2, perimeter_mm, spacing_x_mm, spacing_y_mm; the columns of `shape_measures`; valid and
-        problem. A region without an area has area 0 and a null centroid; an empty one null bounds.
+        problem. A region without an area has area 0 and a null centroid; an empty one null bounds. Regions of kind
+        keypoint and line have no interior to be wrong, so they are valid, with area 0; the perimeter of a key point is
+        0, that of a line twice its length (its boundary runs there and back).
 
     Raises
     ------
@@ -94,8 +96,9 @@ def measure(
         columns["spacing_y_mm"] = pa.array(np.full(len(polygons), sy))
     if shape:
         columns |= shape_columns(polygons, spacing, threads)
-    columns["valid"] = pa.array(polygons.is_valid)
-    columns["problem"] = pa.array(polygons.problem, pa.string())
+    interiors = has_interior(regions.table) if isinstance(regions, Regions) else np.ones(len(polygons), dtype=np.bool_)
+    columns["valid"] = pa.array(polygons.is_valid | ~interiors)
+    columns["problem"] = pa.array(np.where(interiors, polygons.problem, None), pa.string())
     return pa.table(columns)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .annotators import UNKNOWN, annotator_order
 from .read import Export
+from .regions import has_interior
 
 __all__ = ["Comparisons", "Counted", "Ints", "compare_pages", "label_sets"]
 
@@ -58,9 +59,12 @@ class Counted:
         number[self.annotations] = np.arange(len(self.annotations))
         owner = number[export.annotation_rows]
         page = export.regions.table["page"].to_numpy().astype(np.int64)
-        chosen = np.flatnonzero(owner >= 0)
+        #: Number of the task and page of every region of a counting annotation, whatever its kind.
+        self.named: tuple[Ints, Ints] = (self.task[owner[owner >= 0]], page[owner >= 0])
+        # Key points and lines have no interior that could overlap anything.
+        chosen = np.flatnonzero((owner >= 0) & has_interior(export.regions.table))
         chosen = chosen[np.lexsort((chosen, page[chosen], owner[chosen]))]
-        #: Rows of the export's regions, by counting annotation, then page.
+        #: Rows of the export's regions that have an interior, by counting annotation, then page.
         self.order = chosen.astype(np.uint32)
         self.owner: Ints = owner[chosen]
         self.page: Ints = page[chosen]
@@ -89,7 +93,7 @@ def compare_pages(export: Export, counted: Counted) -> Comparisons:
     pages = np.ones(tasks, dtype=np.int64)
     images = np.diff(export.tasks["images"].combine_chunks().offsets.to_numpy())
     np.maximum.at(pages, counted.export_task, images)
-    np.maximum.at(pages, counted.task[counted.owner], counted.page + 1)
+    np.maximum.at(pages, counted.named[0], counted.named[1] + 1)
     people = np.bincount(counted.task, minlength=tasks)
     start = np.concatenate(([0], np.cumsum(people)))[:-1]
     pieces: list[tuple[Ints, Ints, Ints]] = []

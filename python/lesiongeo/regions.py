@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import ArrayLike
+import pyarrow.compute as pc
+from numpy.typing import ArrayLike, NDArray
 
 from .arrow import geometry_column, geometry_field
 from .errors import RegionError
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-__all__ = ["FIXED", "RESERVED", "Regions"]
+__all__ = ["FIXED", "RESERVED", "WITHOUT_INTERIOR", "Regions", "has_interior"]
 
 #: Columns of a region that are no answers of the annotator.
 FIXED = frozenset(
@@ -29,6 +30,15 @@ RESERVED = FIXED | frozenset(
     "annotation area_mm2 area_px2 centroid_x_px centroid_y_px geometry max_x_px max_y_px min_x_px min_y_px "
     "perimeter_mm perimeter_px region spacing_x_mm spacing_y_mm".split()
 )
+#: Kinds without an interior: a position, an open path.
+WITHOUT_INTERIOR = ("keypoint", "line")
+
+
+def has_interior(table: pa.Table) -> NDArray[np.bool_]:
+    """Say of each region whether its kind has an interior; without a column `kind` all have."""
+    if "kind" not in table.column_names:
+        return np.ones(table.num_rows, dtype=np.bool_)
+    return ~np.asarray(pc.is_in(table["kind"], pa.array(WITHOUT_INTERIOR, table["kind"].type)))
 
 
 class Regions:

@@ -11,7 +11,7 @@ from ..polygons import Polygons
 from ..regions import Regions
 from .export import Export
 from .problems import invalid_outlines, read_problems, repeated_tasks, sizes_differ
-from .tables import annotation_table, answer_table, region_table, relation_table, task_table
+from .tables import annotation_table, answer_table, judged, region_table, relation_table, task_table
 
 __all__ = ["assemble"]
 
@@ -21,7 +21,7 @@ def assemble(columns: dict[str, Any], *, threads: int | None) -> Export:
     tasks = task_table(columns["tasks"])
     annotations = annotation_table(columns["annotations"], tasks)
     polygons = Polygons._trusted(columns["regions"]["outlines"])
-    codes = polygons._resolve(threads)[0]
+    codes = judged(polygons._resolve(threads)[0], columns["regions"]["kind"])
     regions = region_table(columns, annotations, tasks, codes)
     answers = answer_table(columns, annotations)
     problems = pa.concat_tables(

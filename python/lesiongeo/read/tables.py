@@ -12,15 +12,13 @@ from numpy.typing import NDArray
 
 from ..arrow import lists, nullable, numbers, strings, timestamps
 from ..polygons import PROBLEMS
-from ..regions import RESERVED
+from ..regions import RESERVED, WITHOUT_INTERIOR
 
-__all__ = ["annotation_table", "answer_table", "region_table", "relation_table", "task_table"]
+__all__ = ["annotation_table", "answer_table", "judged", "region_table", "relation_table", "task_table"]
 
 SOURCES = ("annotation", "prediction", "draft")
 #: As the core numbers them.
 KINDS = ("polygon", "rectangle", "ellipse", "brush", "bitmask", "vector", "keypoint", "line")
-#: Kinds without an interior: a position, an open path.
-WITHOUT_INTERIOR = ("keypoint", "line")
 NUMERIC_CONTROLS = frozenset(("number", "rating"))
 
 
@@ -61,6 +59,12 @@ def annotation_table(columns: dict[str, Any], tasks: pa.Table) -> pa.Table:
             "parent_annotation": _ids(columns["parent_annotation"]),
         }
     )
+
+
+def judged(codes: NDArray[np.uint8], kinds: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Take back the problems of outlines that need no interior: key points and lines have none to be wrong."""
+    none = np.isin(kinds, [KINDS.index(kind) for kind in WITHOUT_INTERIOR])
+    return np.where(none, np.uint8(0), codes)
 
 
 def region_table(columns: dict[str, Any], annotations: pa.Table, tasks: pa.Table, codes: NDArray[np.uint8]) -> pa.Table:
