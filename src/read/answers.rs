@@ -6,77 +6,85 @@ use crate::error::Result;
 use crate::read::columns::{Place, Tables};
 use crate::read::entry::Entry;
 use crate::read::json::{Cursor, Kind, Scalar};
+use crate::read::value::Arena;
 
 /// A value as text or as number.
-pub(super) type Answer = (Option<String>, f64);
+pub(super) type Answer<'a> = (Option<Cow<'a, str>>, f64);
 
-/// The name, the type and the value of a control; a value that cannot be read is reported.
-pub(super) fn control(
-    entry: &Entry,
+/// The value of a control; one that cannot be read is reported.
+pub(super) fn control<'a>(
+    entry: &Entry<'a>,
+    arena: &Arena<'a>,
     place: Place,
     tables: &mut Tables,
-) -> Result<Option<(u32, u32, Answer)>> {
-    let name = tables.names.code(entry.from_name.as_deref().unwrap_or(&entry.kind));
-    let kind = tables.kinds.code(&entry.kind);
+) -> Result<Option<Answer<'a>>> {
     let field = if entry.kind == "textarea" { "text" } else { &*entry.kind };
     let numeric = matches!(&*entry.kind, "number" | "rating");
     let mut found = None;
-    let (value, base) = entry.value.unwrap_or(("{}", 0));
-    Cursor::new(value, base).object(|cursor, key| {
-        if key != field {
-            return cursor.skip();
+    if let Some((member, several)) = entry.value.as_ref().and_then(|value| arena.member(value, field)) {
+        if several {
+            repeated_key(place, "value", tables);
         }
+        let mut cursor = Cursor::new(member.raw, member.base);
         found = match cursor.kind()? {
-            Kind::Array | Kind::Object if numeric => {
-                cursor.skip()?;
-                None
-            }
-            Kind::Array => Some((texts(cursor.raw()?)?, f64::NAN)),
-            Kind::Object => Some((Some(cursor.raw()?.to_owned()), f64::NAN)),
+            Kind::Array | Kind::Object if numeric => None,
+            Kind::Array => Some((texts(member.raw)?, f64::NAN)),
+            Kind::Object => Some((Some(Cow::Borrowed(member.raw)), f64::NAN)),
             _ => match cursor.scalar()? {
                 // A number typed as text is still that number.
                 Scalar::Text(text) if numeric => finite(&text),
                 Scalar::Number(digits) => finite(digits),
-                Scalar::Text(text) => Some((Some(text.into_owned()), f64::NAN)),
-                Scalar::Bool(value) if !numeric => Some((Some(value.to_string()), f64::NAN)),
+                Scalar::Text(text) => Some((Some(text), f64::NAN)),
+                Scalar::Bool(_) if !numeric => Some((Some(Cow::Borrowed(member.raw)), f64::NAN)),
                 _ => None,
             },
         };
-        Ok(())
-    })?;
+    }
     if found.is_none() {
         let message = format!("the value of {} could not be read", entry.kind);
         tables.problems.report(place, "value", "control_not_read", &message, false);
     }
-    Ok(found.map(|answer| (name, kind, answer)))
+    Ok(found)
 }
 
-fn finite(digits: &str) -> Option<Answer> {
+/// Report that a key stands twice in one object.
+pub(super) fn repeated_key(place: Place, field: &str, tables: &mut Tables) {
+    let message = "a key stands twice in one object; its last value was taken, as JSON readers do";
+    tables.problems.report(place, field, "repeated_key", message, false);
+}
+
+fn finite<'a>(digits: &str) -> Option<Answer<'a>> {
     let number: f64 = digits.trim().parse().ok()?;
     number.is_finite().then_some((None, number))
 }
 
 /// A list of one text is that text, an empty list is nothing, anything else stays a JSON list without spaces.
-pub(super) fn texts(raw: &str) -> Result<Option<String>> {
-    let mut list: Vec<Cow<str>> = Vec::new();
+pub(super) fn texts(raw: &str) -> Result<Option<Cow<'_, str>>> {
+    let mut first: Option<Cow<str>> = None;
+    let mut joined = String::new();
     let mut plain = true;
     Cursor::new(raw, 0).array(|cursor| {
-        match cursor.scalar()? {
-            Scalar::Text(text) => list.push(text),
+        match (cursor.scalar()?, &first) {
+            (Scalar::Text(text), None) => first = Some(text),
+            (Scalar::Text(text), Some(first)) => {
+                if joined.is_empty() {
+                    joined = format!("[{}", quoted(first));
+                }
+                joined.push(',');
+                joined.push_str(&quoted(&text));
+            }
             _ => plain = false,
         }
         Ok(())
     })?;
     if !plain {
-        return Ok(Some(raw.to_owned()));
+        return Ok(Some(Cow::Borrowed(raw)));
     }
-    Ok(match list.as_slice() {
-        [] => None,
-        [one] => Some(one.clone().into_owned()),
-        several => {
-            Some(format!("[{}]", several.iter().map(|text| quoted(text)).collect::<Vec<_>>().join(",")))
-        }
-    })
+    if joined.is_empty() {
+        return Ok(first);
+    }
+    joined.push(']');
+    Ok(Some(Cow::Owned(joined)))
 }
 
 /// A JSON string.

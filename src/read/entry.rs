@@ -6,12 +6,15 @@ use crate::error::Result;
 use crate::read::answers::texts;
 use crate::read::json::{Cursor, Kind, Scalar};
 use crate::read::shapes::Shape;
+use crate::read::value::{Arena, Value, value};
 
-/// One entry, with its value still as text.
+/// One entry.
 pub(super) struct Entry<'a> {
     pub(super) id: Option<Cow<'a, str>>,
     pub(super) from_name: Option<Cow<'a, str>>,
     pub(super) kind: Cow<'a, str>,
+    /// What `kind` makes of it.
+    pub(super) role: Role,
     pub(super) page: Option<i32>,
     /// There is a page, but it is no whole number from 0 to [`MOST_PAGES`].
     pub(super) odd_page: bool,
@@ -21,11 +24,15 @@ pub(super) struct Entry<'a> {
     pub(super) readonly: bool,
     pub(super) parent: Option<Cow<'a, str>>,
     /// The note of the region, `meta.text`.
-    pub(super) note: Option<String>,
+    pub(super) note: Option<Cow<'a, str>>,
     /// There is a note, but it is no text.
     pub(super) odd_note: bool,
-    pub(super) relation: Relation<'a>,
-    pub(super) value: Option<(&'a str, usize)>,
+    pub(super) relation: Option<Box<Relation<'a>>>,
+    pub(super) value: Option<Value<'a>>,
+    /// A key that stands here twice, of which the last counts.
+    pub(super) repeated: Option<&'static str>,
+    /// The next entry of the same region, or the number of entries.
+    pub(super) next: usize,
 }
 
 /// What a relation between two regions says.
@@ -54,7 +61,7 @@ pub(super) enum Role {
     Other,
 }
 
-pub(super) fn role(kind: &str) -> Role {
+fn role(kind: &str) -> Role {
     match kind {
         "polygon" | "polygonlabels" => Role::Outline(Shape::Polygon),
         "rectangle" | "rectanglelabels" => Role::Outline(Shape::Rectangle),
@@ -72,12 +79,32 @@ pub(super) fn role(kind: &str) -> Role {
     }
 }
 
-/// Read one entry; its value is checked and kept as text.
-pub(super) fn entry<'a>(cursor: &mut Cursor<'a>) -> Result<Entry<'a>> {
+/// The fields that are read, by the names that problems give them.
+const FIELDS: [&str; 15] = [
+    "id",
+    "from_name",
+    "type",
+    "origin",
+    "score",
+    "item_index",
+    "original_width",
+    "original_height",
+    "readonly",
+    "meta",
+    "from_id",
+    "to_id",
+    "direction",
+    "labels",
+    "value",
+];
+
+/// Read one entry; what its value draws and answers is kept in the arena.
+pub(super) fn entry<'a>(cursor: &mut Cursor<'a>, arena: &mut Arena<'a>) -> Result<Entry<'a>> {
     let mut entry = Entry {
         id: None,
         from_name: None,
         kind: Cow::Borrowed(""),
+        role: Role::Other,
         page: None,
         odd_page: false,
         size: [f64::NAN; 2],
@@ -87,59 +114,115 @@ pub(super) fn entry<'a>(cursor: &mut Cursor<'a>) -> Result<Entry<'a>> {
         parent: None,
         note: None,
         odd_note: false,
-        relation: Relation::default(),
+        relation: None,
         value: None,
+        repeated: None,
+        next: usize::MAX,
     };
+    let mut seen = 0_u32;
     cursor.object(|cursor, key| {
-        match key {
-            "id" => entry.id = text(cursor.scalar()?),
-            "from_name" => entry.from_name = text(cursor.scalar()?),
-            "type" => entry.kind = text(cursor.scalar()?).unwrap_or_default(),
-            "origin" => entry.origin = text(cursor.scalar()?),
-            "score" => entry.score = cursor.scalar()?.number().unwrap_or(f64::NAN),
-            "item_index" => (entry.page, entry.odd_page) = page(&cursor.scalar()?),
-            "original_width" => entry.size[0] = cursor.scalar()?.number().unwrap_or(f64::NAN),
-            "original_height" => entry.size[1] = cursor.scalar()?.number().unwrap_or(f64::NAN),
-            "readonly" => entry.readonly = cursor.scalar()? == Scalar::Bool(true),
-            // Files of 2020 call it parent_id.
-            "parentID" | "parent_id" => entry.parent = text(cursor.scalar()?).or(entry.parent.take()),
-            "meta" if cursor.kind()? == Kind::Object => (entry.note, entry.odd_note) = note(cursor)?,
-            "from_id" => entry.relation.from = text(cursor.scalar()?),
-            "to_id" => entry.relation.to = text(cursor.scalar()?),
-            "direction" => entry.relation.direction = text(cursor.scalar()?),
-            "labels" => {
-                let _ = cursor.kind()?;
-                let base = cursor.position();
-                entry.relation.labels = Some((cursor.raw()?, base));
+        let field = match key {
+            "id" => {
+                entry.id = text(cursor.scalar()?);
+                0
             }
-            "value" if cursor.kind()? == Kind::Object => {
-                let base = cursor.position();
-                entry.value = Some((cursor.raw()?, base));
+            "from_name" => {
+                entry.from_name = text(cursor.scalar()?);
+                1
             }
-            _ => cursor.skip()?,
-        }
-        Ok(())
-    })?;
-    // Older builds wrote the page into the value.
-    if entry.page.is_none()
-        && !entry.odd_page
-        && let Some((value, base)) = entry.value
-        && value.contains("\"item_index\"")
-    {
-        Cursor::new(value, base).object(|cursor, key| {
-            if key == "item_index" {
+            "type" => {
+                entry.kind = text(cursor.scalar()?).unwrap_or_default();
+                2
+            }
+            "origin" => {
+                entry.origin = text(cursor.scalar()?);
+                3
+            }
+            "score" => {
+                entry.score = cursor.number_or_skip()?.unwrap_or(f64::NAN);
+                4
+            }
+            "item_index" => {
                 (entry.page, entry.odd_page) = page(&cursor.scalar()?);
+                5
+            }
+            "original_width" => {
+                entry.size[0] = cursor.number_or_skip()?.unwrap_or(f64::NAN);
+                6
+            }
+            "original_height" => {
+                entry.size[1] = cursor.number_or_skip()?.unwrap_or(f64::NAN);
+                7
+            }
+            "readonly" => {
+                entry.readonly = cursor.scalar()? == Scalar::Bool(true);
+                8
+            }
+            "meta" => {
+                (entry.note, entry.odd_note) = note(cursor)?;
+                9
+            }
+            "from_id" => {
+                relation(&mut entry).from = text(cursor.scalar()?);
+                10
+            }
+            "to_id" => {
+                relation(&mut entry).to = text(cursor.scalar()?);
+                11
+            }
+            "direction" => {
+                relation(&mut entry).direction = text(cursor.scalar()?);
+                12
+            }
+            "labels" => {
+                cursor.kind()?;
+                let base = cursor.position();
+                relation(&mut entry).labels = Some((cursor.raw()?, base));
+                13
+            }
+            "value" => {
+                entry.value = if cursor.kind()? == Kind::Object {
+                    Some(value(cursor, arena)?)
+                } else {
+                    cursor.skip()?;
+                    None
+                };
+                14
+            }
+            // Files of 2020 call it parent_id.
+            "parentID" | "parent_id" => {
+                entry.parent = text(cursor.scalar()?).or(entry.parent.take());
                 return Ok(());
             }
-            cursor.skip()
-        })?;
+            _ => return cursor.skip(),
+        };
+        if seen & (1 << field) != 0 {
+            entry.repeated = Some(FIELDS[field]);
+        }
+        seen |= 1 << field;
+        Ok(())
+    })?;
+    entry.role = role(&entry.kind);
+    if let Some(value) = &entry.value {
+        entry.repeated = entry.repeated.or(value.repeated);
+        // Older builds wrote the page into the value.
+        if entry.page.is_none() && !entry.odd_page {
+            (entry.page, entry.odd_page) = (value.page, value.odd_page);
+        }
     }
     Ok(entry)
 }
 
+fn relation<'e, 'a>(entry: &'e mut Entry<'a>) -> &'e mut Relation<'a> {
+    entry.relation.get_or_insert_default()
+}
+
 /// The text of a region's `meta`, and whether there is something in its place that is none.
-fn note(cursor: &mut Cursor) -> Result<(Option<String>, bool)> {
+fn note<'a>(cursor: &mut Cursor<'a>) -> Result<(Option<Cow<'a, str>>, bool)> {
     let mut found = (None, false);
+    if cursor.kind()? != Kind::Object {
+        return cursor.skip().map(|()| found);
+    }
     cursor.object(|cursor, key| {
         if key != "text" {
             return cursor.skip();
@@ -151,7 +234,7 @@ fn note(cursor: &mut Cursor) -> Result<(Option<String>, bool)> {
                 (None, false)
             }
             _ => {
-                let note = text(cursor.scalar()?).map(Cow::into_owned);
+                let note = text(cursor.scalar()?);
                 let odd = note.is_none();
                 (note, odd)
             }
@@ -162,7 +245,7 @@ fn note(cursor: &mut Cursor) -> Result<(Option<String>, bool)> {
 }
 
 /// The page, and whether there is something in its place that is none.
-fn page(scalar: &Scalar) -> (Option<i32>, bool) {
+pub(super) fn page(scalar: &Scalar) -> (Option<i32>, bool) {
     let page = scalar
         .integer()
         .and_then(|page| i32::try_from(page).ok())

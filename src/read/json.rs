@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::error::{Error, Result};
 use crate::polygons::Point;
 use crate::read::number;
-use crate::read::scan::{after_space, string_stop};
+use crate::read::words::{after_space, string_stop};
 
 /// Deepest nesting accepted; real exports need about 12.
 const MAX_DEPTH: usize = 512;
@@ -152,6 +152,12 @@ impl<'a> Cursor<'a> {
     /// Walk an object. `member` gets each key with the cursor before the value, and must consume the value.
     #[inline]
     pub fn object(&mut self, mut member: impl FnMut(&mut Self, &str) -> Result<()>) -> Result<()> {
+        self.members(|cursor, key| member(cursor, &key))
+    }
+
+    /// Walk an object as [`Cursor::object`] does, with keys that may be kept.
+    #[inline]
+    pub fn members(&mut self, mut member: impl FnMut(&mut Self, Cow<'a, str>) -> Result<()>) -> Result<()> {
         self.require(b'{')?;
         self.space();
         if self.peek() == Some(b'}') {
@@ -162,7 +168,7 @@ impl<'a> Cursor<'a> {
             self.space();
             let key = self.string()?;
             self.require(b':')?;
-            member(self, &key)?;
+            member(self, key)?;
             if !self.more(b'}')? {
                 return Ok(());
             }
@@ -209,6 +215,11 @@ impl<'a> Cursor<'a> {
         let start = self.at;
         self.skip()?;
         Ok(&self.text[start..self.at])
+    }
+
+    /// The text from here to a later place.
+    pub fn until(&self, later: &Self) -> &'a str {
+        self.text.get(self.at..later.at).unwrap_or_default()
     }
 
     /// A number.

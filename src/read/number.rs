@@ -5,7 +5,7 @@
 //! division multiplies by a reciprocal: N. Möller and T. Granlund, "Improved division by invariant integers", IEEE
 //! Transactions on Computers 60(2), 2011, algorithm 4. All other numbers go to the standard library.
 
-use crate::read::scan::{HIGH, ONES, word};
+use crate::read::words::{HIGH, ONES, word};
 
 /// The largest power of five below 2^63 is 5^27.
 const MOST_DECIMALS: usize = 27;

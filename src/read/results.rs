@@ -5,28 +5,48 @@
 //! are skipped. Ids are unique within one annotation only.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use crate::error::Result;
-use crate::read::answers::control;
+use crate::read::answers::{control, repeated_key};
 use crate::read::columns::{Answers, NO_ROW, Place, Scope, Tables};
-use crate::read::entry::{Entry, NOT_A_PAGE, Role, entry, role, text};
+use crate::read::entry::{Entry, NOT_A_PAGE, Role, entry, text};
 use crate::read::json::{Cursor, Kind, Scalar};
-use crate::read::shapes::{Drawing, Shape, outline};
+use crate::read::shapes::{Drawing, Remarks, Shape, Unreadable, no_polygon, outline, polygon_outline};
+use crate::read::value::{Arena, Value, same_border};
 
 /// Buffers that are reused from annotation to annotation.
 #[derive(Default)]
 pub struct Results<'a> {
     entries: Vec<Entry<'a>>,
-    groups: Vec<Vec<usize>>,
+    arena: Arena<'a>,
+    /// First and last entry of each group of one id.
+    groups: Vec<(usize, usize)>,
     by_id: HashMap<Cow<'a, str>, usize>,
     drawing: Drawing,
+    /// For each control, the last join that had an answer of it.
+    answered: Vec<u64>,
+    joins: u64,
+}
+
+/// Entries that belong together, in the order of the file.
+#[derive(Clone, Copy)]
+struct Group<'e, 'a> {
+    entries: &'e [Entry<'a>],
+    first: usize,
+}
+
+impl<'e, 'a> Group<'e, 'a> {
+    fn iter(self) -> impl Iterator<Item = &'e Entry<'a>> {
+        std::iter::successors(self.entries.get(self.first), move |entry| self.entries.get(entry.next))
+    }
 }
 
 impl<'a> Results<'a> {
     /// Read a `result` list into `tables`; returns the number of regions that became rows.
     pub fn read(&mut self, cursor: &mut Cursor<'a>, place: Place, tables: &mut Tables) -> Result<i32> {
         self.entries.clear();
+        self.arena.clear();
         match cursor.kind()? {
             Kind::Array => {}
             Kind::Null => {
@@ -45,11 +65,11 @@ impl<'a> Results<'a> {
                 return Ok(0);
             }
         }
-        let entries = &mut self.entries;
+        let (entries, arena) = (&mut self.entries, &mut self.arena);
         let problems = &mut tables.problems;
         cursor.array(|cursor| {
             if cursor.kind()? == Kind::Object {
-                entries.push(entry(cursor)?);
+                entries.push(entry(cursor, arena)?);
                 return Ok(());
             }
             problems.report(
@@ -63,8 +83,8 @@ impl<'a> Results<'a> {
         })?;
         self.group();
         let mut regions = 0;
-        for group in std::mem::take(&mut self.groups) {
-            regions += i32::from(self.join(&group, place, tables)?);
+        for index in 0..self.groups.len() {
+            regions += i32::from(self.join(self.groups[index].0, place, tables)?);
         }
         Ok(regions)
     }
@@ -72,44 +92,54 @@ impl<'a> Results<'a> {
     /// Entries of one id belong together, wherever they stand; entries without id stand alone.
     fn group(&mut self) {
         self.groups.clear();
+        if self.by_id.capacity() > 4096 {
+            // Emptying a map takes time for all the room it has.
+            self.by_id = HashMap::new();
+        }
         self.by_id.clear();
-        for (index, entry) in self.entries.iter().enumerate() {
-            let Some(id) = &entry.id else {
-                self.groups.push(vec![index]);
-                continue;
-            };
+        for index in 0..self.entries.len() {
+            let (before, rest) = self.entries.split_at_mut(index);
             // Mostly the entry before has the same id.
-            if let Some(last) = self.groups.last_mut()
-                && self.entries[last[0]].id.as_ref() == Some(id)
-            {
-                last.push(index);
-                continue;
-            }
-            match self.by_id.get(id) {
-                Some(&group) => self.groups[group].push(index),
-                None => {
-                    self.by_id.insert(id.clone(), self.groups.len());
-                    self.groups.push(vec![index]);
+            let last = self.groups.last_mut();
+            let group = match (&rest[0].id, last) {
+                (None, _) => None,
+                (Some(id), Some(last)) if before[last.1].id.as_ref() == Some(id) => Some(last),
+                (Some(id), _) => {
+                    let new = self.groups.len();
+                    let known = *self.by_id.entry(id.clone()).or_insert(new);
+                    self.groups.get_mut(known)
                 }
+            };
+            match group {
+                Some(group) => {
+                    before[group.1].next = index;
+                    group.1 = index;
+                }
+                None => self.groups.push((index, index)),
             }
         }
     }
 
     /// Turn one group into a region, an answer or a problem; whether a region became a row.
-    fn join(&mut self, group: &[usize], place: Place, tables: &mut Tables) -> Result<bool> {
-        let entries: Vec<&Entry> = group.iter().map(|&index| &self.entries[index]).collect();
-        let region = entries[0].id.as_deref();
+    fn join(&mut self, first: usize, place: Place, tables: &mut Tables) -> Result<bool> {
+        let entries = Group { entries: &self.entries, first };
+        let arena = &self.arena;
+        let region = self.entries[first].id.as_deref();
         let page = entries.iter().find_map(|entry| entry.page);
         let place = Place { region, page: page.unwrap_or(-1), ..place };
-        let shaped = entries.iter().find_map(|entry| match role(&entry.kind) {
-            Role::Outline(shape) => Some((*entry, shape)),
+        let shaped = entries.iter().find_map(|entry| match entry.role {
+            Role::Outline(shape) => Some((entry, shape)),
             _ => None,
         });
+        // Without an index an entry with a shape belongs to the first page.
+        let page = shaped.map_or(place.page, |(geometry, _)| geometry.page.unwrap_or(0));
+        let place = Place { page, ..place };
+        for field in entries.iter().filter_map(|entry| entry.repeated) {
+            repeated_key(place, field, tables);
+        }
         let Some((geometry, shape)) = shaped else {
-            return no_outline(&entries, place, tables).map(|()| false);
+            return no_outline(entries, arena, place, tables).map(|()| false);
         };
-        // Without an index an entry belongs to the first page.
-        let place = Place { page: geometry.page.unwrap_or(0), ..place };
         if entries.iter().any(|entry| entry.page.is_some_and(|page| page != place.page)) {
             tables.problems.report(
                 place,
@@ -119,10 +149,8 @@ impl<'a> Results<'a> {
                 false,
             );
         }
-        for other in entries.iter().filter(|entry| !std::ptr::eq(**entry, geometry)) {
-            if let Role::Outline(its_shape) = role(&other.kind)
-                && !same_outline((geometry, shape), (other, its_shape))?
-            {
+        for other in entries.iter().filter(|entry| !std::ptr::eq(*entry, geometry)) {
+            if matches!(other.role, Role::Outline(_)) && !same_outline(geometry, other, arena)? {
                 let message = "two different shapes share this region id; the first was taken";
                 tables.problems.report(place, "value", "repeated_region", message, true);
             }
@@ -141,7 +169,7 @@ impl<'a> Results<'a> {
             tables.problems.report(place, "original_width", "no_image_size", "width or height of the image is missing, so percent cannot become pixels; import the task with original_width and original_height", true);
             return Ok(false);
         }
-        let Some((text, base)) = geometry.value else {
+        let Some(value) = &geometry.value else {
             tables.problems.report(
                 place,
                 "value",
@@ -151,7 +179,7 @@ impl<'a> Results<'a> {
             );
             return Ok(false);
         };
-        let shape = match outline(shape, &mut Cursor::new(text, base), size, &mut self.drawing)? {
+        let shape = match drawn(shape, value, arena, size, &mut self.drawing)? {
             Err(unreadable) => {
                 tables.problems.report(place, unreadable.field, unreadable.code, &unreadable.message, true);
                 return Ok(false);
@@ -198,39 +226,43 @@ impl<'a> Results<'a> {
             regions.outlines.push_ring(ring.iter().copied())?;
         }
         regions.outlines.end_region()?;
-        for entry in &entries {
-            if entry.kind.ends_with("labels") {
-                if !std::ptr::eq(*entry, geometry) {
-                    used(entry, Scope::Labels, tables);
-                }
-                labels(entry, place, tables)?;
+        for entry in entries.iter().filter(|entry| entry.kind.ends_with("labels")) {
+            if !std::ptr::eq(entry, geometry) {
+                used(entry, Scope::Labels, tables);
             }
+            labels(entry, arena, place, tables)?;
         }
         tables.regions.labels.end();
-        let mut seen: Vec<u32> = Vec::new();
-        for entry in entries.iter().filter(|entry| role(&entry.kind) == Role::Control) {
-            let Some((name, kind, (text, number))) = control(entry, place, tables)? else { continue };
-            if seen.contains(&name) {
-                tables.problems.report(
+        self.joins += 1;
+        for entry in entries.iter() {
+            match entry.role {
+                Role::Control => {
+                    let Some((text, number)) = control(entry, arena, place, tables)? else { continue };
+                    let (name, kind) = codes(entry, Scope::Region, tables);
+                    if self.answered.len() <= name as usize {
+                        self.answered.resize(name as usize + 1, 0);
+                    }
+                    if std::mem::replace(&mut self.answered[name as usize], self.joins) == self.joins {
+                        tables.problems.report(
+                            place,
+                            "from_name",
+                            "repeated_control",
+                            "a control was answered twice for one region; the last answer was taken",
+                            false,
+                        );
+                    }
+                    let controls = &mut tables.controls;
+                    push(controls, row, place.page, name, kind, text.as_deref(), number);
+                }
+                Role::Other => tables.problems.report(
                     place,
-                    "from_name",
-                    "repeated_control",
-                    "a control was answered twice for one region; the last answer was taken",
+                    "type",
+                    "kind_not_read",
+                    &format!("an entry of type {} was not read", entry.kind),
                     false,
-                );
+                ),
+                _ => {}
             }
-            seen.push(name);
-            used(entry, Scope::Region, tables);
-            push(&mut tables.controls, row, place.page, name, kind, text.as_deref(), number);
-        }
-        for entry in entries.iter().filter(|entry| role(&entry.kind) == Role::Other) {
-            tables.problems.report(
-                place,
-                "type",
-                "kind_not_read",
-                &format!("an entry of type {} was not read", entry.kind),
-                false,
-            );
         }
         Ok(true)
     }
@@ -238,68 +270,65 @@ impl<'a> Results<'a> {
 
 /// Count the use of an entry's control; the number of its name, or [`NO_ROW`] where the entry names none.
 fn used(entry: &Entry, scope: Scope, tables: &mut Tables) -> u32 {
-    let Some(name) = entry.from_name.as_deref() else { return NO_ROW };
-    let (name, kind) = (tables.names.code(name), tables.kinds.code(&entry.kind));
-    tables.uses.add(name, kind, scope as u8, 1);
-    name
+    if entry.from_name.is_some() { codes(entry, scope, tables).0 } else { NO_ROW }
+}
+
+/// The numbers of the name and the type of a control, which is called like its type where it has no name. Its use is
+/// counted.
+fn codes(entry: &Entry, scope: Scope, tables: &mut Tables) -> (u32, u32) {
+    let name = tables.names.code(entry.from_name.as_deref().unwrap_or(&entry.kind));
+    let kind = tables.kinds.code(&entry.kind);
+    if entry.from_name.is_some() {
+        tables.uses.add(name, kind, scope as u8, 1);
+    }
+    (name, kind)
+}
+
+/// The outline of a region, in pixels.
+fn drawn(
+    shape: Shape,
+    value: &Value,
+    arena: &Arena,
+    size: [f64; 2],
+    drawing: &mut Drawing,
+) -> Result<std::result::Result<Remarks, Unreadable>> {
+    if shape != Shape::Polygon {
+        return outline(shape, &mut Cursor::new(value.text, value.base), size, drawing);
+    }
+    Ok(match &value.points {
+        Some(list) if list.sound => polygon_outline(arena.points(list), value.unfinished, size, drawing),
+        listed => Err(no_polygon(listed.is_some())),
+    })
 }
 
 /// Whether two entries of one region draw the same: a region with two label controls has its outline twice.
-fn same_outline(first: (&Entry, Shape), second: (&Entry, Shape)) -> Result<bool> {
-    let same_size = (0..2).all(|axis| first.0.size[axis].total_cmp(&second.0.size[axis]).is_eq());
-    Ok(first.1 == second.1 && same_size && drawing(first.0)? == drawing(second.0)?)
-}
-
-/// Fields of a value that say where its border runs. That a path is closed does so too, but a polygon is closed either way.
-const GEOMETRY: [&str; 12] = [
-    "points",
-    "x",
-    "y",
-    "width",
-    "height",
-    "radiusX",
-    "radiusY",
-    "rotation",
-    "rle",
-    "maskDataURL",
-    "imageDataURL",
-    "vertices",
-];
-
-/// The fields of a value that say where its border runs, by name.
-fn drawing<'a>(entry: &Entry<'a>) -> Result<Option<BTreeMap<String, &'a str>>> {
-    let Some((value, base)) = entry.value else { return Ok(None) };
-    let mut fields = BTreeMap::new();
-    Cursor::new(value, base).object(|cursor, key| {
-        let field = cursor.raw()?;
-        let vector = key == "closed" && entry.kind.starts_with("vector");
-        if vector || GEOMETRY.contains(&key) {
-            fields.insert(key.to_owned(), field);
-        }
-        Ok(())
-    })?;
-    Ok(Some(fields))
+fn same_outline(first: &Entry, second: &Entry, arena: &Arena) -> Result<bool> {
+    let same_size = (0..2).all(|axis| first.size[axis].total_cmp(&second.size[axis]).is_eq());
+    Ok(first.role == second.role
+        && same_size
+        && match (&first.value, &second.value) {
+            (Some(first), Some(second)) => same_border(first, second, arena)?,
+            (None, None) => true,
+            _ => false,
+        })
 }
 
 /// Entries without an outline: answers to a page or a task, relations, or regions of a kind that is not read.
-fn no_outline(entries: &[&Entry], place: Place, tables: &mut Tables) -> Result<()> {
-    if entries.iter().all(|entry| role(&entry.kind) == Role::Relation) {
+fn no_outline(entries: Group, arena: &Arena, place: Place, tables: &mut Tables) -> Result<()> {
+    if entries.iter().all(|entry| entry.role == Role::Relation) {
         return entries.iter().try_for_each(|entry| relation(entry, place, tables));
     }
-    if !entries.iter().all(|entry| role(&entry.kind) == Role::Control) {
-        let kind =
-            entries.iter().find(|entry| role(&entry.kind) != Role::Control).map_or("", |entry| &entry.kind);
-        let message = format!("a region of type '{kind}' was not read; outlines, masks and key points are");
+    if let Some(entry) = entries.iter().find(|entry| entry.role != Role::Control) {
+        let message =
+            format!("a region of type '{}' was not read; outlines, masks and key points are", entry.kind);
         tables.problems.report(place, "type", "kind_not_read", &message, true);
         return Ok(());
     }
     if entries.iter().any(|entry| entry.odd_page) {
         tables.problems.report(place, "item_index", "not_a_page", NOT_A_PAGE, false);
     }
-    for entry in entries {
-        let geometry =
-            ["\"points\"", "\"radiusX\"", "\"rle\"", "\"imageDataURL\"", "\"vertices\"", "\"width\""];
-        if entry.value.is_some_and(|(text, _)| geometry.iter().any(|key| text.contains(key))) {
+    for entry in entries.iter() {
+        if entry.value.as_ref().is_some_and(|value| value.drawn) {
             tables.problems.report(
                 place,
                 "id",
@@ -308,24 +337,20 @@ fn no_outline(entries: &[&Entry], place: Place, tables: &mut Tables) -> Result<(
                 false,
             );
         }
-        let Some((name, kind, (text, number))) = control(entry, place, tables)? else { continue };
-        used(entry, if entry.page.is_some() { Scope::Page } else { Scope::Task }, tables);
-        push(
-            &mut tables.answers,
-            place.annotation,
-            entry.page.unwrap_or(-1),
-            name,
-            kind,
-            text.as_deref(),
-            number,
-        );
+        let Some((text, number)) = control(entry, arena, place, tables)? else { continue };
+        let scope = if entry.page.is_some() { Scope::Page } else { Scope::Task };
+        let (name, kind) = codes(entry, scope, tables);
+        let (row, page) = (place.annotation, entry.page.unwrap_or(-1));
+        push(&mut tables.answers, row, page, name, kind, text.as_deref(), number);
     }
     Ok(())
 }
 
 /// Add a relation; one that does not name two regions is reported.
 fn relation(entry: &Entry, place: Place, tables: &mut Tables) -> Result<()> {
-    let (Some(from), Some(to)) = (&entry.relation.from, &entry.relation.to) else {
+    let given = entry.relation.as_deref();
+    let ends = given.and_then(|given| given.from.as_deref().zip(given.to.as_deref()));
+    let (Some(given), Some((from, to))) = (given, ends) else {
         let message = "a relation does not name two regions; it was left out";
         tables.problems.report(place, "from_id", "relation_not_read", message, false);
         return Ok(());
@@ -334,9 +359,9 @@ fn relation(entry: &Entry, place: Place, tables: &mut Tables) -> Result<()> {
     relations.annotation.push(place.annotation);
     relations.from_id.push(Some(from));
     relations.to_id.push(Some(to));
-    relations.direction.push(entry.relation.direction.as_deref());
+    relations.direction.push(given.direction.as_deref());
     let mut odd = false;
-    if let Some((labels, base)) = entry.relation.labels {
+    if let Some((labels, base)) = given.labels {
         odd = listed(&mut Cursor::new(labels, base), |label| relations.labels.values.push(Some(label)))?;
     }
     relations.labels.end();
@@ -376,25 +401,16 @@ fn push(answers: &mut Answers, row: u32, page: i32, name: u32, kind: u32, text: 
 }
 
 /// Add the labels of an entry, found under its own type, to the list that is being built.
-fn labels(entry: &Entry, place: Place, tables: &mut Tables) -> Result<()> {
-    let Some((value, base)) = entry.value else { return Ok(()) };
+fn labels(entry: &Entry, arena: &Arena, place: Place, tables: &mut Tables) -> Result<()> {
+    let found = entry.value.as_ref().and_then(|value| arena.member(value, &entry.kind));
+    let Some((member, several)) = found else { return Ok(()) };
+    if several {
+        repeated_key(place, "value", tables);
+    }
     let values = &mut tables.regions.labels.values;
-    let mut odd = false;
-    Cursor::new(value, base).object(|cursor, key| {
-        if key != entry.kind {
-            return cursor.skip();
-        }
-        odd |= listed(cursor, |label| values.push(Some(label)))?;
-        Ok(())
-    })?;
-    if odd {
-        tables.problems.report(
-            place,
-            "value",
-            "label_not_read",
-            "a label is no text; it was left out",
-            false,
-        );
+    if listed(&mut Cursor::new(member.raw, member.base), |label| values.push(Some(label)))? {
+        let message = "a label is no text; it was left out";
+        tables.problems.report(place, "value", "label_not_read", message, false);
     }
     Ok(())
 }

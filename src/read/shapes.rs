@@ -120,13 +120,12 @@ pub fn outline(
     drawing: &mut Drawing,
 ) -> Result<std::result::Result<Remarks, Unreadable>> {
     drawing.clear();
-    // Masks are in pixels of the image as they are.
-    if let Shape::Brush | Shape::Bitmask = shape {
-        let read = if shape == Shape::Brush { painted::brush } else { painted::bitmask };
-        return Ok(read(value, size, drawing)?.map(|()| Remarks::default()));
-    }
     let ring = &mut drawing.points;
     let read = match shape {
+        Shape::Polygon => return polygon(value, size, drawing),
+        // Masks are in pixels of the image as they are.
+        Shape::Brush => return Ok(painted::brush(value, size, drawing)?.map(|()| Remarks::default())),
+        Shape::Bitmask => return Ok(painted::bitmask(value, size, drawing)?.map(|()| Remarks::default())),
         Shape::Rectangle => given(value)?.and_then(|given| rectangle(&given, size, ring)),
         Shape::Ellipse => given(value)?.and_then(|given| ellipse(&given, size, ring)),
         Shape::Keypoint => numbers(value, ["x", "y"])?.map(|point| {
@@ -137,15 +136,9 @@ pub fn outline(
             became: Some(if closed { Shape::Vector } else { Shape::Line }),
             ..Remarks::default()
         }),
-        _ => polygon(value, ring)?,
     };
     let Ok(mut remarks) = read else { return Ok(read) };
     let [width, height] = size;
-    if shape == Shape::Polygon {
-        for point in ring.iter_mut() {
-            *point = pixel(*point, size);
-        }
-    }
     if ring.iter().flatten().any(|value| value.is_nan() || value.abs() > MAX_COORDINATE) {
         return Ok(Err(TOO_LARGE));
     }
@@ -175,50 +168,63 @@ pub(super) fn pixel([x, y]: Point, [width, height]: [f64; 2]) -> Point {
 
 type Read = std::result::Result<Remarks, Unreadable>;
 
-fn polygon(value: &mut Cursor, ring: &mut Vec<Point>) -> Result<Read> {
-    let mut read: Read = Err(NO_POINTS);
-    let mut unfinished = false;
-    value.object(|value, key| match key {
-        "points" if value.kind()? == Kind::Array => {
-            read = Ok(Remarks::default());
-            ring.clear();
-            value.array(|value| {
-                if value.kind()? != Kind::Array {
-                    read = Err(NOT_A_POINT);
-                    return value.skip();
-                }
-                let mut point = [f64::NAN; 2];
-                let mut count = 0;
-                value.array(|value| {
-                    if value.kind()? != Kind::Number {
-                        count = 3;
-                        return value.skip();
-                    }
-                    let number = value.number()?;
-                    if let Some(slot) = point.get_mut(count) {
-                        *slot = number;
-                    }
-                    count += 1;
-                    Ok(())
-                })?;
-                if count == 2 {
-                    ring.push(point);
+fn polygon(value: &mut Cursor, size: [f64; 2], drawing: &mut Drawing) -> Result<Read> {
+    let (mut points, mut sound, mut unfinished) = (Vec::new(), true, false);
+    value.object(|value, key| {
+        match key {
+            "points" => {
+                points.clear();
+                sound = true;
+                if value.kind()? == Kind::Array {
+                    sound = value.points(&mut points)?;
                 } else {
-                    read = Err(NOT_A_POINT);
+                    value.skip()?;
                 }
-                Ok(())
-            })
+            }
+            "closed" => unfinished = value.raw()? == "false",
+            _ => value.skip()?,
         }
-        "closed" => {
-            unfinished = value.raw()? == "false";
-            Ok(())
-        }
-        _ => value.skip(),
+        Ok(())
     })?;
-    if read.is_ok() && ring.is_empty() {
-        read = Err(NO_POINTS);
+    Ok(if sound { polygon_outline(&points, unfinished, size, drawing) } else { Err(NOT_A_POINT) })
+}
+
+/// Points in percent become an outline in pixels, positive and open.
+pub(super) fn polygon_outline(
+    points: &[Point],
+    unfinished: bool,
+    [width, height]: [f64; 2],
+    drawing: &mut Drawing,
+) -> Read {
+    drawing.clear();
+    if points.is_empty() {
+        return Err(NO_POINTS);
     }
-    Ok(read.map(|remarks| Remarks { unfinished, ..remarks }))
+    let ring = &mut drawing.points;
+    ring.extend(points.iter().map(|&[x, y]| [x / 100.0 * width, y / 100.0 * height]));
+    let (mut finite, mut inside) = (true, true);
+    let within =
+        |value: f64, size: f64| value >= -BORDER_ROUNDING * size && value <= (1.0 + BORDER_ROUNDING) * size;
+    for &[x, y] in ring.iter() {
+        finite &= (x.abs() <= MAX_COORDINATE) & (y.abs() <= MAX_COORDINATE);
+        inside &= within(x, width) & within(y, height);
+    }
+    if !finite {
+        return Err(TOO_LARGE);
+    }
+    if ring.len() > 1 && ring.first() == ring.last() {
+        ring.pop();
+    }
+    if ring_area(ring) < 0.0 {
+        ring.reverse();
+    }
+    drawing.ends.push(drawing.points.len());
+    Ok(Remarks { unfinished, outside: !inside, became: None })
+}
+
+/// What a polygon without a sound list of points suffers from.
+pub(super) fn no_polygon(listed: bool) -> Unreadable {
+    if listed { NOT_A_POINT } else { NO_POINTS }
 }
 
 /// Numbers of a rectangle or an ellipse.
