@@ -390,7 +390,8 @@ def test_files_that_are_no_export(command: str, text: str, said: str, tmp_path: 
 @pytest.mark.parametrize("command", ["agree", "measure"])
 def test_sources_that_cannot_be_opened(command: str, small: Path, tmp_path: Path) -> None:
     out = tmp_path / ("out" if command == "agree" else "out.csv")
-    for bad, said in ((tmp_path / "none.json", "No such file"), (tmp_path, "Is a directory")):
+    (tmp_path / "empty").mkdir()
+    for bad, said in ((tmp_path / "none.json", "No such file"), (tmp_path / "empty", "no export in this folder")):
         ran = Ran(command, small, bad, "-o", out)
         assert (ran.code, ran.out) == (3, "")
         assert f"{bad}: {said}" in ran.err

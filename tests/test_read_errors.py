@@ -128,7 +128,7 @@ def test_the_bad_file_among_several_is_named(tmp_path: Path) -> None:
 def test_a_missing_file_is_not_found(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         lesiongeo.read_label_studio(tmp_path / "absent.json")
-    with pytest.raises(IsADirectoryError):
+    with pytest.raises(FileNotFoundError, match="no export in this folder"):
         lesiongeo.read_label_studio(tmp_path)
 
 

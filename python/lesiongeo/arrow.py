@@ -6,11 +6,26 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from .errors import ExportError, RegionError
 from .polygons import Polygons
 
-__all__ = ["geometry_column", "geometry_field", "lists", "nullable", "numbers", "strings", "timestamps"]
+__all__ = [
+    "foreign_outlines",
+    "geometry_column",
+    "geometry_field",
+    "lists",
+    "nullable",
+    "numbers",
+    "strings",
+    "timestamps",
+    "written_outlines",
+]
+
+#: As the core has it: areas of larger coordinates would overflow.
+MAX_COORDINATE = 1e150
 
 GEOMETRY_TYPE = pa.list_(
     pa.field(
@@ -85,14 +100,18 @@ def geometry_column(polygons: Polygons) -> pa.Array:
     ends = np.concatenate(([0], np.cumsum(closed)))
     if ends[-1] >= 2**31:
         raise OverflowError(f"{ends[-1]} vertices do not fit one Arrow array; write fewer regions at a time")
-    # Vertex k of a closed ring is vertex k of the ring, and the last one is the first again.
-    ring_of = np.repeat(np.arange(len(lengths)), closed)
-    within = np.arange(ends[-1]) - ends[:-1][ring_of]
-    vertex = ring_offsets[:-1][ring_of] + np.where(within == lengths[ring_of], 0, within)
-    points = pa.StructArray.from_arrays(
-        [pa.array(np.ascontiguousarray(xy[vertex, axis])) for axis in (0, 1)],
-        fields=list(GEOMETRY_TYPE.value_type.value_type.value_type),
-    )
+    # Every ring takes its vertices and then the first of them again.
+    closing = np.zeros(ends[-1], dtype=bool)
+    filled = lengths > 0
+    closing[ends[1:][filled] - 1] = True
+    opening = xy[ring_offsets[:-1][filled]]
+    axes = []
+    for axis in (0, 1):
+        values = np.empty(ends[-1])
+        values[~closing] = xy[:, axis]
+        values[closing] = opening[:, axis]
+        axes.append(pa.array(values))
+    points = pa.StructArray.from_arrays(axes, fields=list(GEOMETRY_TYPE.value_type.value_type.value_type))
     starts_part = _ring_areas(xy, ring_offsets) >= 0
     starts_part[polygon_offsets[:-1][np.diff(polygon_offsets) > 0]] = True
     part_offsets = np.append(np.flatnonzero(starts_part), len(lengths))
@@ -103,6 +122,72 @@ def geometry_column(polygons: Polygons) -> pa.Array:
     for offsets, kind in zip(levels, types, strict=True):
         column = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), column, type=kind)
     return column
+
+
+def written_outlines(column: pa.Array) -> Polygons:
+    """Return the outlines of a column that `geometry_column` has made, to the bit.
+
+    Raises `RegionError` where the column holds what no outline of ours can hold.
+    """
+    xy, ring_ends, parts, regions = _points(column, 3)
+    lengths = np.diff(ring_ends).astype(np.int64)
+    if column.null_count or (lengths == 1).any():
+        raise RegionError("the geometry column holds nulls or open rings, so it was not written by lesiongeo")
+    if xy.size and not (np.abs(xy).max() <= MAX_COORDINATE):
+        raise RegionError("the geometry column holds coordinates that are no numbers of pixels")
+    opened = np.ones(len(xy), dtype=bool)
+    opened[ring_ends[1:][lengths > 0] - 1] = False
+    ring_offsets = np.concatenate(([0], np.cumsum(np.maximum(lengths - 1, 0)))).astype(np.int32)
+    return Polygons._trusted((np.ascontiguousarray(xy[opened]), ring_offsets, parts[regions].astype(np.int32)))
+
+
+def foreign_outlines(column: pa.Array, encoding: str) -> Polygons:
+    """Return outlines that another program wrote; `encoding` is what GeoParquet calls it.
+
+    Nulls are empty regions. The first ring of a polygon is its outline, whichever way it runs.
+    """
+    if encoding == "WKB":
+        try:
+            import shapely
+        except ImportError as error:
+            raise ExportError("WKB geometry needs shapely; get it with: pip install 'lesiongeo[shapely]'") from error
+        return Polygons.from_shapely(shapely.from_wkb(np.array(column.to_pylist(), dtype=object)))
+    column = _without_nulls(column)
+    if encoding == "polygon":
+        points, ring_ends, regions = _points(column, 2)
+        return Polygons._ingest(points, ring_ends, None, regions, oriented=False)
+    if encoding == "multipolygon":
+        points, ring_ends, parts, regions = _points(column, 3)
+        return Polygons._ingest(points, ring_ends, parts, regions, oriented=False)
+    raise ExportError(f"geometry is encoded as {encoding}; outlines are polygon, multipolygon or WKB")
+
+
+def _without_nulls(column: pa.Array) -> pa.Array:
+    if not column.null_count:
+        return column
+    return pc.if_else(column.is_valid(), column, pa.scalar([], column.type))
+
+
+def _points(column: pa.Array, depth: int) -> Any:
+    """Return vertices and the offsets of each level, innermost first, all starting at 0."""
+    offsets = []
+    for _ in range(depth):
+        if not (pa.types.is_list(column.type) or pa.types.is_large_list(column.type)):
+            raise ExportError(f"the geometry column is of type {column.type}; it should be nested lists of x and y")
+        ends = column.offsets.to_numpy()
+        offsets.append(ends - ends[0])
+        column = column.values.slice(ends[0], ends[-1] - ends[0])
+    if pa.types.is_struct(column.type):
+        axes = [column.field(name) if column.type.get_field_index(name) >= 0 else None for name in ("x", "y")]
+        if column.null_count or any(axis is None for axis in axes):
+            raise ExportError("the vertices of the geometry column have no x or no y")
+        xy = np.column_stack([axis.to_numpy(zero_copy_only=False).astype(np.float64, copy=False) for axis in axes])
+    elif pa.types.is_fixed_size_list(column.type):
+        width = column.type.list_size
+        xy = column.flatten().to_numpy(zero_copy_only=False).reshape(-1, width)[:, :2].astype(np.float64)
+    else:
+        raise ExportError(f"the vertices of the geometry column are of type {column.type}; they should have x and y")
+    return (np.ascontiguousarray(xy), *offsets[::-1])
 
 
 def _ring_areas(xy: NDArray[np.float64], ring_offsets: NDArray[np.int32]) -> NDArray[np.float64]:

@@ -191,7 +191,7 @@ def _local(path: str, endings: Sequence[str]) -> Iterator[Input]:
     elif not os.path.lexists(path) and glob.has_magic(path):
         paths = sorted(found for found in glob.glob(path, recursive=True) if not os.path.isdir(found))
         if not paths:
-            raise FileNotFoundError(errno.ENOENT, "no file matches this pattern", path)
+            raise FileNotFoundError(errno.ENOENT, "No such file, and none that this would match as a pattern", path)
     else:
         paths = [path]
     for one in paths:
@@ -424,7 +424,7 @@ class _Unpacked:
                 raise  # not the compression, but what is below it
             cut = "truncated" in str(error).lower()
             what = "ends in the middle; it was cut off, copy it again" if cut else "is damaged; copy it again"
-            message = f"{self.name}: the {self.codec} data {what} (after {self.bytes_out} unpacked bytes)"
+            message = f"{self.name}: the {self.codec} data {what} (unpacked, byte {self.bytes_out})"
             raise ExportError(message, position=self.bytes_out, source=self.name) from error
         self.bytes_out += len(data)
         return data
