@@ -144,7 +144,7 @@ def test_all_is_what_there_is() -> None:
     assert sorted(lesiongeo.__all__) == sorted(set(lesiongeo.__all__))
     assert len(FUNCTIONS) + len(CLASSES) + len(EXCEPTIONS) == len(PUBLIC)
     assert len(FUNCTIONS) >= 14
-    assert len(EXCEPTIONS) == 3
+    assert len(EXCEPTIONS) == 4
 
 
 @pytest.mark.parametrize("name", FUNCTIONS + CLASSES)

@@ -28,7 +28,7 @@ from .distances import (
     signed_offset,
     surface_distances,
 )
-from .errors import ExportError, LesiongeoError, RegionError
+from .errors import ConfigError, ExportError, LesiongeoError, RegionError
 from .measure import measure
 from .metrics import (
     IouPairs,
@@ -51,6 +51,7 @@ from .validity import make_valid, validity_reason
 
 __all__ = [
     "Agreement",
+    "ConfigError",
     "DisagreementArea",
     "Export",
     "ExportError",

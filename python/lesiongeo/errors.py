@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
-__all__ = ["ExportError", "LesiongeoError", "RegionError"]
+__all__ = ["ConfigError", "ExportError", "LesiongeoError", "RegionError"]
 
 
 class LesiongeoError(Exception):
     """Base class of the exceptions of this package."""
+
+
+class ConfigError(LesiongeoError, ValueError):
+    """A labeling configuration that cannot be used.
+
+    Attributes
+    ----------
+    line : int or None
+        Line to blame, counted from 1.
+    source : str or None
+        The file, where it has a name.
+    """
+
+    def __init__(self, message: str, *, line: int | None = None, source: str | None = None) -> None:
+        super().__init__(message)
+        self.line = line
+        self.source = source
 
 
 class RegionError(LesiongeoError, ValueError):

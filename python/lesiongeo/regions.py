@@ -17,13 +17,12 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-__all__ = ["FIXED", "RESERVED", "WITHOUT_INTERIOR", "Regions", "has_interior"]
+__all__ = ["FIXED", "RESERVED", "WITHOUT_INTERIOR", "Regions", "column_of", "has_interior"]
 
 #: Columns of a region that are no answers of the annotator.
 FIXED = frozenset(
-    "task_id page image width height annotation_id annotator region_id kind label labels score origin readonly "
-    "parent_id meta_text source "
-    "ground_truth cancelled created_at updated_at lead_time_s valid problem".split()
+    "task_id page image width height annotation_id annotator region_id kind from_name label labels score origin "
+    "readonly parent_id meta_text source ground_truth cancelled created_at updated_at lead_time_s valid problem".split()
 )
 #: Names that controls cannot have in tables: they stand for something else there, or beside it.
 RESERVED = FIXED | frozenset(
@@ -39,6 +38,17 @@ def has_interior(table: pa.Table) -> NDArray[np.bool_]:
     if "kind" not in table.column_names:
         return np.ones(table.num_rows, dtype=np.bool_)
     return ~np.asarray(pc.is_in(table["kind"], pa.array(WITHOUT_INTERIOR, table["kind"].type)))
+
+
+def column_of(control: str) -> str:
+    """Name the column of a control: its own name, with `control_` before it where a column of ours is called so.
+
+    No two controls get one column: a name that looks like such a replacement gets the prefix too.
+    """
+    bare = control
+    while bare.startswith("control_"):
+        bare = bare.removeprefix("control_")
+    return f"control_{control}" if bare in RESERVED else control
 
 
 class Regions:

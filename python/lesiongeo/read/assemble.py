@@ -9,27 +9,53 @@ import pyarrow as pa
 
 from ..polygons import Polygons
 from ..regions import Regions
+from .controls import control_table
 from .export import Export
+from .fields import read_fields
+from .options import ReadOptions
+from .pages import drawn, page_table
 from .problems import invalid_outlines, read_problems, repeated_tasks, sizes_differ
-from .tables import annotation_table, answer_table, judged, region_table, relation_table, task_table
+from .tables import annotation_table, answer_table, judged, region_table, relation_table, task_table, with_fields
 
 __all__ = ["assemble"]
 
 
-def assemble(columns: dict[str, Any], *, threads: int | None) -> Export:
-    """Make an export of what the core has read."""
-    tasks = task_table(columns["tasks"])
+def assemble(columns: dict[str, Any], options: ReadOptions, *, threads: int | None, whole: bool = True) -> Export:
+    """Make an export of what the core has read.
+
+    Parameters
+    ----------
+    columns : dict
+        What the core returns.
+    options : ReadOptions
+        Configuration, data fields, roles.
+    threads : int or None
+        Number of threads.
+    whole : bool, default True
+        Whether this is all there is. Of a batch, problems that only the whole can tell (a role's control that nobody
+        used, controls that change) are left to `whole_problems` with the merged controls.
+    """
+    tasks = task_table(columns["tasks"], columns.get("files"))
+    where = drawn(columns, columns["annotations"]["task"])
+    fields = read_fields(tasks, where.named_pages(tasks.num_rows), options)
+    tasks = with_fields(tasks, fields)
     annotations = annotation_table(columns["annotations"], tasks)
     polygons = Polygons._trusted(columns["regions"]["outlines"])
     codes = judged(polygons._resolve(threads)[0], columns["regions"]["kind"])
     regions = region_table(columns, annotations, tasks, codes)
     answers = answer_table(columns, annotations)
+    sizes = columns["regions"]["width"], columns["regions"]["height"]
+    pages, page_problems = page_table(tasks, where, sizes, fields, options)
+    controls = control_table(columns, options)
+    del whole  # until there are such problems
     problems = pa.concat_tables(
         [
             read_problems(columns["problems"], tasks, annotations),
             invalid_outlines(regions, codes),
             sizes_differ(regions),
             repeated_tasks(tasks),
+            fields.problems.table(),
+            page_problems.table(),
         ]
     )
     return Export(
@@ -38,6 +64,8 @@ def assemble(columns: dict[str, Any], *, threads: int | None) -> Export:
         answers=answers,
         tasks=tasks,
         relations=relation_table(columns, annotations),
+        pages=pages,
+        controls=controls,
         problems=problems,
         annotation_rows=columns["regions"]["annotation"].astype(np.int64),
     )

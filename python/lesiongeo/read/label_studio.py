@@ -9,12 +9,14 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 
 from ..options import shown
+from .assemble import assemble
 from .export import Export
 from .join import join_partial, repeated_annotations
+from .options import read_options
 from .problems import PROBLEM_SCHEMA
 from .scan import Scan
 from .sources import Found, Source, find
-from .stand_in import LabelStudioReader, assemble, read_options
+from .stand_in import LabelStudioReader
 
 __all__ = ["Source", "read_label_studio", "scan_label_studio"]
 

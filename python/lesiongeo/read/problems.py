@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from ..polygons import PROBLEMS
 
 __all__ = [
     "PROBLEM_SCHEMA",
+    "ProblemRows",
     "invalid_outlines",
     "read_problems",
     "repeated_tasks",
@@ -42,6 +44,33 @@ PROBLEM_SCHEMA = pa.schema(
         ("dropped", pa.bool_()),
     ]
 )
+
+
+@dataclass(slots=True)
+class ProblemRows:
+    """Rows of the table of problems, gathered one by one; for what is rare."""
+
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def add(
+        self,
+        task_id: int | None,
+        *,
+        field: str,
+        code: str,
+        message: str,
+        page: int | None = None,
+        annotation_id: int | None = None,
+        region_id: str | None = None,
+    ) -> None:
+        """Add a row; nothing is dropped because of it."""
+        self.rows.append((task_id, page, annotation_id, region_id, field, code, message, False))
+
+    def table(self) -> pa.Table:
+        """Return the rows in the order in which they came."""
+        columns = list(zip(*self.rows, strict=True)) or [()] * len(PROBLEM_SCHEMA)
+        arrays = [pa.array(column, own.type) for column, own in zip(columns, PROBLEM_SCHEMA, strict=True)]
+        return pa.Table.from_arrays(arrays, schema=PROBLEM_SCHEMA)
 
 
 def read_problems(own: dict[str, Any], tasks: pa.Table, annotations: pa.Table) -> pa.Table:

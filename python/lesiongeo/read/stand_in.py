@@ -6,8 +6,6 @@ import json
 from typing import Any
 
 from .. import _core
-from .assemble import assemble as _assemble
-from .export import Export
 
 
 class LabelStudioReader:
@@ -47,7 +45,7 @@ class LabelStudioReader:
             if piece:
                 yield name, b"[" + b",".join(piece) + b"]"
 
-    # ruff: noqa: D102, ARG001, ARG002
+    # ruff: noqa: D102, ARG002
     def read_window(self, *, threads: Any = None, progress: Any = None) -> Any:
         for one in self.windows:
             return _core.read_label_studio([one], threads=threads, progress=progress)
@@ -56,13 +54,3 @@ class LabelStudioReader:
     def read_all(self, *, threads: Any = None, progress: Any = None) -> Any:
         contents = [(name, self._content(content)) for name, content in self.sources]
         return _core.read_label_studio(contents, threads=threads, progress=progress)
-
-
-def read_options(**options: Any) -> Any:
-    """No options yet."""
-    return None
-
-
-def assemble(columns: dict[str, Any], options: Any, *, threads: int | None) -> Export:
-    """As it is now."""
-    return _assemble(columns, threads=threads)

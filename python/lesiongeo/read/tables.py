@@ -12,18 +12,31 @@ from numpy.typing import NDArray
 
 from ..arrow import lists, nullable, numbers, strings, timestamps
 from ..polygons import PROBLEMS
-from ..regions import RESERVED, WITHOUT_INTERIOR
+from ..regions import WITHOUT_INTERIOR, column_of
+from .fields import TaskFields
+from .pages import task_patients
 
-__all__ = ["annotation_table", "answer_table", "judged", "region_table", "relation_table", "task_table"]
+__all__ = [
+    "annotation_table",
+    "answer_table",
+    "judged",
+    "region_table",
+    "relation_table",
+    "task_table",
+    "with_fields",
+]
 
+#: No row, no name.
+NO_ROW = np.iinfo(np.uint32).max
 SOURCES = ("annotation", "prediction", "draft")
 #: As the core numbers them.
 KINDS = ("polygon", "rectangle", "ellipse", "brush", "bitmask", "vector", "keypoint", "line")
 NUMERIC_CONTROLS = frozenset(("number", "rating"))
 
 
-def task_table(columns: dict[str, Any]) -> pa.Table:
-    """Make the table of tasks."""
+def task_table(columns: dict[str, Any], files: Sequence[str] | None) -> pa.Table:
+    """Make the table of tasks; patients come later."""
+    count = len(columns["task_id"])
     return pa.table(
         {
             "task_id": pa.array(columns["task_id"]),
@@ -33,8 +46,21 @@ def task_table(columns: dict[str, Any]) -> pa.Table:
             "n_annotations": pa.array(columns["n_annotations"]),
             "n_predictions": pa.array(columns["n_predictions"]),
             "n_drafts": pa.array(columns["n_drafts"]),
+            "patient": pa.nulls(count, pa.string()),
+            "file": pa.nulls(count, pa.string()) if files is None else _words(files, columns["file"]),
         }
     )
+
+
+def with_fields(tasks: pa.Table, fields: TaskFields) -> pa.Table:
+    """Put in what the fields of the data say of images and patients."""
+    if fields.images is not None:
+        column = pa.array(fields.images, pa.list_(pa.string()))
+        tasks = tasks.set_column(tasks.column_names.index("images"), "images", column)
+    if fields.patient.task:
+        column = task_patients(tasks.num_rows, fields.patient)
+        tasks = tasks.set_column(tasks.column_names.index("patient"), "patient", column)
+    return tasks
 
 
 def annotation_table(columns: dict[str, Any], tasks: pa.Table) -> pa.Table:
@@ -86,6 +112,7 @@ def region_table(columns: dict[str, Any], annotations: pa.Table, tasks: pa.Table
             "annotator": theirs["annotator"],
             "region_id": strings(own["region_id"]),
             "kind": _words(KINDS, own["kind"]),
+            "from_name": _names(columns, own),
             "label": first_label,
             "labels": labels,
             "score": numbers(own["score"]),
@@ -104,11 +131,16 @@ def region_table(columns: dict[str, Any], annotations: pa.Table, tasks: pa.Table
         }
     )
     for name, column in _controls(columns, len(row)).items():
-        # A control that is called like a column of ours keeps its values under a name that says so.
-        while name in RESERVED or name in table.column_names:
-            name = f"control_{name}"
-        table = table.append_column(name, column)
+        table = table.append_column(column_of(name), column)
     return table.combine_chunks()
+
+
+def _names(columns: dict[str, Any], own: dict[str, Any]) -> pa.Array:
+    """Name the control that drew each region."""
+    if "from_name" not in own:
+        return pa.nulls(len(own["annotation"]), pa.string())
+    code = own["from_name"]
+    return pa.array(columns["names"], pa.string()).take(pa.array(code, mask=code == NO_ROW))
 
 
 def _controls(columns: dict[str, Any], rows: int) -> dict[str, pa.Array]:
