@@ -43,7 +43,7 @@ pub(super) fn read_label_studio<'py>(
 }
 
 fn to_dict(py: Python<'_>, tables: Tables) -> PyResult<Bound<'_, PyDict>> {
-    let Tables { tasks, annotations, regions, controls, answers, relations, problems, names, kinds, uses: _ } =
+    let Tables { tasks, annotations, regions, controls, answers, relations, problems, names, kinds, uses } =
         tables;
     let out = PyDict::new(py);
 
@@ -81,6 +81,7 @@ fn to_dict(py: Python<'_>, tables: Tables) -> PyResult<Bound<'_, PyDict>> {
     table.array("height", regions.height)?;
     table.strings("region_id", regions.region_id)?;
     table.array("kind", regions.kind)?;
+    table.array("from_name", regions.from_name)?;
     table.lists("labels", regions.labels)?;
     table.array("score", regions.score)?;
     table.strings("origin", regions.origin)?;
@@ -121,6 +122,13 @@ fn to_dict(py: Python<'_>, tables: Tables) -> PyResult<Bound<'_, PyDict>> {
     table.strings("message", problems.message)?;
     table.array("dropped", problems.dropped)?;
     out.set_item("problems", table.dict)?;
+
+    let table = Table::new(py);
+    table.array("name", uses.name)?;
+    table.array("kind", uses.kind)?;
+    table.array("scope", uses.scope)?;
+    table.array("count", uses.count)?;
+    out.set_item("uses", table.dict)?;
 
     out.set_item("names", names.list)?;
     out.set_item("kinds", kinds.list)?;
