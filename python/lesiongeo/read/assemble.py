@@ -10,6 +10,7 @@ import pyarrow as pa
 from ..polygons import Polygons
 from ..regions import Regions
 from .controls import control_table
+from .drift import drift_problems
 from .export import Export
 from .fields import read_fields
 from .options import ReadOptions
@@ -37,7 +38,7 @@ def assemble(columns: dict[str, Any], options: ReadOptions, *, threads: int | No
     """
     tasks = task_table(columns["tasks"], columns.get("files"))
     where = drawn(columns, columns["annotations"]["task"])
-    fields = read_fields(tasks, where.named_pages(tasks.num_rows), options)
+    fields = read_fields(tasks, where.named_pages(tasks.num_rows).tolist(), options)
     tasks = with_fields(tasks, fields)
     annotations = annotation_table(columns["annotations"], tasks)
     polygons = Polygons._trusted(columns["regions"]["outlines"])
@@ -47,7 +48,6 @@ def assemble(columns: dict[str, Any], options: ReadOptions, *, threads: int | No
     sizes = columns["regions"]["width"], columns["regions"]["height"]
     pages, page_problems = page_table(tasks, where, sizes, fields, options)
     controls = control_table(columns, options)
-    del whole  # until there are such problems
     problems = pa.concat_tables(
         [
             read_problems(columns["problems"], tasks, annotations),
@@ -56,6 +56,7 @@ def assemble(columns: dict[str, Any], options: ReadOptions, *, threads: int | No
             repeated_tasks(tasks),
             fields.problems.table(),
             page_problems.table(),
+            drift_problems(columns, options, controls, regions, answers, whole=whole),
         ]
     )
     return Export(

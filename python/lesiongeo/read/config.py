@@ -6,16 +6,16 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from xml.parsers import expat  # what makes XML dangerous is refused in _parse
 
 from ..errors import ConfigError
 from ..options import shown
 
-__all__ = ["Choice", "ConfigSource", "Control", "ImageObject", "LabelingConfig", "labeling_config"]
+__all__ = ["Choice", "ConfigSource", "Control", "ImageObject", "LabelingConfig", "labeling_config", "path_text"]
 
 #: What `labeling_config` reads.
 ConfigSource: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | LabelingConfig"
@@ -155,7 +155,7 @@ class Control:
             return None
         if not self.nested:
             return [choice.exported for choice in self.choices]
-        return [_path_text(path) for path, choice in _paths(self.choices) if not (self.leafs_only and choice.children)]
+        return [path_text(path) for path, choice in _paths(self.choices) if not (self.leafs_only and choice.children)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -463,5 +463,6 @@ def _paths(choices: tuple[Choice, ...], above: tuple[str, ...] = ()) -> Iterator
         yield from _paths(choice.children, path)
 
 
-def _path_text(path: tuple[str, ...]) -> str:
+def path_text(path: Sequence[Any]) -> str:
+    """Write a path as exports of a taxonomy are kept: a JSON list without spaces."""
     return json.dumps(path, ensure_ascii=False, separators=(",", ":"))

@@ -28,7 +28,7 @@ CONTROL_SCHEMA = pa.schema(
 )
 
 #: Scopes as the core numbers them: drew the shape, labels of a region, answer of a region, of a page, of a task.
-DREW, LABELLED, REGION, PAGE, TASK = range(5)
+REGION, PAGE, TASK = 2, 3, 4
 SCOPES = ("region", "region", "region", "page", "task")
 
 #: Words of a name that give a role, the telling ones first.
@@ -61,7 +61,7 @@ class Uses(NamedTuple):
     name: NDArray[Any]
     kind: NDArray[Any]
     scope: NDArray[Any]
-    count: NDArray[Any]
+    times: NDArray[Any]
 
 
 def uses_of(columns: dict[str, Any]) -> Uses:
@@ -76,7 +76,8 @@ def uses_of(columns: dict[str, Any]) -> Uses:
         parts.append(np.stack([table["name"], table["kind"], scopes]).astype(np.int64))
     found, first, count = np.unique(np.concatenate(parts, axis=1), axis=1, return_index=True, return_counts=True)
     order = np.argsort(first, kind="stable")
-    return Uses(*found[:, order], count[order])
+    name, kind, scopes = found[:, order]
+    return Uses(name, kind, scopes, count[order])
 
 
 class _Row(NamedTuple):
@@ -90,15 +91,12 @@ class _Row(NamedTuple):
 def control_table(columns: dict[str, Any], options: ReadOptions) -> pa.Table:
     """Make the table of controls: those of the configuration in its order, then others in the order of their use."""
     names, kinds = columns["names"], columns["kinds"]
+    own = uses_of(columns)
     counts: dict[_Row, int] = {}
-    labelled: dict[_Row, int] = {}
-    for name, kind, scope, count in zip(*(column.tolist() for column in uses_of(columns)), strict=True):
+    places = zip(own.name.tolist(), own.kind.tolist(), own.scope.tolist(), own.times.tolist(), strict=True)
+    for name, kind, scope, times in places:
         row = _Row(names[name], kinds[kind], SCOPES[scope])
-        into = labelled if scope == LABELLED else counts
-        into[row] = into.get(row, 0) + count
-    # What drew a region gave it its labels in the same entry.
-    for row, count in labelled.items():
-        counts.setdefault(row, count)
+        counts[row] = counts.get(row, 0) + times
     return _table(counts, options)
 
 
@@ -140,7 +138,7 @@ def _table(counts: dict[_Row, int], options: ReadOptions) -> pa.Table:
         known = None if config is None else control is not None
         values = None if control is None or row.kind != control.kind else control.values()
         rows.append((*row[:2], role if row.scope == "region" else None, row.scope, known, count, values))
-    columns = list(zip(*rows, strict=True)) or [[]] * len(CONTROL_SCHEMA)
+    columns: list[tuple[Any, ...]] = list(zip(*rows, strict=True)) or [()] * len(CONTROL_SCHEMA)
     return pa.table(
         [pa.array(column, field.type) for column, field in zip(columns, CONTROL_SCHEMA, strict=True)],
         schema=CONTROL_SCHEMA,

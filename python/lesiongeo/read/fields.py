@@ -73,7 +73,7 @@ def read_fields(tasks: pa.Table, named_pages: Sequence[int], options: ReadOption
         task has pages gives no values at all: nobody can say which of them belong together.
     """
     out = TaskFields()
-    wanted = [
+    wanted: list[_Wanted[Any]] = [
         _Wanted("patient", options.patient, _text, out.patient, for_all=True),
         _Wanted("visit_date", options.visit_date, _date, out.visit_date, ordered=True),
         _Wanted("day_offset", options.day_offset, _number, out.day_offset, ordered=True),
