@@ -42,8 +42,17 @@ from .metrics import (
     is_valid,
     perimeter,
 )
+from .parquet import write_parquet
 from .polygons import Polygons
-from .read import Export, Scan, read_label_studio, scan_label_studio
+from .read import (
+    Export,
+    Scan,
+    read_export,
+    read_label_studio,
+    read_parquet,
+    scan_label_studio,
+    scan_parquet,
+)
 from .regions import Regions
 from .shape import shape_measures
 from .threads import num_threads, set_num_threads
@@ -86,12 +95,16 @@ __all__ = [
     "nsd",
     "num_threads",
     "perimeter",
+    "read_export",
     "read_label_studio",
+    "read_parquet",
     "scan_label_studio",
+    "scan_parquet",
     "set_num_threads",
     "shape_measures",
     "signed_offset",
     "surface_distances",
     "union",
     "validity_reason",
+    "write_parquet",
 ]

@@ -178,9 +178,9 @@ def _points(column: pa.Array, depth: int) -> Any:
         offsets.append(ends - ends[0])
         column = column.values.slice(ends[0], ends[-1] - ends[0])
     if pa.types.is_struct(column.type):
-        axes = [column.field(name) if column.type.get_field_index(name) >= 0 else None for name in ("x", "y")]
-        if column.null_count or any(axis is None for axis in axes):
+        if column.null_count or any(column.type.get_field_index(name) < 0 for name in ("x", "y")):
             raise ExportError("the vertices of the geometry column have no x or no y")
+        axes = [column.field(name) for name in ("x", "y")]
         xy = np.column_stack([axis.to_numpy(zero_copy_only=False).astype(np.float64, copy=False) for axis in axes])
     elif pa.types.is_fixed_size_list(column.type):
         width = column.type.list_size

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ..arrow import lists, strings
@@ -22,6 +23,9 @@ __all__ = [
     "concat_exports",
     "join_partial",
     "merged_controls",
+    "merged_pages",
+    "merged_problems",
+    "merged_tasks",
     "repeated_annotations",
     "task_problems",
     "unpack",
@@ -111,9 +115,7 @@ def repeated_annotations(annotations: pa.Table, tasks: NDArray[np.int64]) -> pa.
     rows = np.flatnonzero(np.isin(annotations["task_id"].to_numpy(), tasks))
     keys = annotations.select(["task_id", "source", "annotation_id"]).take(pa.array(rows))
     groups = keys.group_by(["task_id", "source", "annotation_id"], use_threads=False).aggregate([([], "count_all")])
-    again = groups.filter(
-        pa.compute.and_(pa.compute.greater(groups["count_all"], 1), groups["annotation_id"].is_valid())
-    )
+    again = groups.filter(pc.and_(pc.greater(groups["count_all"], 1), groups["annotation_id"].is_valid()))
     message = "the annotation stands in several files; all of them were read"
     made = task_problems(again["task_id"].to_numpy(), "id", "repeated_annotation", message)
     at = made.schema.get_field_index("annotation_id")
@@ -134,6 +136,84 @@ def merged_controls(tables: Iterable[pa.Table | None]) -> pa.Table | None:
             for name, value in row.items():
                 before[name] = value if before[name] is None else before[name]
     return pa.Table.from_pylist(list(rows.values()), schema=given[0].schema)
+
+
+def merged_tasks(tasks: pa.Table, joined: NDArray[np.int64]) -> tuple[pa.Table, pa.Table]:
+    """Make one row of each of these tasks, whose annotations stand in files of their own.
+
+    Returns the tasks, and a problem for each whose files disagree about its data. All rows of a task must be there.
+    """
+    ids = tasks["task_id"].to_numpy()
+    again = np.isin(ids, joined)
+    if not again.any():
+        return tasks, PROBLEM_SCHEMA.empty_table()
+    first = np.append(True, ids[1:] != ids[:-1]) | ~again
+    place = np.cumsum(first) - 1
+    data = tasks["data"].to_pylist()
+    leader = np.flatnonzero(first)[place]
+    others = np.flatnonzero(~first).tolist()
+    differing = np.unique([ids[row] for row in others if data[row] not in (None, data[leader[row]])]).astype(np.int64)
+    kept = tasks.filter(pa.array(first))
+    for name in TASK_COUNTS:
+        total = np.zeros(kept.num_rows, dtype=np.int64)
+        np.add.at(total, place, tasks[name].to_numpy())
+        at = kept.schema.get_field_index(name)
+        kept = kept.set_column(at, kept.schema.field(at), pa.array(total, kept.schema.field(at).type))
+    message = "the files of this task's annotations disagree about the task's data; the first was taken"
+    return kept, task_problems(differing, "data", "task_differs", message)
+
+
+def merged_pages(pages: pa.Table, spread: NDArray[np.int64], found: list[pa.Table]) -> pa.Table:
+    """Make one row of each page of these tasks, whose regions came in several batches; sorted by task and page.
+
+    What the batches disagree about is unknown; other than the size, which is told elsewhere, it is a problem.
+    """
+    again = np.isin(pages["task_id"].to_numpy(), spread)
+    if not again.any():
+        return pages
+    rows: dict[tuple[int, int], dict[str, Any]] = {}
+    unknown: dict[str, set[tuple[int, int]]] = {name: set() for name in pages.column_names}
+    for row in pages.filter(pa.array(again)).to_pylist():
+        key = (row["task_id"], row["page"])
+        before = rows.setdefault(key, {**row, "n_regions": 0})
+        before["n_regions"] += row.pop("n_regions")
+        for name, value in row.items():
+            if before[name] is None:
+                before[name] = value
+            elif value not in (None, before[name]) and name != "image":
+                unknown[name].add(key)
+    for name, keys in unknown.items():
+        for key in keys:
+            rows[key][name] = None
+        if keys and name not in ("width", "height"):
+            message = f"the task stands in the files more than once, with different values for {name}; it is unknown"
+            tasks = np.array(sorted({task for task, _ in keys}), dtype=np.int64)
+            found.append(task_problems(tasks, "data", "field_differs", message))
+    joined = pa.Table.from_pylist(list(rows.values()), schema=pages.schema)
+    whole = pa.concat_tables([pages.filter(pa.array(~again)), joined])
+    return whole.take(pa.array(np.lexsort((whole["page"].to_numpy(), whole["task_id"].to_numpy()))))
+
+
+#: Problems of a task, or of a page, that are told once, however many batches noticed.
+ONCE = ("repeated_task", "image_size_differs", "task_differs", "field_differs")
+
+
+def merged_problems(problems: pa.Table) -> pa.Table:
+    """Keep one of the problems that several batches have told of one task."""
+    codes = problems["code"]
+    chosen = np.flatnonzero(pc.is_in(codes, pa.array(ONCE)).to_numpy(zero_copy_only=False))
+    if len(chosen) < 2:
+        return problems
+    seen: set[tuple[Any, ...]] = set()
+    dropped = []
+    for row, told in zip(chosen.tolist(), problems.take(pa.array(chosen)).to_pylist(), strict=True):
+        key = (told["task_id"], told["page"], told["code"], told["message"])
+        if key in seen:
+            dropped.append(row)
+        seen.add(key)
+    kept = np.ones(problems.num_rows, dtype=bool)
+    kept[dropped] = False
+    return problems.filter(pa.array(kept))
 
 
 def concat_exports(exports: Sequence[Export]) -> Export:

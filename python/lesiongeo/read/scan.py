@@ -100,13 +100,15 @@ class Scan(Iterator[Export]):
         return self
 
     def __next__(self) -> Export:
-        export, _ = self._next()
-        return export
-
-    def _next(self) -> tuple[Export, NDArray[np.bool_]]:
-        """Return a batch, and which of its rows of tasks stand for a part of a task only."""
-        if self._ended:
+        batch = self._next_or_none()
+        if batch is None:
             raise StopIteration
+        return batch[0]
+
+    def _next_or_none(self) -> tuple[Export, NDArray[np.bool_]] | None:
+        """Return a batch, and which of its rows of tasks stand for a part of a task only; None at the end."""
+        if self._ended:
+            return None
         try:
             columns, self.bytes_read = self._read()
         except BaseException:
@@ -115,7 +117,7 @@ class Scan(Iterator[Export]):
         if columns is None:
             self.close()
             if not self._notices.num_rows:
-                raise StopIteration
+                return None
             columns = {}
         return self._batch(columns)
 

@@ -131,6 +131,8 @@ def find(source: Source | Iterable[Source], *, endings: Sequence[str] = ENDINGS)
     TypeError
         Parsed JSON, files opened as text.
     """
+    if isinstance(source, Found):
+        return source
     single = isinstance(source, str | os.PathLike | bytes | bytearray | memoryview) or hasattr(source, "read")
     if isinstance(source, dict):
         raise TypeError("a source is a dict; pass paths or bytes, not parsed JSON")
