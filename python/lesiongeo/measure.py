@@ -6,14 +6,16 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from . import _core
 from .arrow import numbers
-from .options import checked_flag
+from .options import checked_flag, shown
 from .polygons import as_polygons
+from .read.export import Export
 from .regions import Regions, has_interior
-from .shape import shape_columns
-from .spacing import Spacing, checked_spacing
+from .shape import in_millimetres, shape_columns
+from .spacing import Spacing, checked_spacing, spacing_per_region
 
 __all__ = ["measure"]
 
@@ -26,7 +28,7 @@ IDENTITY = (
 def measure(
     regions: Any,
     *,
-    spacing_mm: Spacing | None = None,
+    spacing_mm: Spacing | NDArray[np.float64] | str | None = None,
     shape: bool = True,
     threads: int | None = None,
 ) -> pa.Table:
@@ -34,11 +36,12 @@ def measure(
 
     Parameters
     ----------
-    regions : Regions, Polygons, or what Polygons accepts
-        n regions. Of `Regions` the columns that say whose and where they are come first in the result.
-    spacing_mm : float or (float, float), optional
-        Millimetres per pixel, the same along both axes or (x, y). Without it no millimetres are given: they are never
-        guessed.
+    regions : Export, Regions, Polygons, or what Polygons accepts
+        n regions. Of `Export` and `Regions` the columns that say whose and where they are come first in the result.
+    spacing_mm : float, (float, float), ndarray of shape (n,) or (n, 2), or "data", optional
+        Millimetres per pixel, the same along both axes or (x, y); an array has them per region, NaN where they are
+        unknown. Of an `Export`, "data" takes those of its pages (`Export.region_spacing_mm`). Without it no
+        millimetres are given: they are never guessed.
     shape : bool, default True
         With the columns of `shape_measures`, which take most of the time.
     threads : int, optional
@@ -48,7 +51,8 @@ def measure(
     -------
     pyarrow.Table
         n rows: area_px2, perimeter_px, centroid_x_px, centroid_y_px, min_x_px, min_y_px, max_x_px, max_y_px; with
-        spacing also area_mm2, perimeter_mm, spacing_x_mm, spacing_y_mm; the columns of `shape_measures`; valid and
+        spacing also area_mm2, perimeter_mm, spacing_x_mm, spacing_y_mm (null where the spacing is unknown); the columns
+        of `shape_measures`, whose ratios are those of the outline in pixels where the spacing is unknown; valid and
         problem. A region without an area has area 0 and a null centroid; an empty one null bounds. Regions of kind
         keypoint and line have no interior to be wrong, so they are valid, with area 0; the perimeter of a key point is
         0, that of a line twice its length (its boundary runs there and back).
@@ -58,13 +62,14 @@ def measure(
     RegionError
         If the input is no batch of outlines.
     ValueError
-        If a spacing is no number from 1e-9 to 1e9 mm per pixel, or `shape` neither True nor False.
+        If a spacing is no number from 1e-9 to 1e9 mm per pixel, an array of spacings does not fit the regions,
+        "data" is asked of something without pages, or `shape` is neither True nor False.
 
     Notes
     -----
     Definitions are those of `area`, `perimeter`, `centroid`, `bounds` and `shape_measures`; area_mm2 = area_px2 times
-    both spacings, and perimeter_mm is the length after the axes are scaled. Cost as `shape_measures`, without shape
-    O(n log n) per region.
+    both spacings, and perimeter_mm is the length after the axes are scaled (with an array, the vertices are). Cost as
+    `shape_measures`, without shape O(n log n) per region.
 
     Examples
     --------
@@ -72,10 +77,18 @@ def measure(
     >>> table = lg.measure([[[0, 0], [30, 0], [30, 40], [0, 40]]], spacing_mm=0.1)
     >>> {name: round(table[name][0].as_py(), 6) for name in ("area_px2", "area_mm2", "perimeter_mm")}
     {'area_px2': 1200.0, 'area_mm2': 12.0, 'perimeter_mm': 14.0}
+    >>> export = lg.read_label_studio("examples/dermatology.json", spacing_mm="spacing_mm")
+    >>> lg.measure(export, spacing_mm="data")["area_mm2"].null_count
+    0
     """
     shape = checked_flag("shape", shape)
+    if isinstance(spacing_mm, str):
+        spacing_mm = _from_data(regions, spacing_mm)
+    regions = regions.regions if isinstance(regions, Export) else regions
     polygons = as_polygons(regions)
-    interior, spacing = polygons._interior(threads), checked_spacing(spacing_mm)
+    each = spacing_per_region(spacing_mm, len(polygons))
+    spacing = checked_spacing(spacing_mm) if each is None else None  # type: ignore[arg-type]
+    interior = polygons._interior(threads)
     columns: dict[str, Any] = {}
     if isinstance(regions, Regions):
         columns = {name: regions.table[name] for name in IDENTITY if name in regions.table.column_names}
@@ -94,12 +107,32 @@ def measure(
         columns["perimeter_mm"] = pa.array(_core.perimeter(interior, (sx, sy), threads=threads))
         columns["spacing_x_mm"] = pa.array(np.full(len(polygons), sx))
         columns["spacing_y_mm"] = pa.array(np.full(len(polygons), sy))
+    if each is not None:
+        # NaN, where the spacing is unknown, makes NaN, and that becomes null.
+        columns["area_mm2"] = numbers(area * (each[:, 0] * each[:, 1]))
+        length = _core.perimeter(in_millimetres(interior, each), (1.0, 1.0), threads=threads)
+        columns["perimeter_mm"] = numbers(np.where(np.isnan(each[:, 0]), np.nan, length))
+        columns["spacing_x_mm"], columns["spacing_y_mm"] = numbers(each[:, 0]), numbers(each[:, 1])
     if shape:
-        columns |= shape_columns(polygons, spacing, threads)
+        columns |= shape_columns(polygons, spacing if each is None else each, threads)
     interiors = has_interior(regions.table) if isinstance(regions, Regions) else np.ones(len(polygons), dtype=np.bool_)
     columns["valid"] = pa.array(polygons.is_valid | ~interiors)
     columns["problem"] = pa.array(np.where(interiors, polygons.problem, None), pa.string())
     return pa.table(columns)
+
+
+def _from_data(regions: Any, wanted: str) -> NDArray[np.float64]:
+    """Take the spacing of an export's pages."""
+    if wanted != "data":
+        raise ValueError(
+            f'spacing_mm is {shown(wanted)}; it is a number, a pair (x, y), an array, or "data" for an export'
+        )
+    if not isinstance(regions, Export):
+        raise ValueError(
+            'spacing_mm="data" takes the spacing of an export\'s pages; pass the export itself in place of '
+            f"{type(regions).__name__}, or an array with the spacing of each region"
+        )
+    return regions.region_spacing_mm()
 
 
 def with_measures(regions: Regions, table: pa.Table) -> Regions:

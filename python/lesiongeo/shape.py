@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from . import _core
 from .arrow import numbers
-from .polygons import Polygons, PolygonsLike, as_polygons
+from .polygons import Polygons, PolygonsLike, Ragged, as_polygons
 from .spacing import Spacing, checked_spacing
 
 __all__ = ["shape_measures"]
@@ -109,13 +109,28 @@ def shape_measures(
     return pa.table(shape_columns(as_polygons(polygons), checked_spacing(spacing_mm), threads))
 
 
-def shape_columns(polygons: Polygons, spacing: tuple[float, float] | None, threads: int | None) -> dict[str, pa.Array]:
-    """Return the columns of `shape_measures`."""
+def shape_columns(
+    polygons: Polygons, spacing: tuple[float, float] | NDArray[np.float64] | None, threads: int | None
+) -> dict[str, pa.Array]:
+    """Return the columns of `shape_measures`; of an array of spacings, rows of NaN have no millimetres."""
     interior = polygons._interior(threads)
     pixels = _core.shape(interior, (1.0, 1.0), threads=threads)
     columns = {f"{name}_px": numbers(values) for name, values in zip(LENGTHS, pixels, strict=False)}
     scaled: Sequence[NDArray[np.float64]] = pixels
-    if spacing is not None:
+    if isinstance(spacing, np.ndarray):
+        unknown = np.isnan(spacing[:, 0])
+        scaled = _core.shape(in_millimetres(interior, spacing), (1.0, 1.0), threads=threads)
+        lengths = [np.where(unknown, np.nan, values) for values in scaled[: len(LENGTHS)]]
+        columns |= {f"{name}_mm": numbers(values) for name, values in zip(LENGTHS, lengths, strict=True)}
+    elif spacing is not None:
         scaled = _core.shape(interior, spacing, threads=threads)
         columns |= {f"{name}_mm": numbers(values) for name, values in zip(LENGTHS, scaled, strict=False)}
     return columns | {name: numbers(values) for name, values in zip(RATIOS, scaled[len(LENGTHS) :], strict=True)}
+
+
+def in_millimetres(interior: Ragged, spacing: NDArray[np.float64]) -> Ragged:
+    """Scale the outlines of each region by its own spacing; where that is NaN they stay in pixels."""
+    xy, ring_offsets, polygon_offsets = interior
+    vertices = np.diff(ring_offsets[polygon_offsets])
+    scale = np.where(np.isnan(spacing), 1.0, spacing)
+    return xy * np.repeat(scale, vertices, axis=0), ring_offsets, polygon_offsets

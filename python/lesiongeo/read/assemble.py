@@ -12,11 +12,21 @@ from ..regions import Regions
 from .controls import control_table
 from .drift import drift_problems
 from .export import Export
-from .fields import read_fields
+from .fields import TaskFields, read_fields
 from .options import ReadOptions
 from .pages import drawn, page_table
-from .problems import invalid_outlines, read_problems, repeated_tasks, sizes_differ
-from .tables import annotation_table, answer_table, judged, region_table, relation_table, task_table, with_fields
+from .problems import columns_surplus, invalid_outlines, read_problems, repeated_tasks, sizes_differ
+from .tables import (
+    MOST_COLUMNS,
+    annotation_table,
+    answer_table,
+    judged,
+    region_table,
+    relation_table,
+    surplus_names,
+    task_table,
+    with_fields,
+)
 
 __all__ = ["assemble"]
 
@@ -38,8 +48,10 @@ def assemble(columns: dict[str, Any], options: ReadOptions, *, threads: int | No
     """
     tasks = task_table(columns["tasks"], columns.get("files"))
     where = drawn(columns, columns["annotations"]["task"])
-    fields = read_fields(tasks, where.named_pages(tasks.num_rows).tolist(), options)
-    tasks = with_fields(tasks, fields)
+    fields = TaskFields()
+    if options.reads_data:
+        fields = read_fields(tasks, where.named_pages(tasks.num_rows).tolist(), options)
+        tasks = with_fields(tasks, fields)
     annotations = annotation_table(columns["annotations"], tasks)
     polygons = Polygons._trusted(columns["regions"]["outlines"])
     codes = judged(polygons._resolve(threads)[0], columns["regions"]["kind"])
@@ -56,6 +68,7 @@ def assemble(columns: dict[str, Any], options: ReadOptions, *, threads: int | No
             repeated_tasks(tasks),
             fields.problems.table(),
             page_problems.table(),
+            columns_surplus(surplus_names(columns), MOST_COLUMNS).table(),
             drift_problems(columns, options, controls, regions, answers, whole=whole),
         ]
     )

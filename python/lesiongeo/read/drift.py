@@ -20,6 +20,7 @@ from ..options import shown
 from .config import ANSWERS, SHAPES, Choice, Control, LabelingConfig, path_text
 from .options import ReadOptions
 from .problems import ProblemRows
+from .tables import by_name
 
 __all__ = ["drift_problems", "whole_problems"]
 
@@ -151,19 +152,20 @@ class Entries:
         self.regions = regions
         self.answers = answers
         self.drew = columns["regions"].get("from_name", np.empty(0, dtype=np.uint32))
-        self.tables = []
-        for key in ("controls", "answers"):
-            own = columns[key]
-            order = np.argsort(own["name"], kind="stable")
-            self.tables.append((own, order, own["name"][order]))
+        self.columns = [columns[key] for key in ("controls", "answers")]
+        self.sorted: list[tuple[NDArray[np.int64], NDArray[Any]]] = []
 
     def of(self, name: str) -> Iterator[tuple[dict[str, Any], NDArray[np.int64], Callable[[int], Place]]]:
         """The columns of answers, the entries of one control in them, and where an entry stands."""
         code = self.codes.get(name)
         if code is None:
             return
-        for which, (own, order, sorted_names) in enumerate(self.tables):
-            start, stop = np.searchsorted(sorted_names, [code, code + 1])
+        if not self.sorted:
+            for own in self.columns:
+                order = by_name(own["name"])[0]
+                self.sorted.append((order, own["name"][order]))
+        for which, (own, (order, names)) in enumerate(zip(self.columns, self.sorted, strict=True)):
+            start, stop = np.searchsorted(names, np.array([code, code + 1], dtype=names.dtype))
             if stop > start:
                 yield own, order[start:stop], self._region_place(own) if which == 0 else self._answer_place
 

@@ -116,7 +116,7 @@ class Export:
         >>> import lesiongeo as lg
         >>> export = lg.read_label_studio("examples/dermatology.json", spacing_mm="spacing_mm")
         >>> export.region_spacing_mm()[0].round(4).tolist()
-        [0.0333, 0.0333]
+        [0.05, 0.05]
         """
         places = [(table["task_id"].to_numpy(), table["page"].to_numpy()) for table in (self.regions.table, self.pages)]
         row = page_rows(*places[0], *places[1])

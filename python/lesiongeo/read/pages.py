@@ -27,8 +27,9 @@ class Drawn(NamedTuple):
     def named_pages(self, tasks: int) -> NDArray[np.int64]:
         """Number of pages of each task up to the last that is named; at least 1."""
         last = np.zeros(tasks, dtype=np.int64)
-        np.maximum.at(last, self.region_task, self.region_page)
-        np.maximum.at(last, self.answer_task, self.answer_page)
+        for task, page in ((self.region_task, self.region_page), (self.answer_task, self.answer_page)):
+            key = _runs(_key(task, page))
+            np.maximum.at(last, key >> 32, key & 0xFFFFFFFF)
         return last + 1
 
 

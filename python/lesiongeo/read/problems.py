@@ -15,6 +15,7 @@ from ..polygons import PROBLEMS
 __all__ = [
     "PROBLEM_SCHEMA",
     "ProblemRows",
+    "columns_surplus",
     "invalid_outlines",
     "read_problems",
     "repeated_tasks",
@@ -153,3 +154,15 @@ def repeated_tasks(tasks: pa.Table) -> pa.Table:
     )
     message = "the task stands in the files more than once; its annotations were put together"
     return _report(place, "id", "repeated_task", message)
+
+
+def columns_surplus(names: set[int], most: int) -> ProblemRows:
+    """Report that a table of regions would have too many columns."""
+    rows = ProblemRows()
+    if names:
+        message = (
+            f"regions have answers of more than {most} controls; those of the {len(names)} least used have no column "
+            "and stand in `answers`, without their region. Is `from_name` damaged?"
+        )
+        rows.add(None, field="from_name", code="too_many_controls", message=message)
+    return rows

@@ -17,11 +17,15 @@ from .fields import TaskFields
 from .pages import task_patients
 
 __all__ = [
+    "MOST_COLUMNS",
     "annotation_table",
     "answer_table",
+    "by_name",
     "judged",
     "region_table",
     "relation_table",
+    "surplus",
+    "surplus_names",
     "task_table",
     "with_fields",
 ]
@@ -32,6 +36,15 @@ SOURCES = ("annotation", "prediction", "draft")
 #: As the core numbers them.
 KINDS = ("polygon", "rectangle", "ellipse", "brush", "bitmask", "vector", "keypoint", "line")
 NUMERIC_CONTROLS = frozenset(("number", "rating"))
+
+
+#: Columns of answers that a table of regions has at most. No project asks so much; a damaged or malicious file could
+#: name a control of its own in every region, and so fill the memory with columns of nulls.
+MOST_COLUMNS = 256
+#: Columns of an annotation that its regions have too.
+OF_ANNOTATION = (
+    "task_id annotation_id annotator source ground_truth cancelled created_at updated_at lead_time_s".split()
+)
 
 
 def task_table(columns: dict[str, Any], files: Sequence[str] | None) -> pa.Table:
@@ -97,7 +110,7 @@ def region_table(columns: dict[str, Any], annotations: pa.Table, tasks: pa.Table
     """Make the table of regions; `codes` are the problems of their outlines."""
     own = columns["regions"]
     row = own["annotation"]
-    theirs = annotations.take(pa.array(row))
+    theirs = annotations.select(["task", *OF_ANNOTATION]).take(pa.array(row))
     labels = lists(own["labels"])
     has_label = np.diff(own["labels"][0]) > 0
     first_label = labels.values.take(pa.array(own["labels"][0][:-1], mask=~has_label))
@@ -143,16 +156,42 @@ def _names(columns: dict[str, Any], own: dict[str, Any]) -> pa.Array:
     return pa.array(columns["names"], pa.string()).take(pa.array(code, mask=code == NO_ROW))
 
 
+def by_name(names: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[np.int64]]:
+    """Sort answers by the code of their control, each control's in their order: rows, codes, where each code starts."""
+    # Codes of 16 bits are sorted by their digits, in linear time.
+    small = names.astype(np.uint16) if len(names) and names.max() < 1 << 16 else names
+    order = np.argsort(small, kind="stable")
+    codes, starts = np.unique(small[order], return_index=True)
+    return order, codes, starts
+
+
+def surplus(columns: dict[str, Any]) -> NDArray[np.int64]:
+    """Answers of regions that get no column: those of all but the `MOST_COLUMNS` controls that are used most."""
+    if len(columns["names"]) <= MOST_COLUMNS:
+        return np.empty(0, dtype=np.int64)
+    names = columns["controls"]["name"]
+    codes, counts = np.unique(names, return_counts=True)
+    kept = codes[np.argsort(-counts, kind="stable")[:MOST_COLUMNS]]
+    return np.flatnonzero(~np.isin(names, kept))
+
+
+def surplus_names(columns: dict[str, Any]) -> set[int]:
+    """Return the codes of the controls that get no column."""
+    return set(columns["controls"]["name"][surplus(columns)].tolist())
+
+
 def _controls(columns: dict[str, Any], rows: int) -> dict[str, pa.Array]:
     """Spread the answers of regions into a column per control; of several answers of one region the last counts."""
     controls = columns["controls"]
     text = strings(controls["text"])
     numeric = np.isin(controls["kind"], [i for i, kind in enumerate(columns["kinds"]) if kind in NUMERIC_CONTROLS])
-    spread = {}
-    for code, name in enumerate(columns["names"]):
-        chosen = np.flatnonzero(controls["name"] == code)
-        if not len(chosen):
+    spread: dict[str, pa.Array] = {}
+    left = surplus_names(columns)
+    order, codes, starts = by_name(controls["name"])
+    for code, chosen in zip(codes.tolist(), np.split(order, starts[1:]), strict=False):
+        if code in left:
             continue
+        name = columns["names"][code]
         entry = np.full(rows, -1, dtype=np.int64)
         entry[controls["row"][chosen]] = chosen
         missing = entry < 0
@@ -161,9 +200,10 @@ def _controls(columns: dict[str, Any], rows: int) -> dict[str, pa.Array]:
             spread[name] = numbers(given)
             continue
         column = text.take(pa.array(entry, mask=missing))
-        # A control that changed its type within one export keeps its numbers as text.
-        written = pc.cast(numbers(given), pa.string())
-        spread[name] = pc.coalesce(column, written)
+        if not np.isnan(given).all():
+            # A control that changed its type within one export keeps its numbers as text.
+            column = pc.coalesce(column, pc.cast(numbers(given), pa.string()))
+        spread[name] = column
     return spread
 
 
@@ -176,8 +216,20 @@ def _image(tasks: pa.Table, task: NDArray[Any], page: NDArray[np.int32]) -> pa.A
 
 
 def answer_table(columns: dict[str, Any], annotations: pa.Table) -> pa.Table:
-    """Make the table of answers to pages and tasks."""
-    own = columns["answers"]
+    """Make the table of answers to pages and tasks, and of those of regions that get no column."""
+    table = _answers(columns, columns["answers"], annotations)
+    extra = surplus(columns)
+    if not len(extra):
+        return table
+    regions, controls = columns["regions"], columns["controls"]
+    row = controls["row"][extra]
+    moved = {name: controls[name][extra] for name in ("name", "kind", "number")}
+    moved |= {"row": regions["annotation"][row], "page": regions["page"][row]}
+    moved["text"] = strings(controls["text"]).take(pa.array(extra))
+    return pa.concat_tables([table, _answers(columns, moved, annotations)])
+
+
+def _answers(columns: dict[str, Any], own: dict[str, Any], annotations: pa.Table) -> pa.Table:
     theirs = annotations.take(pa.array(own["row"]))
     return pa.table(
         {
@@ -188,7 +240,7 @@ def answer_table(columns: dict[str, Any], annotations: pa.Table) -> pa.Table:
             "source": theirs["source"],
             "name": _words(columns["names"], own["name"]),
             "kind": _words(columns["kinds"], own["kind"]),
-            "text": strings(own["text"]),
+            "text": own["text"] if isinstance(own["text"], pa.Array) else strings(own["text"]),
             "number": numbers(own["number"]),
         }
     )
