@@ -628,6 +628,16 @@ def case(*result: Json, **more: Json) -> Row:
     return task(annotation(*result), **more)
 
 
+class Twin(str):
+    """A key that is no other key, not even one of the same letters, so that an object can hold both."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+
 NO_SIZE = entry("r", "polygon", {"points": TRIANGLE}, original_width=None)
 ANSWER = {"id": "q", "type": "choices", "from_name": "visit", "item_index": 1, "value": {"choices": None}}
 BOX = {"x": 1, "y": 2, "width": None, "height": 4}
@@ -680,6 +690,7 @@ PROBLEMS: list[tuple[Row, tuple[str, str, bool, str | None, int | None], int | N
     (case(entry("k", "keypointlabels", {"x": 1, "y": 2}, item_index=1)), ("type", "kind_not_read", True, "k", 1), 7, 5),
     (case(polygon(), entry("r", "video", {})), ("type", "kind_not_read", False, "r", 0), 7, 5),
     (case({"type": "relation", "from_id": "a"}), ("from_id", "relation_not_read", False, None, None), 7, 5),
+    (case({**polygon(), Twin("value"): {"points": TRIANGLE}}), ("value", "repeated_key", False, "r", 0), 7, 5),
     (case(control("number", 1, "lost")), ("id", "control_without_region", False, "lost", None), 7, 5),
     (case(polygon(points=[[1, 1], [2, 2], [1, 1]])), ("value", "too_few_points", False, "r", 0), 7, 5),
     (case(polygon(points=[[1, 1], [2, 2], [3, 3]])), ("value", "zero_area", False, "r", 0), 7, 5),
@@ -719,6 +730,80 @@ def test_every_code_of_the_sources_has_a_case() -> None:
     codes |= set(re.findall(r'\bcode: "(\w+)"', text))
     assert len(codes) >= 22, "the pattern finds no codes any more"
     assert codes <= {expected[1] for _, expected, _, _ in PROBLEMS}
+
+
+@pytest.mark.parametrize(
+    ("twice", "field"),
+    [
+        ({**polygon(), Twin("id"): "r"}, "id"),
+        ({**polygon(), Twin("original_width"): 200}, "original_width"),
+        (entry("r", "polygon", {"points": [[1, 1], [2, 2], [3, 1]], Twin("points"): TRIANGLE}), "value.points"),
+        (entry("r", "polygon", {"points": None, Twin("points"): TRIANGLE}), "value.points"),
+        ({**polygon(), "value": None, Twin("value"): polygon()["value"]}, "value"),
+        (entry("r", "polygon", {"points": TRIANGLE, "closed": False, Twin("closed"): True}), "value.closed"),
+        ({**polygon("r", "x"), "value": {**polygon("r", "x")["value"], Twin("polygonlabels"): ["y"]}}, "value"),
+    ],
+)
+def test_of_a_key_that_stands_twice_the_last_counts(twice: Row, field: str) -> None:
+    export = read(task(annotation(twice, control("number", 4))))
+    (row,) = export.regions.table.to_pylist()
+    assert (row["region_id"], row["width"], row["number_name"]) == ("r", 200, 4)
+    assert row["label"] in (None, "y")
+    assert lesiongeo.area(export.regions).tolist() == [200]
+    (problem,) = export.problems.to_pylist()
+    assert (problem["code"], problem["field"], problem["region_id"]) == ("repeated_key", field, "r")
+
+
+def test_two_answers_under_one_key_are_one_answer_and_a_problem() -> None:
+    value = {"points": TRIANGLE, "number": 3, Twin("number"): 4}
+    export = read(task(annotation(polygon(), entry("r", "number", value))))
+    assert export.regions.table["number_name"].to_pylist() == [4]
+    assert export.problems["code"].to_pylist() == ["repeated_key"]
+
+
+def test_two_result_lists_lose_no_region() -> None:
+    export = read(task({**annotation(polygon("a")), Twin("result"): [polygon("b")]}))
+    kept, dropped = len(export.regions), export.problems["dropped"].to_pylist().count(True)
+    assert kept + dropped == 2
+
+
+def test_an_outline_that_is_almost_repeated_is_another_one() -> None:
+    """The last digit, a prefix, one point more, other spaces: each region keeps its own points."""
+    lists = [
+        "[[10.123456789012345,10],[20,10],[20,30]]",
+        "[[10.123456789012345,10],[20,10],[20,30]]",
+        "[[10.123456789012346,10],[20,10],[20,30]]",
+        "[[10.123456789012346,10],[20,10],[20,31]]",
+        "[[10.123456789012346,10],[20,10],[20,3]]",
+        "[[10.123456789012346,10],[20,10],[20,3],[15,2]]",
+        "[[10.123456789012346,10],[20,10],[20,3]]",
+        "[ [10.123456789012346,10], [20,10], [20,3] ]",
+        "[[1e1,10],[20,10],[20,3]]",
+    ]
+    items = [json.dumps(polygon(f"r{index}")).replace(json.dumps(TRIANGLE), text) for index, text in enumerate(lists)]
+    items.insert(3, json.dumps(control("number", 7, "r2")).replace(json.dumps(TRIANGLE), lists[2]))
+    raw = f'[{{"id":1,"data":{{}},"annotations":[{{"completed_by":1,"result":[{",".join(items)}]}}]}}]'
+    export = lesiongeo.read_label_studio(raw.encode())
+    assert export.regions.table["region_id"].to_pylist() == [f"r{index}" for index in range(len(lists))]
+    for row, text in enumerate(lists):
+        expected = [[x / 100 * 200, y / 100 * 100] for x, y in json.loads(text)]
+        assert sorted(export.regions.polygons[row][0].tolist()) == sorted(expected)
+    assert export.regions.table["number_name"].to_pylist() == [None, None, 7, *[None] * 6]
+
+
+@pytest.mark.parametrize(
+    ("second", "lost"),
+    [
+        ({"points": [[10.0, 10], [20, 10], [20, 30]]}, False),
+        ({"points": [[10, 10], [20, 10], [20, 30.000000000000004]]}, True),
+        ({"points": [[10, 10], [20, 10]]}, True),
+        ({"points": None}, True),
+        ({}, True),
+    ],
+)
+def test_a_second_outline_is_the_same_by_its_numbers(second: Row, lost: bool) -> None:
+    export = read(task(annotation(polygon(), entry("r", "polygon", second))))
+    assert export.problems["code"].to_pylist() == ["repeated_region"] * lost
 
 
 def test_two_label_controls_on_one_outline_are_no_second_shape() -> None:

@@ -49,48 +49,61 @@ pub(super) fn number(text: &str, start: usize) -> Result<(f64, usize), usize> {
 
 /// A number without exponent, of at most 7 digits before the point and 19 in all, with enough text after it to look at
 /// eight bytes at once. `None` is for the general way to decide.
-#[inline]
+#[inline(always)]
 pub(super) fn plain(bytes: &[u8], start: usize) -> Option<(f64, usize)> {
-    let negative = *bytes.get(start)? == b'-';
-    let mut at = start + usize::from(negative);
-    let chunk = word(bytes, at)?;
-    let whole_digits = digits(chunk);
+    // A sign, 7 digits, the point, and three words of decimals.
+    let text: &[u8; 40] = bytes.get(start..)?.first_chunk()?;
+    let negative = text[0] == b'-';
+    let mut at = usize::from(negative);
+    let head = word(text, at)?;
+    let whole = digits(head);
     // A leading zero must stand alone.
-    if whole_digits == 0 || whole_digits == 8 || (chunk as u8 == b'0' && whole_digits > 1) {
+    if whole.wrapping_sub(1) > 6 || (head as u8 == b'0' && whole > 1) {
         return None;
     }
-    let mut w = value(chunk, whole_digits);
-    at += whole_digits;
+    let mut w = value(head, whole);
+    at += whole;
+    let mut next = (head >> (8 * whole)) as u8;
     let mut decimals = 0;
-    if (chunk >> (8 * whole_digits)) as u8 == b'.' {
+    if next == b'.' {
         at += 1;
-        loop {
-            let chunk = word(bytes, at)?;
-            let count = digits(chunk);
-            // Beyond 19 digits this wraps around, and is thrown away below.
-            w = w.wrapping_mul(TENS[count]).wrapping_add(value(chunk, count));
-            at += count;
-            decimals += count;
-            if count < 8 {
-                break;
-            }
-            if decimals > 16 {
-                return None;
-            }
-        }
-        if decimals == 0 || whole_digits + decimals > 19 {
+        let mut chunk = word(text, at)?;
+        let mut count = digits(chunk);
+        if count == 0 {
             return None;
         }
+        if count == 8 {
+            w = w * TENS[8] + value_of_eight(chunk);
+            chunk = word(text, at + 8)?;
+            count = digits(chunk);
+            decimals = 8;
+            if count == 8 {
+                if whole > 3 {
+                    return None;
+                }
+                w = w * TENS[8] + value_of_eight(chunk);
+                chunk = word(text, at + 16)?;
+                count = digits(chunk);
+                decimals = 16;
+            }
+        }
+        if whole + decimals + count > 19 {
+            return None;
+        }
+        w = w * TENS[count] + value(chunk, count);
+        decimals += count;
+        at += decimals;
+        next = (chunk >> (8 * (count & 7))) as u8;
     }
-    if matches!(bytes.get(at), Some(b'e' | b'E')) {
+    if next | 0x20 == b'e' {
         return None;
     }
     let magnitude = over_power_of_ten(w, decimals);
-    Some((if negative { -magnitude } else { magnitude }, at))
+    Some((if negative { -magnitude } else { magnitude }, start + at))
 }
 
 /// `w / 10^decimals`, correctly rounded; `decimals` at most [`MOST_DECIMALS`].
-#[inline]
+#[inline(always)]
 fn over_power_of_ten(w: u64, decimals: usize) -> f64 {
     if w == 0 || decimals == 0 {
         return w as f64;
@@ -112,11 +125,11 @@ fn over_power_of_ten(w: u64, decimals: usize) -> f64 {
         rest -= divisor;
     }
     // The quotient lies between 2^62 and 2^64. Of its 64 bits 53 stay; a rest counts as a bit far below.
-    let up = quotient.leading_zeros();
+    let up = (!quotient >> 63) as u32;
     let bits = quotient << up | u64::from(rest != 0);
     let kept = bits >> 11;
-    let (below, half) = (bits & 0x7ff, 0x400);
-    let kept = kept + u64::from(below > half || (below == half && kept & 1 == 1));
+    // Ties go to the even one: a half is one short of the next whole unless `kept` is odd.
+    let kept = kept + (((bits & 0x7ff) + 0x3ff + (kept & 1)) >> 11);
     // The value is kept * 2^power; the highest bit of `kept` adds the missing 1 to the exponent.
     let power = i64::from(shift) - i64::from(zeros) - i64::from(up) - 52 - decimals as i64;
     f64::from_bits((((power + 1074) as u64) << 52) + kept)
@@ -136,7 +149,18 @@ fn digits(chunk: u64) -> usize {
 fn value(chunk: u64, count: usize) -> u64 {
     // Zeros move in front. In two steps, because a shift by all 64 bits is none.
     let half = 32 - 4 * count;
-    let ones = ((chunk ^ (ONES * 0x30)) << half) << half;
+    value_of_ones(((chunk ^ (ONES * 0x30)) << half) << half)
+}
+
+/// The value of eight digits.
+#[inline]
+fn value_of_eight(chunk: u64) -> u64 {
+    value_of_ones(chunk ^ (ONES * 0x30))
+}
+
+/// The value of eight bytes from 0 to 9, the first digit lowest.
+#[inline]
+fn value_of_ones(ones: u64) -> u64 {
     let pairs = (ones.wrapping_mul(10) + (ones >> 8)) & 0x00ff_00ff_00ff_00ff;
     let fours = (pairs.wrapping_mul(100) + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
     (fours.wrapping_mul(10_000) + (fours >> 32)) & 0xffff_ffff
