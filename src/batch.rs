@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use crate::error::{Error, Result};
 
 /// How often the calling thread looks up from waiting: short enough for Ctrl-C to feel immediate.
-const WATCH_INTERVAL: Duration = Duration::from_millis(50);
+pub const WATCH_INTERVAL: Duration = Duration::from_millis(50);
 /// Work below this many vertices is done by the calling thread: waking a pool costs about as much.
 const SERIAL_VERTICES: usize = 20_000;
 /// Vertices per thread from which starting one for a single pass over them pays.
@@ -136,8 +136,25 @@ where
     P: Sync,
     R: Send,
 {
+    run_beside(batch, parts, weight, scratch, work, || Ok(())).map(|(results, ())| results)
+}
+
+/// Like [`run`], and do something else on the calling thread meanwhile: what waits for input, which has to stay on the
+/// thread that looks after signals. `beside` calls `batch.watch` itself; with one thread it comes after the parts.
+pub fn run_beside<P, S, R, T>(
+    batch: &Batch,
+    parts: &[P],
+    weight: usize,
+    scratch: impl Fn() -> S + Sync,
+    work: impl Fn(&mut S, &P) -> Result<R> + Sync,
+    beside: impl FnOnce() -> Result<T>,
+) -> Result<(Vec<R>, T)>
+where
+    P: Sync,
+    R: Send,
+{
     if batch.threads <= 1 || parts.len() <= 1 || weight < SERIAL_VERTICES {
-        return guard(|| run_here(batch, parts, &scratch, &work));
+        return guard(|| Ok((run_here(batch, parts, &scratch, &work)?, beside()?)));
     }
     let pool = pool(batch.threads)?;
     let (done, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
@@ -167,13 +184,18 @@ where
         let Ok(handle) = std::thread::Builder::new().spawn_scoped(scope, worker) else {
             return Err(Error::Internal("the system refuses to start another thread".into()));
         };
+        let aside = guard(beside);
+        if aside.is_err() {
+            stop.store(true, Ordering::Relaxed);
+        }
         while finish.recv_timeout(WATCH_INTERVAL) == Err(mpsc::RecvTimeoutError::Timeout) {
             if !(batch.watch)(done.load(Ordering::Relaxed), parts.len()) {
                 stop.store(true, Ordering::Relaxed);
             }
         }
         let result = handle.join().unwrap_or_else(|_| Err(Error::Internal("a worker died".into())));
-        if stop.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { result }
+        let aside = aside?;
+        if stop.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok((result?, aside)) }
     })
 }
 

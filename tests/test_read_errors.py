@@ -76,7 +76,7 @@ def zipped(text: str) -> bytes:
         (b"id,label\n1,nevus\n", "not JSON", 0),
         (b"[{'id': 1}]", "double quotes", 2),
         (b'[{"id": 1,}]', "not JSON", 10),
-        (b'[{"id": 1}] x', "follows after the end", 12),
+        (b'[{"id": 1, "data": {}}] x', "follows after the end", 24),
         (b'{"id": 1, "data": {}} x', "follows after the end", 22),
         (b'[{"id": 1, "data": {}}, {"id": 2, "data": {"a": x}}]', "not JSON", 48),
         (b'[{"id": 1, "data": {"a": "\xe9"}}]', "UTF-8", 26),

@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ _Known = tuple[_F64, _F64, _U8]
 _Progress = Callable[[int, int], object]
 
 __all__ = [
+    "LabelStudioReader",
     "__version__",
     "area",
     "bounds",
@@ -32,7 +33,6 @@ __all__ = [
     "overlap",
     "panic_for_tests",
     "perimeter",
-    "read_label_studio",
     "resolve",
     "set_num_threads",
     "shape",
@@ -122,9 +122,17 @@ def match_pages(
     threads: int | None = None,
     progress: _Progress | None = None,
 ) -> tuple[_I64, _I64, _I64, _U8, _F64, _F64]: ...
-def read_label_studio(
-    sources: list[tuple[str, bytes]], *, threads: int | None = None, progress: _Progress | None = None
-) -> dict[str, Any]: ...
+@final
+class LabelStudioReader:
+    def __new__(
+        cls, sources: list[tuple[str, bytes | str | Callable[[], Any]]], *, window_bytes: int, on_error: str = "raise"
+    ) -> LabelStudioReader: ...
+    @property
+    def bytes_read(self) -> int: ...
+    def read_window(
+        self, *, threads: int | None = None, progress: _Progress | None = None
+    ) -> dict[str, Any] | None: ...
+    def read_all(self, *, threads: int | None = None, progress: _Progress | None = None) -> dict[str, Any]: ...
 def surface_distances(
     a: _Ragged,
     b: _Ragged,

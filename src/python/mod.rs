@@ -8,6 +8,7 @@ mod geometry;
 mod pairs;
 mod read;
 mod shape;
+mod sources;
 
 use pyo3::prelude::*;
 
@@ -27,7 +28,7 @@ mod _core {
     #[pymodule_export]
     use super::pairs::{iou_pairs, match_pages};
     #[pymodule_export]
-    use super::read::read_label_studio;
+    use super::read::LabelStudioReader;
     #[pymodule_export]
     use super::shape::shape;
     #[pymodule_export]

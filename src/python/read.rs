@@ -1,48 +1,180 @@
 //! Binding of the reader: bytes in, columns out.
 
+use std::io;
+use std::sync::{Mutex, PoisonError, TryLockError};
+
 use numpy::{Element, IntoPyArray};
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyDict;
 
-use super::arrays::{ragged_out, with_batch};
+use super::arrays::ragged_out;
+use super::errors::to_python;
+use super::sources::source;
+use crate::batch::{Batch, num_threads};
 use crate::error::Error;
 use crate::read::columns::{Answers, Lists, Strings, Tables};
-use crate::read::label_studio;
+use crate::read::privacy::without_query;
+use crate::read::reader::Exports;
+use crate::read::window::{Raised, Stop};
 
-/// Read exports, given as (name, bytes), one after another into one set of tables.
-#[pyfunction]
-#[pyo3(signature = (sources, *, threads=None, progress=None))]
-pub(super) fn read_label_studio<'py>(
-    py: Python<'py>,
-    sources: Vec<(String, PyBackedBytes)>,
-    threads: Option<i64>,
-    progress: Option<Py<PyAny>>,
-) -> PyResult<Bound<'py, PyDict>> {
-    let mut tables = Tables::default();
-    for (name, bytes) in &sources {
-        let progress = progress.as_ref().map(|progress| progress.clone_ref(py));
-        let read = with_batch(py, threads, progress, |batch| {
-            let read = label_studio::read(bytes, batch).map_err(|error| match error {
-                Error::Export { message, position } => {
-                    Error::Export { message: format!("{name}: {message}"), position }
-                }
-                other => other,
-            })?;
-            tables.append(&read)
-        });
-        if let Err(error) = read {
-            // Exceptions of other origin, as of the progress callback, keep what they have.
-            if error.get_type(py).name()? == "ExportError" {
-                error.value(py).setattr("source", name)?;
-            }
-            return Err(error);
-        }
-    }
-    to_dict(py, tables)
+/// Reads exports window by window, each a dict of columns.
+#[pyclass(frozen, module = "lesiongeo._core")]
+pub(super) struct LabelStudioReader {
+    exports: Mutex<Exports>,
 }
 
-fn to_dict(py: Python<'_>, tables: Tables) -> PyResult<Bound<'_, PyDict>> {
+#[pymethods]
+impl LabelStudioReader {
+    #[new]
+    #[pyo3(signature = (sources, *, window_bytes, on_error="raise"))]
+    fn new(sources: Vec<(String, Bound<'_, PyAny>)>, window_bytes: i64, on_error: &str) -> PyResult<Self> {
+        let skip = match on_error {
+            "raise" => false,
+            "skip" => true,
+            // Not quoted: whatever it is, it is the caller's.
+            _ => return Err(PyValueError::new_err("on_error is something else; it is 'raise' or 'skip'")),
+        };
+        let window_bytes =
+            usize::try_from(window_bytes).ok().filter(|&bytes| bytes > 0).ok_or_else(|| {
+                PyValueError::new_err(format!(
+                    "window_bytes is {window_bytes}; it is a whole number from 1 up"
+                ))
+            })?;
+        let sources = sources.into_iter().map(|(name, given)| Ok((without_query(&name), source(&given)?)));
+        let sources = sources.collect::<PyResult<Vec<_>>>()?;
+        Ok(LabelStudioReader { exports: Mutex::new(Exports::new(sources, window_bytes, skip)) })
+    }
+
+    /// The columns of the next whole tasks, of at least about one window's bytes; None after the last.
+    #[pyo3(signature = (*, threads=None, progress=None))]
+    fn read_window<'py>(
+        &self,
+        py: Python<'py>,
+        threads: Option<i64>,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let (tables, names) = self.read(py, threads, progress, |exports, batch| {
+            Ok((exports.next_window(batch)?, exports.names().to_vec()))
+        })?;
+        tables.map(|tables| to_dict(py, tables, names)).transpose()
+    }
+
+    /// The columns of everything that is left.
+    #[pyo3(signature = (*, threads=None, progress=None))]
+    fn read_all<'py>(
+        &self,
+        py: Python<'py>,
+        threads: Option<i64>,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let (tables, names) = self.read(py, threads, progress, |exports, batch| {
+            Ok((exports.all(batch)?, exports.names().to_vec()))
+        })?;
+        to_dict(py, tables, names)
+    }
+
+    /// Bytes of all sources that have become rows.
+    #[getter]
+    fn bytes_read(&self) -> PyResult<usize> {
+        match self.exports.try_lock() {
+            Ok(exports) => Ok(exports.bytes_read()),
+            Err(TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner().bytes_read()),
+            Err(TryLockError::WouldBlock) => Err(in_use()),
+        }
+    }
+}
+
+fn in_use() -> PyErr {
+    PyRuntimeError::new_err("the reader is at work in another thread; use one reader per thread")
+}
+
+impl LabelStudioReader {
+    /// Read without the interpreter lock. Signals are looked at, and `progress(done, total)` is called in bytes, every 50 ms
+    /// and at the end; an exception from either ends reading and is raised.
+    fn read<T: Send>(
+        &self,
+        py: Python<'_>,
+        threads: Option<i64>,
+        progress: Option<Py<PyAny>>,
+        work: impl FnOnce(&mut Exports, &Batch) -> Result<T, Stop> + Send,
+    ) -> PyResult<T> {
+        let threads = num_threads(threads).map_err(to_python)?;
+        let mut exports = match self.exports.try_lock() {
+            Ok(exports) => exports,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return Err(in_use()),
+        };
+        if progress.is_some() {
+            exports.measure();
+        }
+        let raised: Mutex<Option<PyErr>> = Mutex::new(None);
+        let watch = |done: usize, total: usize| {
+            Python::attach(|py| {
+                let looked = py.check_signals().and_then(|()| match &progress {
+                    Some(progress) => progress.call1(py, (done, total)).map(drop),
+                    None => Ok(()),
+                });
+                match looked {
+                    Ok(()) => true,
+                    Err(error) => {
+                        raised.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                        false
+                    }
+                }
+            })
+        };
+        let reading: &mut Exports = &mut exports;
+        let result = py.detach(|| {
+            let result = work(reading, &Batch { threads, watch: &watch });
+            if result.is_ok() && progress.is_some() {
+                watch(reading.bytes_read(), reading.total());
+            }
+            result
+        });
+        match raised.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some(error) => Err(error),
+            None => result.map_err(|stop| exception(py, stop, exports.names())),
+        }
+    }
+}
+
+/// The exception that ends reading, with the name of the file.
+fn exception(py: Python<'_>, stop: Stop, names: &[String]) -> PyErr {
+    let name = |file: usize| names.get(file).map_or("", String::as_str);
+    match stop {
+        Stop::Export { file, message, position } => {
+            let error = to_python(Error::Export { message: format!("{}: {message}", name(file)), position });
+            match error.value(py).setattr("source", name(file)) {
+                Ok(()) => error,
+                Err(failed) => failed,
+            }
+        }
+        Stop::Io { file, error } => {
+            let error = from_io(error, name(file));
+            // What a file object raises passes through, with the file as a note.
+            let _ = error.value(py).call_method1("add_note", (format!("while reading {}", name(file)),));
+            error
+        }
+        Stop::Other(error) => to_python(error),
+    }
+}
+
+fn from_io(error: io::Error, name: &str) -> PyErr {
+    match error.downcast::<Raised>() {
+        Ok(raised) => match raised.exception.downcast::<PyErr>() {
+            Ok(exception) => *exception,
+            Err(_) => PyOSError::new_err(raised.text),
+        },
+        // OSError makes FileNotFoundError and others of the number.
+        Err(error) => match error.raw_os_error() {
+            Some(number) => PyOSError::new_err((number, error.to_string(), name.to_owned())),
+            None => PyOSError::new_err(error.to_string()),
+        },
+    }
+}
+
+fn to_dict(py: Python<'_>, tables: Tables, files: Vec<String>) -> PyResult<Bound<'_, PyDict>> {
     let Tables { tasks, annotations, regions, controls, answers, relations, problems, names, kinds, uses } =
         tables;
     let out = PyDict::new(py);
@@ -55,6 +187,8 @@ fn to_dict(py: Python<'_>, tables: Tables) -> PyResult<Bound<'_, PyDict>> {
     table.array("n_annotations", tasks.n_annotations)?;
     table.array("n_predictions", tasks.n_predictions)?;
     table.array("n_drafts", tasks.n_drafts)?;
+    table.array("file", tasks.file)?;
+    table.array("partial", tasks.partial)?;
     out.set_item("tasks", table.dict)?;
 
     let table = Table::new(py);
@@ -130,6 +264,7 @@ fn to_dict(py: Python<'_>, tables: Tables) -> PyResult<Bound<'_, PyDict>> {
     table.array("count", uses.count)?;
     out.set_item("uses", table.dict)?;
 
+    out.set_item("files", files)?;
     out.set_item("names", names.list)?;
     out.set_item("kinds", kinds.list)?;
     Ok(out)

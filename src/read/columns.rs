@@ -88,8 +88,8 @@ impl Lists {
     }
 }
 
-/// Stands for null in whole-number columns whose values are never negative.
-pub const NONE: i64 = -1;
+/// Stands for null in columns of whole numbers and times; no id is so small.
+pub const NONE: i64 = i64::MIN;
 
 macro_rules! table {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $kind:ident $(<$inner:ty>)?,)* }) => {
@@ -102,7 +102,7 @@ macro_rules! table {
 table! {
     /// One row per task.
     Tasks {
-        /// Label Studio's id; where a task has none, minus its position in the file, counted from 1.
+        /// Label Studio's id; where a task has none, minus its position among all tasks read, counted from 1.
         task_id: Vec<i64>,
         /// Number within the project, or [`NONE`].
         inner_id: Vec<i64>,
@@ -116,6 +116,10 @@ table! {
         n_predictions: Vec<i32>,
         /// Entries of its list of drafts.
         n_drafts: Vec<i32>,
+        /// The file it stands in, by its place among the files.
+        file: Vec<u32>,
+        /// Whether the row comes from a single annotation, so that others of the task may stand elsewhere.
+        partial: Vec<bool>,
     }
 }
 
@@ -294,6 +298,8 @@ impl Tables {
         mine.n_annotations.extend_from_slice(&its.n_annotations);
         mine.n_predictions.extend_from_slice(&its.n_predictions);
         mine.n_drafts.extend_from_slice(&its.n_drafts);
+        mine.file.extend_from_slice(&its.file);
+        mine.partial.extend_from_slice(&its.partial);
 
         let (mine, its) = (&mut self.annotations, &other.annotations);
         mine.task.extend(shift(&its.task, task));

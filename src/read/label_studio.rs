@@ -1,19 +1,15 @@
-//! Label Studio's JSON export: tasks with annotations, predictions and drafts.
+//! Label Studio's JSON: tasks with annotations, predictions and drafts, or annotations that name their task.
 
 use std::borrow::Cow;
-use std::ops::Range;
 
-use crate::batch::{self, Batch};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::read::columns::{NO_ROW, NONE, Place, Tables};
+use crate::read::container::{Content, Keys};
 use crate::read::entry::text;
-use crate::read::json::{Cursor, Kind, Scalar, split_list};
+use crate::read::json::{Cursor, Kind, Scalar};
 use crate::read::privacy::{data_fields, person};
 use crate::read::results::Results;
 use crate::read::time::microseconds;
-
-/// Bytes of tasks that one piece of work holds, at least.
-const PART_BYTES: usize = 1 << 20;
 
 /// What a list of results belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,171 +20,113 @@ enum Source {
     Draft = 2,
 }
 
-/// Read one export. Tasks are found by a scan and parsed in parallel.
-pub fn read(bytes: &[u8], batch: &Batch) -> Result<Tables> {
-    let (text, base) = decode(bytes)?;
-    let mut start = Cursor::new(text, base);
-    let tasks = match start.kind()? {
-        Kind::Array => split_list(text, base)?,
-        Kind::Object => {
-            let from = start.position() - base;
-            start.skip()?;
-            start.end()?;
-            std::iter::once(from..text.len()).collect()
-        }
-        _ => return Err(start.error("not an export: the file holds a single value; export as JSON")),
-    };
-    if let Some(first) = tasks.first() {
-        recognise(&text[first.clone()], base + first.start)?;
-    }
-    let parts = parts(&tasks);
-    let results = batch::run(
-        batch,
-        &parts,
-        text.len() / 16,
-        || (),
-        |(), part| {
-            // An error is a value here, so that the first one in the file is reported, not the first one found.
-            let mut reader = Reader { tables: Tables::default(), results: Results::default() };
-            let read = part.clone().try_for_each(|index| {
-                let range = tasks[index].clone();
-                reader.task(&mut Cursor::new(&text[range.clone()], base + range.start), index)
-            });
-            Ok(read.map(|()| reader.tables))
-        },
-    )?;
-    let mut tables = Tables::default();
-    for part in results {
-        tables.append(&part?)?;
-    }
-    Ok(tables)
-}
-
-/// UTF-8 without its mark; other encodings and compressed files are named.
-fn decode(bytes: &[u8]) -> Result<(&str, usize)> {
-    let refuse = |position, message: &str| Err(Error::Export { message: message.into(), position });
-    match bytes {
-        [] => return refuse(0, "the file is empty; export again"),
-        [0x1f, 0x8b, ..] => return refuse(0, "the file is compressed with gzip; unpack it first"),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
-            return refuse(0, "the file is compressed with zstd; unpack it first");
-        }
-        [b'P', b'K', 3, 4, ..] => {
-            return refuse(0, "the file is a zip archive; unpack it and read the JSON inside");
-        }
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return refuse(0, "the file is UTF-16; save it as UTF-8"),
-        _ => {}
-    }
-    let base = if bytes.starts_with(&[0xef, 0xbb, 0xbf]) { 3 } else { 0 };
-    match std::str::from_utf8(&bytes[base..]) {
-        Ok(text) => Ok((text, base)),
-        Err(error) => {
-            refuse(base + error.valid_up_to(), "not UTF-8 text here; the file is damaged or no JSON export")
-        }
-    }
-}
-
-/// Refuse files that are JSON but no export, by the keys of their first object.
-fn recognise(first: &str, base: usize) -> Result<()> {
-    let mut cursor = Cursor::new(first, base);
-    if cursor.kind()? != Kind::Object {
-        return Err(
-            cursor.error("not an export: a task should stand here; in Label Studio choose Export, JSON")
-        );
-    }
-    let mut keys: Vec<String> = Vec::new();
-    cursor.object(|cursor, key| {
-        keys.push(key.to_owned());
-        cursor.skip()
-    })?;
-    let has = |key: &str| keys.iter().any(|own| own == key);
-    let listed = ["annotations", "completions", "predictions", "drafts"].into_iter().any(has);
-    let looks_like = if has("images") && has("categories") {
-        "COCO, which has neither pages nor annotators' tracks"
-    } else if listed || has("data") && !has("result") {
-        return Ok(());
-    } else if has("annotation_id")
-        || (has("annotator") && has("lead_time"))
-        || (has("id") && has("updated_at"))
-    {
-        "JSON_MIN, which drops region ids and pages"
-    } else if has("result") {
-        "a single annotation without its task"
-    } else if has("type") && has("features") {
-        "GeoJSON"
-    } else {
-        "something else"
-    };
-    let message = format!(
-        "not a Label Studio JSON export: this looks like {looks_like}; in Label Studio choose Export, JSON"
-    );
-    Err(Error::Export { message, position: base })
-}
-
-/// Neighbouring tasks of about a megabyte together.
-fn parts(tasks: &[Range<usize>]) -> Vec<Range<usize>> {
-    let mut parts = Vec::new();
-    let mut start = 0;
-    for index in 0..tasks.len() {
-        if tasks[index].end - tasks[start].start >= PART_BYTES || index + 1 == tasks.len() {
-            parts.push(start..index + 1);
-            start = index + 1;
-        }
-    }
-    parts
-}
-
-struct Reader<'a> {
-    tables: Tables,
+/// Turns values of a file into rows.
+#[derive(Default)]
+pub(super) struct Reader<'a> {
+    pub(super) tables: Tables,
     results: Results<'a>,
 }
 
+/// Where a value stands.
+#[derive(Clone, Copy)]
+pub(super) struct Origin {
+    /// The file, by its place among the sources.
+    pub(super) file: u32,
+    /// Which value it is, from 0.
+    pub(super) ordinal: u64,
+}
+
+/// What a task says of itself.
+#[derive(Default)]
+struct Task {
+    id: Option<i64>,
+    inner_id: Option<i64>,
+    odd_inner_id: bool,
+    data: Option<(String, Vec<String>)>,
+    counts: [i32; 3],
+    partial: bool,
+}
+
 impl<'a> Reader<'a> {
-    fn task(&mut self, cursor: &mut Cursor<'a>, index: usize) -> Result<()> {
-        let row = self.tables.tasks.task_id.len() as u32;
-        let here = Place { task: row, annotation: NO_ROW, page: -1, region: None };
-        let tasks = &mut self.tables.tasks;
-        let position = -1 - i64::try_from(index).unwrap_or(i64::MAX - 1);
-        tasks.task_id.push(position);
-        tasks.inner_id.push(NONE);
-        let mut counts = [0_i32; 3];
-        let (mut has_id, mut data) = (false, None);
-        if cursor.kind()? == Kind::Object {
-            cursor.object(|cursor, key| {
-                match key {
-                    "id" => {
-                        if let Some(id) = cursor.scalar()?.integer() {
-                            self.tables.tasks.task_id[row as usize] = id;
-                            has_id = true;
-                        }
-                    }
-                    "inner_id" => {
-                        self.tables.tasks.inner_id[row as usize] = cursor.scalar()?.integer().unwrap_or(NONE);
-                    }
-                    "data" if cursor.kind()? == Kind::Object => data = Some(data_fields(cursor)?),
-                    "annotations" | "completions" => {
-                        counts[0] += self.list(cursor, row, Source::Annotation)?
-                    }
-                    "predictions" => counts[1] += self.list(cursor, row, Source::Prediction)?,
-                    "drafts" => counts[2] += self.list(cursor, row, Source::Draft)?,
-                    _ => cursor.skip()?,
-                }
-                Ok(())
-            })?;
-        } else {
-            cursor.skip()?;
+    /// Read a value: a task, or an annotation on its own.
+    pub(super) fn value(&mut self, cursor: &mut Cursor<'a>, content: Content, origin: Origin) -> Result<()> {
+        if content == Content::Annotations && cursor.kind()? == Kind::Object {
+            let keys = Keys::of(&mut cursor.clone())?;
+            if keys.annotation() {
+                return self.lone_annotation(cursor, &keys, origin);
+            }
         }
+        self.task(cursor, origin)
+    }
+
+    fn task(&mut self, cursor: &mut Cursor<'a>, origin: Origin) -> Result<()> {
+        let row = self.tables.tasks.file.len() as u32;
+        let here = Place { task: row, annotation: NO_ROW, page: -1, region: None };
+        let mut task = Task::default();
+        if cursor.kind()? != Kind::Object {
+            cursor.skip()?;
+            self.finish(task, here, origin);
+            return Ok(());
+        }
+        let start = cursor.clone();
+        let (mut lists, mut result) = (false, false);
+        cursor.object(|cursor, key| {
+            let source = match key {
+                "annotations" | "completions" => Source::Annotation,
+                "predictions" => Source::Prediction,
+                "drafts" => Source::Draft,
+                "result" => {
+                    result = true;
+                    return cursor.skip();
+                }
+                _ => return task_field(cursor, key, &mut task),
+            };
+            lists = true;
+            task.counts[source as usize] += self.list(cursor, row, source)?;
+            Ok(())
+        })?;
+        if result && !lists {
+            // An annotation among tasks; nothing of it has become a row yet.
+            let keys = Keys::of(&mut start.clone())?;
+            return self.lone_annotation(&mut start.clone(), &keys, origin);
+        }
+        self.finish(task, here, origin);
+        Ok(())
+    }
+
+    /// An annotation or prediction that names its task.
+    fn lone_annotation(&mut self, cursor: &mut Cursor<'a>, keys: &Keys, origin: Origin) -> Result<()> {
+        let row = self.tables.tasks.file.len() as u32;
+        let here = Place { task: row, annotation: NO_ROW, page: -1, region: None };
+        let source = if keys.prediction() { Source::Prediction } else { Source::Annotation };
+        let mut task = Task { partial: true, ..Task::default() };
+        task.counts[source as usize] = 1;
+        self.annotation(cursor, row, source, Some(&mut task))?;
+        self.finish(task, here, origin);
+        Ok(())
+    }
+
+    /// The row of a task.
+    fn finish(&mut self, task: Task, here: Place, origin: Origin) {
         let tables = &mut self.tables;
-        if !has_id {
+        let tasks = &mut tables.tasks;
+        let stand_in = -1 - i64::try_from(origin.ordinal).unwrap_or(i64::MAX - 1);
+        tasks.task_id.push(task.id.unwrap_or(stand_in));
+        tasks.inner_id.push(task.inner_id.unwrap_or(NONE));
+        if task.id.is_none() {
             tables.problems.report(
                 here,
                 "id",
                 "no_task_id",
-                "the task has no whole number as id; minus its position in the file stands in for it",
+                "the task has no whole number as id; minus its position among all tasks stands in for it",
                 false,
             );
         }
-        match data {
+        if task.odd_inner_id {
+            self.mistyped(here, "inner_id", WHOLE);
+        }
+        let tables = &mut self.tables;
+        match task.data {
             Some((json, images)) => {
                 tables.tasks.data.push(Some(&json));
                 images.iter().for_each(|image| tables.tasks.images.values.push(Some(image)));
@@ -204,11 +142,13 @@ impl<'a> Reader<'a> {
                 );
             }
         }
-        tables.tasks.images.end();
-        tables.tasks.n_annotations.push(counts[0]);
-        tables.tasks.n_predictions.push(counts[1]);
-        tables.tasks.n_drafts.push(counts[2]);
-        Ok(())
+        let tasks = &mut tables.tasks;
+        tasks.images.end();
+        tasks.n_annotations.push(task.counts[0]);
+        tasks.n_predictions.push(task.counts[1]);
+        tasks.n_drafts.push(task.counts[2]);
+        tasks.file.push(origin.file);
+        tasks.partial.push(task.partial);
     }
 
     /// A list of annotations, predictions or drafts; predictions may be bare ids.
@@ -231,7 +171,7 @@ impl<'a> Reader<'a> {
         cursor.array(|cursor| {
             count += 1;
             if cursor.kind()? == Kind::Object {
-                return self.annotation(cursor, task, source);
+                return self.annotation(cursor, task, source, None);
             }
             let id = cursor.scalar()?;
             if source == Source::Annotation || id.integer().is_none() {
@@ -249,7 +189,14 @@ impl<'a> Reader<'a> {
         Ok(count)
     }
 
-    fn annotation(&mut self, cursor: &mut Cursor<'a>, task: u32, source: Source) -> Result<()> {
+    /// One annotation; the task of one on its own is found inside.
+    fn annotation(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        task: u32,
+        source: Source,
+        mut own_task: Option<&mut Task>,
+    ) -> Result<()> {
         let row = self.tables.annotations.task.len() as u32;
         let here = Place { task, annotation: row, page: -1, region: None };
         let mut own = Annotation::default();
@@ -258,17 +205,28 @@ impl<'a> Reader<'a> {
         cursor.object(|cursor, key| {
             match key {
                 "result" => own.regions += self.results.read(cursor, here, &mut self.tables)?,
-                "id" => own.id = cursor.scalar()?.integer().unwrap_or(NONE),
+                "id" => own.id = self.whole(cursor, here, "id")?.unwrap_or(NONE),
                 "completed_by" | "user" => own.annotator = person(cursor)?.or(own.annotator.take()),
-                "was_cancelled" | "skipped" => own.cancelled |= cursor.scalar()? == Scalar::Bool(true),
-                "ground_truth" => own.ground_truth = cursor.scalar()? == Scalar::Bool(true),
+                "was_cancelled" | "skipped" => own.cancelled |= self.flag(cursor, here, key)?,
+                // Before 1.0 it was called a honeypot.
+                "ground_truth" | "honeypot" => own.ground_truth = self.flag(cursor, here, key)?,
                 "created_at" => own.created_at = self.time(cursor, here, "created_at")?,
                 "updated_at" => own.updated_at = self.time(cursor, here, "updated_at")?,
-                "lead_time" => own.lead_time_s = cursor.scalar()?.number().unwrap_or(f64::NAN),
+                "lead_time" => own.lead_time_s = self.number(cursor, here, "lead_time")?,
                 "model_version" => own.model_version = text(cursor.scalar()?),
-                "score" => own.score = cursor.scalar()?.number().unwrap_or(f64::NAN),
-                "parent_prediction" => own.parent_prediction = cursor.scalar()?.integer().unwrap_or(NONE),
-                "parent_annotation" => own.parent_annotation = cursor.scalar()?.integer().unwrap_or(NONE),
+                "score" => own.score = self.number(cursor, here, "score")?,
+                "parent_prediction" => {
+                    own.parent_prediction = self.whole(cursor, here, key)?.unwrap_or(NONE);
+                }
+                "parent_annotation" => {
+                    own.parent_annotation = self.whole(cursor, here, key)?.unwrap_or(NONE);
+                }
+                "task" if let Some(task) = own_task.as_deref_mut() => {
+                    if cursor.kind()? == Kind::Object {
+                        return cursor.object(|cursor, key| task_field(cursor, key, task));
+                    }
+                    task.id = whole(&cursor.scalar()?).or(task.id);
+                }
                 _ => cursor.skip()?,
             }
             Ok(())
@@ -293,26 +251,76 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// A field that is no such thing is left empty, and reported.
+    fn mistyped(&mut self, here: Place, field: &str, wanted: &str) {
+        let message = format!("the field holds no {wanted}; it was left empty");
+        self.tables.problems.report(here, field, "wrong_type", &message, false);
+    }
+
+    fn whole(&mut self, cursor: &mut Cursor<'a>, here: Place, field: &str) -> Result<Option<i64>> {
+        let scalar = cursor.scalar()?;
+        let found = whole(&scalar);
+        if found.is_none() && scalar != Scalar::Null {
+            self.mistyped(here, field, WHOLE);
+        }
+        Ok(found)
+    }
+
+    fn number(&mut self, cursor: &mut Cursor<'a>, here: Place, field: &str) -> Result<f64> {
+        let scalar = cursor.scalar()?;
+        let found = scalar.number().filter(|number| number.is_finite());
+        if found.is_none() && scalar != Scalar::Null {
+            self.mistyped(here, field, "finite number");
+        }
+        Ok(found.unwrap_or(f64::NAN))
+    }
+
+    fn flag(&mut self, cursor: &mut Cursor<'a>, here: Place, field: &str) -> Result<bool> {
+        match cursor.scalar()? {
+            Scalar::Bool(flag) => return Ok(flag),
+            Scalar::Null => {}
+            _ => self.mistyped(here, field, "true or false"),
+        }
+        Ok(false)
+    }
+
     fn time(&mut self, cursor: &mut Cursor<'a>, here: Place, field: &str) -> Result<i64> {
-        Ok(match cursor.scalar()? {
-            Scalar::Null => i64::MIN,
+        let time = match cursor.scalar()? {
+            Scalar::Null => return Ok(NONE),
             // Old files count seconds.
             number @ Scalar::Number(_) => {
-                number.number().filter(|s| s.abs() < 1e12).map_or(i64::MIN, |seconds| (seconds * 1e6) as i64)
+                number.number().filter(|s| s.abs() < 1e12).map(|seconds| (seconds * 1e6) as i64)
             }
-            Scalar::Text(text) => microseconds(&text).unwrap_or_else(|| {
-                self.tables.problems.report(
-                    here,
-                    field,
-                    "not_a_time",
-                    "no ISO 8601 timestamp; it was left empty",
-                    false,
-                );
-                i64::MIN
-            }),
-            _ => i64::MIN,
-        })
+            Scalar::Text(text) => microseconds(&text),
+            _ => None,
+        };
+        if time.is_none() {
+            let message = "no ISO 8601 timestamp; it was left empty";
+            self.tables.problems.report(here, field, "not_a_time", message, false);
+        }
+        Ok(time.unwrap_or(NONE))
     }
+}
+
+fn task_field<'a>(cursor: &mut Cursor<'a>, key: &str, task: &mut Task) -> Result<()> {
+    match key {
+        "id" => task.id = whole(&cursor.scalar()?).or(task.id),
+        "inner_id" => {
+            let scalar = cursor.scalar()?;
+            task.inner_id = whole(&scalar);
+            task.odd_inner_id = task.inner_id.is_none() && scalar != Scalar::Null;
+        }
+        "data" if cursor.kind()? == Kind::Object => task.data = Some(data_fields(cursor)?),
+        _ => cursor.skip()?,
+    }
+    Ok(())
+}
+
+const WHOLE: &str = "whole number of 64 bits";
+
+/// A whole number; [`NONE`] is not one, as it stands for null.
+fn whole(scalar: &Scalar) -> Option<i64> {
+    scalar.integer().filter(|&number| number != NONE)
 }
 
 struct Annotation<'a> {
@@ -337,8 +345,8 @@ impl Default for Annotation<'_> {
             annotator: None,
             cancelled: false,
             ground_truth: false,
-            created_at: i64::MIN,
-            updated_at: i64::MIN,
+            created_at: NONE,
+            updated_at: NONE,
             lead_time_s: f64::NAN,
             model_version: None,
             score: f64::NAN,
@@ -352,15 +360,23 @@ impl Default for Annotation<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::batch::Batch;
     use crate::read::privacy::without_query;
+    use crate::read::reader::Exports;
+    use crate::read::window::{Source, Stop};
+
+    fn read(bytes: &[u8]) -> std::result::Result<Tables, Stop> {
+        let source = ("a.json".to_owned(), Source::Bytes(Box::new(bytes.to_vec())));
+        Exports::new(vec![source], 1 << 20, false).all(&Batch::unwatched(1))
+    }
 
     fn tables(text: &str) -> Tables {
-        read(text.as_bytes(), &Batch::unwatched(1)).unwrap()
+        read(text.as_bytes()).unwrap()
     }
 
     fn refusal(bytes: &[u8]) -> (String, usize) {
-        match read(bytes, &Batch::unwatched(1)) {
-            Err(Error::Export { message, position }) => (message, position),
+        match read(bytes) {
+            Err(Stop::Export { message, position, .. }) => (message, position),
             other => panic!("{other:?}"),
         }
     }

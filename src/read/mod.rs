@@ -1,6 +1,8 @@
 //! Bytes of annotation exports become columns.
 //!
-//! [`json`] walks the text, [`label_studio`] knows tasks and annotations, [`results`] joins the entries of one
+//! [`window`] lets any source flow through bounded memory, `scan` finds whole values in it, `container` names what a
+//! file is, [`reader`] parses the values in parallel. [`json`] walks the text, [`label_studio`] knows tasks and
+//! annotations, [`results`] joins the entries of one
 //! annotation (`entry`) into regions with their `answers`, `privacy` keeps back what identifies people, [`shapes`] turns
 //! percent of an image into pixels (the only place that does), [`columns`] hold what was read.
 
@@ -8,6 +10,7 @@ mod answers;
 pub mod bitmask;
 pub mod brush;
 pub mod columns;
+mod container;
 mod entry;
 pub mod json;
 pub mod label_studio;
@@ -16,10 +19,14 @@ pub mod names;
 mod number;
 mod painted;
 mod privacy;
+pub mod privacy;
+pub mod reader;
 pub mod results;
+mod scan;
 pub mod shapes;
 pub mod time;
 pub mod trace;
 mod value;
 mod vector;
 mod words;
+pub mod window;

@@ -150,7 +150,7 @@ fn has_scheme(text: &str) -> bool {
 
 /// An address without query and fragment, where signatures of presigned links live. Other text stays as it is. Label
 /// Studio's local files keep the path that their query holds.
-pub(super) fn without_query(text: &str) -> String {
+pub fn without_query(text: &str) -> String {
     let path = text.split(['?', '#']).next().unwrap_or_default();
     if !has_scheme(text) && !text.starts_with('/') && !has_image_ending(path) {
         return text.to_owned();

@@ -269,4 +269,4 @@ def _words(words: Sequence[str | None], codes: NDArray[Any]) -> pa.Array:
 
 
 def _ids(values: NDArray[np.int64]) -> pa.Array:
-    return nullable(values, values == -1)
+    return nullable(values, values == np.iinfo(np.int64).min)
