@@ -146,7 +146,7 @@ impl Keys {
 pub(super) fn recognise(first: &str, base: usize) -> Result<std::result::Result<Content, String>> {
     let mut cursor = Cursor::new(first, base);
     if cursor.kind()? != Kind::Object {
-        return Ok(Err(super::scan::NO_TASK.into()));
+        return Ok(Err(super::cut::NO_TASK.into()));
     }
     let keys = Keys::of(&mut cursor)?;
     let looks_like = if keys.images && keys.categories {

@@ -1,6 +1,6 @@
 //! Bytes of annotation exports become columns.
 //!
-//! [`window`] lets any source flow through bounded memory, `scan` finds whole values in it, `container` names what a
+//! [`window`] lets any source flow through bounded memory, `cut` finds whole values in it, `container` names what a
 //! file is, [`reader`] parses the values in parallel. [`json`] walks the text, [`label_studio`] knows tasks and
 //! annotations, [`results`] joins the entries of one
 //! annotation (`entry`) into regions with their `answers`, `privacy` keeps back what identifies people, [`shapes`] turns
@@ -11,6 +11,7 @@ pub mod bitmask;
 pub mod brush;
 pub mod columns;
 mod container;
+mod cut;
 mod entry;
 pub mod json;
 pub mod label_studio;
@@ -18,15 +19,13 @@ pub mod mask;
 pub mod names;
 mod number;
 mod painted;
-mod privacy;
 pub mod privacy;
 pub mod reader;
 pub mod results;
-mod scan;
 pub mod shapes;
 pub mod time;
 pub mod trace;
 mod value;
 mod vector;
-mod words;
 pub mod window;
+mod words;

@@ -199,10 +199,15 @@ fn one_by_one(text: &[u8], units: &[Unit], names: &[String]) -> std::result::Res
 fn value<'a>(reader: &mut Reader<'a>, text: &'a [u8], unit: &Unit, names: &[String]) -> Result<()> {
     match &unit.what {
         What::Value(content) => {
-            let text = utf8(&text[unit.range.clone()], unit.base)?;
+            let Range { start, mut end } = unit.range;
+            // What follows tells a line or a word that breaks off from the end of the file.
+            end += usize::from(text.get(end).is_some_and(u8::is_ascii));
+            let text = utf8(text.get(start..end).unwrap_or_default(), unit.base)?;
             let mut cursor = Cursor::new(text, unit.base);
             reader.value(&mut cursor, *content, Origin { file: unit.file, ordinal: unit.ordinal })?;
-            cursor.end()
+            let read = cursor.position() - unit.base;
+            let rest = text.get(read..unit.range.len()).unwrap_or_default();
+            Cursor::new(rest, unit.base + read).end()
         }
         What::Skipped(code, message, position) => {
             report(&mut reader.tables, names, unit, (code, message, *position));

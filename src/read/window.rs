@@ -11,7 +11,7 @@ use std::time::Instant;
 use crate::batch::WATCH_INTERVAL;
 use crate::error::{Error, Result};
 use crate::read::container::{self, Content, HEAD_BYTES};
-use crate::read::scan::{Found, Layout, Scan};
+use crate::read::cut::{Found, Layout, Scan};
 
 /// Bytes asked for at once: they are scanned while they are still in a near cache.
 const CHUNK_BYTES: usize = 256 << 10;

@@ -6,6 +6,8 @@
 
 use std::ops::Range;
 
+use crate::read::words::{HIGH, ONES, word};
+
 /// What the scan found.
 #[derive(Debug, PartialEq)]
 pub(super) enum Found {
@@ -114,7 +116,7 @@ impl Scan {
                 State::Object => self.object(text),
                 State::Other(element) => self.other(text, element),
                 State::Line => {
-                    self.at = find(text, self.at, |byte| byte == b'\n');
+                    self.at = find_newline(text, self.at);
                     self.at < text.len()
                 }
                 State::Lost => return Found::More,
@@ -252,8 +254,9 @@ impl Scan {
     /// stands before it.
     fn first_object(&mut self, text: &[u8]) -> bool {
         if self.first_line == FirstLine::Open {
-            let from = self.at.min(text.len());
-            let line_end = find(text, from, |byte| byte == b'\n');
+            // One back: an escape may have passed a byte that had not arrived.
+            let from = self.at.saturating_sub(1).max(self.start);
+            let line_end = find_newline(text, from);
             if self.braces(&text[..line_end]) {
                 return true;
             }
@@ -280,7 +283,7 @@ impl Scan {
     fn braces(&mut self, text: &[u8]) -> bool {
         loop {
             if self.string {
-                self.at = find(text, self.at, |byte| byte == b'"' || byte == b'\\');
+                self.at = find_string_stop(text, self.at);
                 match text.get(self.at) {
                     None => return false,
                     Some(b'"') => {
@@ -291,18 +294,19 @@ impl Scan {
                 }
                 continue;
             }
-            self.at = find(text, self.at, |byte| byte == b'"' || byte == b'{' || byte == b'}');
+            self.at = find_brace(text, self.at);
             let Some(&byte) = text.get(self.at) else { return false };
             self.at += 1;
             match byte {
                 b'"' => self.string = true,
                 b'{' => self.depth += 1,
-                _ => {
+                b'}' => {
                     self.depth -= 1;
                     if self.depth == 0 {
                         return true;
                     }
                 }
+                _ => {}
             }
         }
     }
@@ -340,22 +344,177 @@ impl Scan {
     }
 }
 
-/// The first byte from `at` on that is a hit, or the end; never before `at`. Blocks without one are passed at once.
+/// The first byte from `at` on that is a hit, or the end; never before `at`. `hits` marks the same in the highest bits of
+/// eight bytes, rightly up to the first one.
 #[inline(always)]
-fn find(text: &[u8], at: usize, hit: impl Fn(u8) -> bool) -> usize {
-    const NEAR: usize = 24;
+fn find(text: &[u8], mut at: usize, hits: impl Fn(u64) -> u64, hit: impl Fn(u8) -> bool) -> usize {
+    const NEAR: usize = 6;
     const BLOCK: usize = 64;
-    let Some(rest) = text.get(at..) else { return at };
-    if let Some(found) = rest.iter().take(NEAR).position(|&byte| hit(byte)) {
-        return at + found;
+    for _ in 0..NEAR {
+        let Some(eight) = word(text, at) else { break };
+        let marks = hits(eight);
+        if marks != 0 {
+            return at + (marks.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
     }
-    let mut from = NEAR.min(rest.len());
-    for block in rest[from..].as_chunks::<BLOCK>().0 {
+    let Some(rest) = text.get(at..) else { return at };
+    for block in rest.as_chunks::<BLOCK>().0 {
         // Without an early exit, so that it becomes a few vector instructions.
         if block.iter().fold(false, |any, &byte| any | hit(byte)) {
             break;
         }
-        from += BLOCK;
+        at += BLOCK;
     }
-    at + rest[from..].iter().position(|&byte| hit(byte)).map_or(rest.len(), |found| from + found)
+    text[at..].iter().position(|&byte| hit(byte)).map_or(text.len(), |found| at + found)
+}
+
+/// The highest bit of each zero byte up to the first one.
+fn zeros(eight: u64) -> u64 {
+    eight.wrapping_sub(ONES) & !eight & HIGH
+}
+
+fn find_newline(text: &[u8], at: usize) -> usize {
+    find(text, at, |eight| zeros(eight ^ (ONES * 0x0a)), |byte| byte == b'\n')
+}
+
+/// The end of a string or the start of an escape.
+fn find_string_stop(text: &[u8], at: usize) -> usize {
+    let hits = |eight: u64| zeros(eight ^ (ONES * 0x22)) | zeros(eight ^ (ONES * 0x5c));
+    find(text, at, hits, |byte| byte == b'"' || byte == b'\\')
+}
+
+/// A quote or a curly brace; `y`, `z`, `|`, `~` and DEL, which differ from braces in bits 1 and 2 only, are found too.
+fn find_brace(text: &[u8], at: usize) -> usize {
+    let hits = |eight: u64| zeros(eight ^ (ONES * 0x22)) | zeros((eight | (ONES * 6)) ^ (ONES * 0x7f));
+    find(text, at, hits, |byte| byte == b'"' || byte | 6 == 0x7f)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is found in a text that arrives in pieces, and the state at its end.
+    fn cut(text: &[u8], piece: usize) -> (Vec<String>, Option<(usize, &'static str)>, Option<usize>, bool) {
+        let mut scan = Scan::new(0);
+        let mut values = Vec::new();
+        let mut arrived = 0;
+        loop {
+            match scan.next(&text[..arrived]) {
+                Found::Value(range) => values.push(String::from_utf8_lossy(&text[range]).into_owned()),
+                Found::Wrong(at, message) => return (values, Some((at, message)), None, false),
+                Found::More if arrived == text.len() => {
+                    let mut pending = scan.pending();
+                    if scan.layout() == Layout::Lines {
+                        // The last line needs no end.
+                        values.extend(
+                            pending.take().map(|at| String::from_utf8_lossy(&text[at..]).into_owned()),
+                        );
+                    }
+                    return (
+                        values,
+                        None,
+                        pending,
+                        scan.may_end() || pending.is_none() && scan.layout() == Layout::Lines,
+                    );
+                }
+                Found::More => arrived = (arrived + piece).min(text.len()),
+            }
+        }
+    }
+
+    fn values(text: &str) -> Vec<String> {
+        let whole = cut(text.as_bytes(), text.len().max(1));
+        for piece in 1..text.len() {
+            assert_eq!(cut(text.as_bytes(), piece), whole, "{text} in pieces of {piece}");
+        }
+        assert_eq!(whole.1, None, "{text}");
+        whole.0
+    }
+
+    #[test]
+    fn values_are_found_in_pieces_of_any_size() {
+        let strange = r#"{"a":"}{\"\\","b":["]{",{"\\\"}":{}}],"c":"\\\\\\"}"#;
+        let long =
+            format!(r#"{{"a":"{}\"{}","b":[{}{{}}]}}"#, "x{".repeat(90), "\\".repeat(78), "1,".repeat(111));
+        for [a, b] in [["{}", "{}"], [strange, "{}"], ["{}", strange], [strange, &long], [&long, strange]] {
+            assert_eq!(values(&format!(" [ {a} ,{b}\n] ")), [a, b]);
+            assert_eq!(values(&format!("{a}{b}")), [a, b]);
+            assert_eq!(values(&format!("{a}\r\n \n{b}\n")), [a, b]);
+            assert_eq!(values(&format!("{a} {b} \n")), [a, b]);
+            assert_eq!(values(&format!("{{\n\"o\":{a}}}\n{b}")), [format!("{{\n\"o\":{a}}}"), b.to_owned()]);
+        }
+        assert_eq!(
+            values(r#"[{},7,"a]\",","x",[[],{"a":["]"]}],null,-1.5e3]"#)[1..],
+            ["7", r#""a]\",""#, r#""x""#, r#"[[],{"a":["]"]}]"#, "null", "-1.5e3"]
+        );
+        assert!(values("[]").is_empty());
+    }
+
+    #[test]
+    fn a_damaged_first_line_is_a_line() {
+        for damaged in [r#"{"a":"x"#, r#"{"a":{"b":1}"#, r#"{"a":[1"#, r#"{"a":"x\"#] {
+            let text = format!("{damaged}\n{{\"b\":2}}\n{{");
+            assert_eq!(values(&text), [damaged, r#"{"b":2}"#, "{"], "{text}");
+        }
+        // These go on.
+        for spread in ["{\n\"a\":[\n{\n}\n]\n}", "{\"a\":\n{}}", "{\"a\":[{},\n{}]}", "{\"a\":[\n\n{}]}"] {
+            assert_eq!(values(spread), [spread]);
+        }
+    }
+
+    #[test]
+    fn what_stands_between_values_is_checked() {
+        for (text, at) in [
+            ("[{} {}]", 4),
+            ("[{},]", 4),
+            ("[,{}]", 1),
+            ("[{}]]", 4),
+            ("[{}}]", 3),
+            ("{}}", 2),
+            ("{},{}", 2),
+            ("[{},}", 4),
+            ("x", 0),
+            ("7", 0),
+            ("[7]", 1),
+            ("[{}] {", 5),
+            ("]", 0),
+            ("[{}x", 3),
+        ] {
+            for piece in 1..=text.len() {
+                assert_eq!(cut(text.as_bytes(), piece).1.map(|(at, _)| at), Some(at), "{text}");
+            }
+        }
+        for (text, pending, may_end) in [
+            ("[{}", None, false),
+            ("[{},", None, false),
+            ("[", None, false),
+            ("", None, false),
+            ("{", Some(0), false),
+            ("[{\"", Some(1), false),
+            ("{}", None, true),
+            ("{}{", Some(2), false),
+            ("[{},\"a", Some(4), false),
+        ] {
+            let (_, wrong, left, end) = cut(text.as_bytes(), 1);
+            assert_eq!((wrong, left, end), (None, pending, may_end), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_byte_is_found_or_passed() {
+        for byte in 0..=255_u8 {
+            for len in [1, 7, 8, 9, 47, 48, 49, 63, 64, 65, 111, 112, 113, 200] {
+                for fill in [b' ', 0x23, 0x21, 0x5b, 0x5d, 0x80, 0xff, 0x0b, 0] {
+                    let mut text = vec![fill; len];
+                    text[len - 1] = byte;
+                    let stop = |found: bool| if found { len - 1 } else { len };
+                    assert_eq!(find_newline(&text, 0), stop(byte == b'\n'));
+                    assert_eq!(find_string_stop(&text, 0), stop(byte == b'"' || byte == b'\\'));
+                    assert_eq!(find_brace(&text, 0), stop(byte == b'"' || byte | 6 == 0x7f));
+                }
+            }
+        }
+        assert_eq!(find_newline(b"ab", 3), 3);
+    }
 }
