@@ -274,7 +274,12 @@ def test_json_prints_json_only(small: Path, tmp_path: Path) -> None:
     for more in ([], ["-o", tmp_path / "areas.csv"]):
         ran = Ran("measure", small, "--json", *more)
         assert (ran.code, ran.err) == (0, "")
-        assert json.loads(ran.out) == {"regions": 3, "problems": 0}
+        content = json.loads(ran.out)
+        assert (content["read"]["regions"], content["read"]["problems"]) == (3, {})
+        # Boxes of 50 by 50, 50 by 25 and 25 by 25 pixels.
+        assert content["labels"] == [
+            {"label": "nevus", "n": 3, "area_px2": {"n": 3, "min": 625.0, "median": 1250.0, "max": 2500.0}}
+        ]
 
 
 def test_quiet_prints_nothing(small: Path, tmp_path: Path) -> None:

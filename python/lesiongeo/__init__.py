@@ -29,6 +29,7 @@ from .distances import (
     surface_distances,
 )
 from .errors import ConfigError, ExportError, LesiongeoError, RegionError
+from .findings import findings
 from .measure import measure
 from .metrics import (
     IouPairs,
@@ -81,6 +82,7 @@ __all__ = [
     "dice",
     "difference",
     "disagreement_area",
+    "findings",
     "hausdorff",
     "hd95",
     "intersection",

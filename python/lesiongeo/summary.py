@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -16,7 +18,7 @@ from . import __version__
 from .agreement import Agreement
 from .read import Export
 
-__all__ = ["print_agreement", "print_reading", "printable", "summary_json"]
+__all__ = ["measures_json", "print_agreement", "print_reading", "printable", "reading_json", "summary_json"]
 
 WORST = 10
 TABLE_WIDTH = 160
@@ -24,23 +26,11 @@ TABLE_WIDTH = 160
 
 def summary_json(export: Export, result: Agreement, *, options: dict[str, Any]) -> dict[str, Any]:
     """Collect what a pipeline wants to compare between runs: counts and distributions, no timestamps, no paths."""
-    annotations = export.annotations
-    own = pc.equal(annotations["source"], "annotation")
     rows = result.summary.to_pylist()
     return {
         "lesiongeo": __version__,
         "options": options,
-        "read": {
-            "tasks": export.tasks.num_rows,
-            "annotations": _true(own),
-            "cancelled": _true(pc.and_(own, annotations["cancelled"])),
-            "predictions": _true(pc.equal(annotations["source"], "prediction")),
-            "drafts": _true(pc.equal(annotations["source"], "draft")),
-            "regions": len(export.regions),
-            "regions_invalid": len(export.regions) - _true(export.regions.table["valid"]),
-            "regions_dropped": _true(export.problems["dropped"]),
-            "problems": _counts(export.problems["code"]),
-        },
+        "read": reading_json(export),
         "agreement": {key: value for key, value in rows[0].items() if not key.startswith("annotator")}
         if rows
         else None,
@@ -50,8 +40,50 @@ def summary_json(export: Export, result: Agreement, *, options: dict[str, Any]) 
     }
 
 
-def print_reading(console: Console, export: Export) -> None:
-    """Say what was read and what was odd about it."""
+def reading_json(export: Export) -> dict[str, Any]:
+    """Count what was read, and what was odd about it by its code."""
+    annotations = export.annotations
+    own = pc.equal(annotations["source"], "annotation")
+    return {
+        "tasks": export.tasks.num_rows,
+        "annotations": _true(own),
+        "cancelled": _true(pc.and_(own, annotations["cancelled"])),
+        "predictions": _true(pc.equal(annotations["source"], "prediction")),
+        "drafts": _true(pc.equal(annotations["source"], "draft")),
+        "regions": len(export.regions),
+        "regions_invalid": len(export.regions) - _true(export.regions.table["valid"]),
+        "regions_dropped": _true(export.problems["dropped"]),
+        "problems": _counts(export.problems["code"]),
+    }
+
+
+def measures_json(export: Export, table: pa.Table) -> dict[str, Any]:
+    """Collect areas per label: of every region, whoever drew it; of areas in mm2 only where the spacing is known."""
+    areas = [name for name in ("area_px2", "area_mm2") if name in table.column_names]
+    labels = table["label"].combine_chunks().dictionary_encode()
+    code = pc.fill_null(labels.indices, -1).to_numpy(zero_copy_only=False)
+    order = np.argsort(code, kind="stable")
+    known = [None, *labels.dictionary.to_pylist()]
+    bounds = np.searchsorted(code[order], np.arange(-1, len(known)))
+    rows = []
+    for label, start, stop in zip(known, bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+        if start < stop:
+            chosen = table.select(areas).take(pa.array(order[start:stop]))
+            sizes = {name: _spread(chosen[name].drop_null().to_numpy()) for name in areas}
+            rows.append({"label": label, "n": stop - start, **sizes})
+    rows.sort(key=lambda row: (row["label"] is not None, row["label"] or ""))
+    return {"lesiongeo": __version__, "read": reading_json(export), "labels": rows}
+
+
+def _spread(values: NDArray[np.float64]) -> dict[str, Any] | None:
+    if not len(values):
+        return None
+    low, middle, high = np.percentile(values, (0, 50, 100)).tolist()
+    return {"n": len(values), "min": low, "median": middle, "max": high}
+
+
+def print_reading(console: Console, export: Export, *, problems: bool = True) -> None:
+    """Say what was read and, unless somebody else does, what was odd about it."""
     annotations = export.annotations
     own = pc.equal(annotations["source"], "annotation")
     cancelled = _true(pc.and_(own, annotations["cancelled"]))
@@ -60,10 +92,11 @@ def print_reading(console: Console, export: Export) -> None:
         f"[bold]{len(export.regions)}[/] regions"
     )
     counts = _counts(export.problems["code"])
-    if counts:
+    if counts and problems:
         listed = ", ".join(f"{code} {count}" for code, count in counts.items())
         dropped = _true(export.problems["dropped"])
         console.print(f"[yellow]Problems[/]: {listed}" + (f"; {dropped} regions could not be read" if dropped else ""))
+        console.print("  [dim]`lesiongeo validate` with the same arguments says where, and what to do[/]")
 
 
 def print_agreement(console: Console, result: Agreement) -> None:

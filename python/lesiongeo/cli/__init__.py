@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import agree, measure
+from . import agree, measure, validate
+from .reading import with_reading
 
 __all__ = ["app", "main"]
 
@@ -18,8 +19,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command("agree", epilog=agree.EPILOG)(agree.agree)
-app.command("measure", epilog=measure.EPILOG)(measure.measure_command)
+app.command("agree", epilog=agree.EPILOG)(with_reading(agree.agree))
+app.command("measure", epilog=measure.EPILOG)(with_reading(measure.measure_command))
+app.command("validate", epilog=validate.EPILOG)(with_reading(validate.validate, on_error="skip"))
 
 
 @app.callback(invoke_without_command=True)

@@ -13,10 +13,10 @@ from rich.markup import escape
 from ..agreement import agreement
 from ..files import write_json, write_table
 from ..measure import measure, with_measures
-from ..read import read_label_studio
 from ..read.problems import superseded_problems
 from ..summary import print_agreement, print_reading, printable, summary_json
-from .common import Json, Quiet, Sources, Spacing, Threads, errors, print_json, progress_bars, spacing_pair
+from .common import Json, Quiet, Sources, Threads, errors, print_json, progress_bars
+from .reading import Reading
 
 __all__ = ["EPILOG", "agree"]
 
@@ -34,27 +34,27 @@ def agree(
     csv: Csv = False,
     gate: Annotated[float, typer.Option(min=0, max=1, help="Smallest IoU of a match within a label.")] = 0.1,
     conflict_gate: Annotated[float, typer.Option(min=0, max=1, help="Smallest IoU of a match across labels.")] = 0.5,
-    spacing_mm: Spacing = None,
+    *,
+    reading: Reading,
     threads: Threads = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Compare annotators: who drew the same regions, how alike, and the cases to look at first.
 
-    Reads Label Studio's JSON exports SRC. For every task, page and pair of annotators, regions are matched one to
-    one by IoU. Area, perimeter and place of each region are measured too.
+    Reads Label Studio's JSON exports SRC, or Parquet of `lesiongeo convert`. For every task, page and pair of
+    annotators, regions are matched one to one by IoU. Area, perimeter and place of each region are measured too.
     """
     with errors():
-        spacing = spacing_pair(spacing_mm)
         with progress_bars(quiet) as stage:
-            export = read_label_studio(sources, threads=threads, progress=stage("reading"))
+            export = reading.read(sources, threads=threads, progress=stage("reading"))
             result = agreement(
                 export, gate=gate, conflict_gate=conflict_gate, threads=threads, progress=stage("comparing")
             )
-            sizes = measure(export.regions, spacing_mm=spacing, shape=False, threads=threads)
+            sizes = measure(export.regions, spacing_mm=reading.spacing_of(export), shape=False, threads=threads)
             measured = with_measures(export.regions, sizes)
         content = summary_json(
-            export, result, options={"gate": gate, "conflict_gate": conflict_gate, "spacing_mm": spacing}
+            export, result, options={"gate": gate, "conflict_gate": conflict_gate, "spacing_mm": reading.spacing_mm}
         )
         out.mkdir(parents=True, exist_ok=True)
         ending = "csv" if csv else "parquet"

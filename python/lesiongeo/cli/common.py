@@ -1,11 +1,10 @@
-"""What the commands share: options, exit codes, errors in one line, progress."""
+"""What the commands share: arguments, exit codes, errors in one line, progress."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -17,33 +16,27 @@ from ..errors import LesiongeoError
 from ..summary import printable
 
 __all__ = [
+    "EXIT_FINDINGS",
     "EXIT_UNREADABLE",
     "EXIT_USAGE",
     "Json",
     "Quiet",
     "Sources",
-    "Spacing",
     "Threads",
     "UsageError",
     "errors",
     "fail",
     "print_json",
     "progress_bars",
-    "spacing_pair",
 ]
 
-EXIT_USAGE, EXIT_UNREADABLE = 2, 3
+EXIT_FINDINGS, EXIT_USAGE, EXIT_UNREADABLE = 1, 2, 3
 
 Sources = Annotated[
-    list[Path],
-    typer.Argument(metavar="SRC...", help="Exports: in Label Studio choose Export, JSON.", show_default=False),
-]
-Spacing = Annotated[
-    list[float] | None,
-    typer.Option(
-        "--spacing-mm",
-        metavar="MM",
-        help="Millimetres per pixel; give it twice for x and y. Without it nothing is said in mm.",
+    list[str],
+    typer.Argument(
+        metavar="SRC...",
+        help="Exports (in Label Studio choose Export, JSON), folders or patterns of them, or - for standard input.",
         show_default=False,
     ),
 ]
@@ -96,15 +89,6 @@ def progress_bars(quiet: bool) -> Iterator[Callable[[str], Callable[[int, int], 
             return report
 
         yield stage
-
-
-def spacing_pair(spacing_mm: list[float] | None) -> tuple[float, float] | None:
-    """Return what --spacing-mm gave as millimetres per pixel along x and y."""
-    if not spacing_mm:
-        return None
-    if len(spacing_mm) > 2 or not all(0 < value < float("inf") for value in spacing_mm):
-        raise UsageError("--spacing-mm is a positive number of mm per pixel, given once, or twice for x and y")
-    return spacing_mm[0], spacing_mm[-1]
 
 
 def print_json(content: dict[str, Any], as_json: bool) -> None:

@@ -13,9 +13,9 @@ from rich.markup import escape
 
 from ..files import write_table
 from ..measure import measure
-from ..read import read_label_studio
-from ..summary import print_reading, printable
-from .common import Json, Quiet, Sources, Spacing, Threads, UsageError, errors, print_json, progress_bars, spacing_pair
+from ..summary import measures_json, print_reading, printable
+from .common import Json, Quiet, Sources, Threads, UsageError, errors, print_json, progress_bars
+from .reading import Reading
 
 __all__ = ["EPILOG", "measure_command"]
 
@@ -30,26 +30,27 @@ def measure_command(
             "-o", "--out", metavar="FILE", help="FILE.parquet or FILE.csv.", show_default="a table on the screen"
         ),
     ] = None,
-    spacing_mm: Spacing = None,
+    *,
+    reading: Reading,
     threads: Threads = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Measure every region: area, perimeter, diameters, shape and place in pixels, with spacing also in mm.
 
-    Reads Label Studio's JSON exports SRC; annotations, predictions and drafts alike (column `source`).
+    Reads Label Studio's JSON exports SRC, or Parquet of `lesiongeo convert`; annotations, predictions and drafts
+    alike (column `source`).
     """
     with errors():
         if out is not None and out.suffix not in (".parquet", ".csv"):
             raise UsageError(f"{out.name} should end in .parquet or .csv")
-        spacing = spacing_pair(spacing_mm)
         with progress_bars(quiet) as stage:
-            export = read_label_studio(sources, threads=threads, progress=stage("reading"))
-            table = measure(export.regions, spacing_mm=spacing, threads=threads)
+            export = reading.read(sources, threads=threads, progress=stage("reading"))
+            table = measure(export.regions, spacing_mm=reading.spacing_of(export), threads=threads)
         if out is not None:
             out.parent.mkdir(parents=True, exist_ok=True)
             write_table(table, out)
-    print_json({"regions": table.num_rows, "problems": export.problems.num_rows}, as_json)
+    print_json(measures_json(export, table), as_json)
     # The table on the screen may go into a pipe, so everything else goes beside it.
     console = Console(stderr=True, quiet=quiet or as_json, highlight=False, emoji=False)
     print_reading(console, export)
