@@ -65,87 +65,100 @@ def check_tiny(view: View, *, tiny_px2: float, threads: int | None) -> pa.Table:
 def check_duplicates(view: View, *, duplicate_iou: float, threads: int | None) -> pa.Table:
     """Regions of one annotation on one page with the same labels that overlap by more than this IoU.
 
-    One finding per region that has a twin earlier in the order of region ids, however many twins there are.
-    Regions that are the same to the last bit are put together first, so that a thousand copies cost a thousand steps.
-    Then each pair of regions of a group is looked at once: those whose places in the group differ first in bit k meet
-    in round k, so no region meets itself and no pair is judged twice.
+    One finding per region that has a twin earlier in the order of region ids, however many twins there are. Regions
+    that are the same to the last bit are put together first, so that a thousand copies cost a thousand steps; the
+    others are looked at in pairs.
     """
-    rows = view.rows
-    if len(rows) < 2:
-        return FINDING_SCHEMA.empty_table()
-    labels = label_sets(view.regions)[rows].astype(np.int64)
-    _, group = np.unique(np.stack([view.owner, view.page, labels]), axis=1, return_inverse=True)
-    group = group.reshape(-1)
-    together = np.bincount(group)[group] > 1
+    polygons = view.export.regions.polygons
+    labels = label_sets(view.regions)[view.rows].astype(np.int64) + 1
+    key = view.place * (int(labels.max(initial=0)) + 1) + labels
+    rows = view.rows[polygons._areas(threads)[view.rows] > 0]
+    key = key[polygons._areas(threads)[view.rows] > 0]
+    _, group, count = np.unique(key, return_inverse=True, return_counts=True)
+    together = count[group] > 1
     rows, group = rows[together], group[together]
     if not len(rows):
         return FINDING_SCHEMA.empty_table()
-    by_name = _by_name(view, rows, group)
-    rows, group = rows[by_name], group[by_name]
-    polygons = view.export.regions.polygons.take(rows)
-    copy_of = _copies(polygons, group)
-    original = np.flatnonzero(copy_of == np.arange(len(rows)))
-    # Per region: the first in order that it equals, and how much.
-    twin, best = np.where(copy_of == np.arange(len(rows)), len(rows), copy_of), np.ones(len(rows))
-    first, second, iou = _near_pairs(polygons.take(original), group[original], duplicate_iou, threads)
-    first, second = original[first], original[second]
-    lowest = np.lexsort((first, second))
-    first, second, iou = first[lowest], second[lowest], iou[lowest]
-    start = np.ones(len(second), dtype=bool)
-    start[1:] = second[1:] != second[:-1]
-    twin[second[start]], best[second[start]] = first[start], iou[start]
-    # Something without an area covers nothing, so it cannot cover the same.
-    has_area = polygons._areas(threads) > 0
-    found = np.flatnonzero((twin < len(rows)) & has_area)
-    other = view.regions["region_id"].take(pa.array(rows[twin[found]])).to_pylist()
-    value = [f"IoU {share:.3f} with region {name}" for share, name in zip(best[found].tolist(), other, strict=True)]
+    kin = _copies(polygons, rows, group)
+    alone = kin == np.arange(len(rows))
+    first, second, iou = _near_pairs(polygons, rows[alone], group[alone], duplicate_iou, threads)
+    first, second = np.flatnonzero(alone)[first], np.flatnonzero(alone)[second]
+    # Who is named depends on region ids alone, so that the order of the file does not matter.
+    met = np.unique(np.concatenate((first, second, kin[~alone], np.flatnonzero(~alone))))
+    rank = np.full(len(rows), len(rows), dtype=np.int64)
+    rank[met] = _by_name(view, rows[met])
+    head = kin.copy()
+    by_rank = np.lexsort((rank[met], kin[met]))
+    leads = np.append(True, np.diff(kin[met][by_rank]) != 0) if len(met) else np.empty(0, dtype=bool)
+    head[kin[met][by_rank][leads]] = met[by_rank][leads]
+    head = head[kin]
+    # Each copy beside the first of its kin, and of two that nearly coincide the first of both kins.
+    own = met[head[met] != met]
+    low, high = head[first], head[second]
+    low, high = np.where(rank[low] < rank[high], low, high), np.where(rank[low] < rank[high], high, low)
+    low, high, share = np.append(low, head[own]), np.append(high, own), np.append(iou, np.ones(len(own)))
+    sort = np.lexsort((rank[low], high))
+    starts = np.append(True, np.diff(high[sort]) != 0) if len(high) else np.empty(0, dtype=bool)
+    chosen = sort[starts]
+    names = view.regions["region_id"].take(pa.array(rows[low[chosen]])).to_pylist()
+    value = [f"IoU {part:.3f} with region {name}" for part, name in zip(share[chosen].tolist(), names, strict=True)]
     return view.about_regions(
-        "duplicate", rows[found], DUPLICATE, value=pa.array(value, pa.string()), severity="warning"
+        "duplicate", rows[high[chosen]], DUPLICATE, value=pa.array(value, pa.string()), severity="warning"
     )
 
 
-def _by_name(view: View, rows: Ints, group: Ints) -> Ints:
-    """Order by group, then region id: the same whatever order the file has."""
-    names = view.regions["region_id"].take(pa.array(rows))
-    sort = pa.table({"group": pa.array(group), "name": names, "row": pa.array(rows)}).sort_by(
-        [("group", "ascending"), ("name", "ascending"), ("row", "ascending")]
-    )
-    place = np.empty(int(rows.max()) + 1, dtype=np.int64)
-    place[rows] = np.arange(len(rows))
-    found: Ints = place[sort["row"].to_numpy()]
-    return found
+def _by_name(view: View, rows: Ints) -> Ints:
+    """Rank of each of these regions by region id, then row."""
+    names = view.regions["region_id"].take(pa.array(rows)).combine_chunks()
+    table = pa.table({"name": names, "row": pa.array(rows), "at": pa.array(np.arange(len(rows)))})
+    rank = np.empty(len(rows), dtype=np.int64)
+    rank[table.sort_by([("name", "ascending"), ("row", "ascending")])["at"].to_numpy()] = np.arange(len(rows))
+    return rank
 
 
-def _copies(polygons: Polygons, group: Ints) -> Ints:
-    """Per outline an earlier one of its group with the same vertices to the last bit; itself where none was found.
+def _copies(polygons: Polygons, rows: Ints, group: Ints) -> Ints:
+    """Per outline the place of one of its group that has the same vertices to the last bit; its own where none has.
 
-    Outlines of one box and length that differ may hide a copy from this look; it is found as a pair then.
+    By the hash of box, length and group, then that of the vertices; what both find alike is compared.
     """
-    count = len(polygons)
-    own = np.arange(count)
     xy, ring_offsets, polygon_offsets = polygons.to_ragged()
-    start = ring_offsets[polygon_offsets[:-1]].astype(np.int64)
-    length = ring_offsets[polygon_offsets[1:]].astype(np.int64) - start
-    box = _core.bounds(polygons.to_ragged()).reshape(-1, 4)
-    alike = np.lexsort((own, *box.T, length, group))
-    # Whether an outline looks like the one before it in this order.
-    resembles = np.ones(count, dtype=bool)
-    resembles[0] = False
-    for column in (group, length, *box.T):
-        values = column[alike]
-        resembles[1:] &= values[1:] == values[:-1]
-    same = np.flatnonzero(resembles)
-    later, earlier = alike[same], alike[same - 1]
-    rings = np.diff(polygon_offsets)
-    equal = (rings[later] == 1) & (rings[earlier] == 1)
-    equal[equal] = _same_vertices(xy, start[earlier[equal]], start[later[equal]], length[later[equal]])
-    # Runs of equal neighbours share their first member, which is the lowest since the order ends with the place.
-    joined = np.zeros(count, dtype=bool)
-    joined[same[equal]] = True
-    head = np.maximum.accumulate(np.where(joined, -1, np.arange(count)))
-    copy_of = np.empty(count, dtype=np.int64)
-    copy_of[alike] = alike[head]
-    return copy_of
+    begin = ring_offsets[polygon_offsets[:-1][rows]].astype(np.int64)
+    length = ring_offsets[polygon_offsets[1:][rows]].astype(np.int64) - begin
+    single = polygon_offsets[1:][rows] - polygon_offsets[:-1][rows] == 1
+    box = _core.bounds(polygons.to_ragged()).reshape(-1, 4)[rows]
+    columns = [group.view(np.uint64), length.view(np.uint64), *(np.ascontiguousarray(c).view(np.uint64) for c in box.T)]
+    coarse = _mixed(columns)
+    kin = np.arange(len(rows))
+    sort = np.argsort(coarse, kind="stable")
+    same = np.append(coarse[sort][1:] == coarse[sort][:-1], False)
+    some = sort[same | np.append(False, same[:-1])]
+    some = some[single[some]]
+    if not len(some):
+        return kin
+    vertices = np.repeat(begin[some] - np.cumsum(length[some]) + length[some], length[some])
+    vertices += np.arange(len(vertices))
+    position = (np.arange(len(vertices)) - np.repeat(np.cumsum(length[some]) - length[some], length[some])).view(
+        np.uint64
+    )
+    mixed = _mixed([position, *(np.ascontiguousarray(xy[vertices, axis]).view(np.uint64) for axis in (0, 1))])
+    fine = np.add.reduceat(mixed, np.cumsum(length[some]) - length[some])
+    sort = np.lexsort((some, fine, coarse[some]))
+    later, earlier = some[sort[1:]], some[sort[:-1]]
+    alike = (coarse[later] == coarse[earlier]) & (fine[sort[1:]] == fine[sort[:-1]])
+    alike &= (group[later] == group[earlier]) & (length[later] == length[earlier])
+    alike[alike] = _same_vertices(xy, begin[earlier[alike]], begin[later[alike]], length[later[alike]])
+    lead = np.maximum.accumulate(np.where(np.append(False, alike), 0, np.arange(len(some))))
+    kin[some[sort]] = some[sort[lead]]
+    return kin
+
+
+def _mixed(columns: list[NDArray[np.uint64]]) -> NDArray[np.uint64]:
+    """A hash of each row: multiplied and shifted as in splitmix64, so that neighbouring numbers part."""
+    mixed = np.zeros(len(columns[0]), dtype=np.uint64)
+    for column in columns:
+        mixed = (mixed ^ column) * np.uint64(0xBF58476D1CE4E5B9)
+        mixed ^= mixed >> np.uint64(31)
+    return mixed * np.uint64(0x94D049BB133111EB)
 
 
 def _same_vertices(xy: NDArray[np.float64], a: Ints, b: Ints, length: Ints) -> NDArray[np.bool_]:
@@ -159,29 +172,37 @@ def _same_vertices(xy: NDArray[np.float64], a: Ints, b: Ints, length: Ints) -> N
 
 
 def _near_pairs(
-    polygons: Polygons, group: Ints, least: float, threads: int | None
+    polygons: Polygons, rows: Ints, group: Ints, least: float, threads: int | None
 ) -> tuple[Ints, Ints, NDArray[np.float64]]:
-    """All pairs of one group with an IoU above `least`, the lower place first."""
-    starts = np.flatnonzero(np.diff(group, prepend=-1))
+    """All pairs of one group with an IoU above `least`, as places in `rows`.
+
+    Each pair is looked at once: regions whose places in the group differ first in bit k meet in round k, so none meets
+    itself, and there are as many rounds as the size of the largest group has bits.
+    """
+    sort = np.argsort(group, kind="stable")
+    starts = np.flatnonzero(np.append(True, np.diff(group[sort]) != 0))
     sizes = np.diff(np.append(starts, len(group)))
-    place = np.arange(len(group)) - np.repeat(starts, sizes)
+    place = np.empty(len(group), dtype=np.int64)
+    place[sort] = np.arange(len(group)) - np.repeat(starts, sizes)
+    size = np.empty(len(group), dtype=np.int64)
+    size[sort] = np.repeat(sizes, sizes)
     interior = polygons._interior(threads)
+    at = np.full(len(polygons), -1, dtype=np.int64)
+    at[rows] = np.arange(len(rows))
     found: list[tuple[Ints, Ints, NDArray[np.float64]]] = []
     for bit in range(int(sizes.max(initial=1) - 1).bit_length()):
         key = group * (int(sizes.max()) + 1) + (place >> (bit + 1))
         upper = (place >> bit) & 1 == 1
-        low, high, iou = _core.iou_pairs(
-            interior,
-            interior,
-            np.where(upper, -1, key),
-            np.where(upper, key, -2),
-            min_iou=least,
-            threads=threads,
-        )
+        # Numbers that the other side does not have keep a region out.
+        keys = [np.full(len(polygons), none, dtype=np.int64) for none in (-1, -2)]
+        for side, mine in zip(keys, (~upper, upper), strict=True):
+            mine &= size > 1 << bit
+            side[rows[mine]] = key[mine]
+        low, high, iou = _core.iou_pairs(interior, interior, *keys, min_iou=least, threads=threads)
         above = iou > least
-        found.append((low[above], high[above], iou[above]))
+        found.append((at[low[above]], at[high[above]], iou[above]))
     if not found:
         none = np.empty(0, dtype=np.int64)
         return none, none, np.empty(0)
-    low, high, share = (np.concatenate(part) for part in zip(*found, strict=True))
-    return low, high, share
+    first, second, share = (np.concatenate(part) for part in zip(*found, strict=True))
+    return first, second, share

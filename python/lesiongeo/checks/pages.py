@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..pairs import Ints
-from .view import FINDING_SCHEMA, Mask, View, first_rows
+from .view import FINDING_SCHEMA, Mask, View
 
 __all__ = ["check_annotations", "check_pages", "check_tasks"]
 
@@ -30,7 +30,7 @@ MOST_PAIRS = 1_000_000
 def check_tasks(view: View) -> pa.Table:
     """Tasks that nobody annotated or everybody skipped, and those without an image."""
     count = len(view.counted.task_ids)
-    number = _numbers(view, view.annotations["task_id"])
+    number = view.task
     own, cancelled, draft = (
         np.bincount(number[chosen], minlength=count)
         for chosen in (_own(view), _own(view) & _cancelled(view), _source(view, "draft"))
@@ -43,6 +43,10 @@ def check_tasks(view: View) -> pa.Table:
     ]
     skipped = np.flatnonzero((own > 0) & (own == cancelled))
     times = [f"{n} skipped" for n in own[skipped].tolist()]
+    # Reading says so of tasks that lack the field they should have.
+    problems = view.export.problems
+    told = problems.filter(pc.is_in(problems["code"], pa.array(("images_missing", "no_data"))))["task_id"].to_numpy()
+    blind = np.flatnonzero((view.images == 0) & ~np.isin(view.counted.task_ids, told))
     return pa.concat_tables(
         [
             view.about_tasks(
@@ -55,7 +59,7 @@ def check_tasks(view: View) -> pa.Table:
             view.about_tasks(
                 "task_skipped", skipped, ALL_SKIPPED, value=pa.array(times, pa.string()), severity="warning"
             ),
-            view.about_tasks("task_without_image", np.flatnonzero(view.images == 0), NO_IMAGE, severity="info"),
+            view.about_tasks("task_without_image", blind, NO_IMAGE, severity="info"),
         ]
     )
 
@@ -86,11 +90,12 @@ def check_pages(view: View) -> pa.Table:
     to a page say nothing about pages, see `check_annotations`. O(images + regions + answers), and for tasks of up to a
     million pages times annotators as many.
     """
-    owner, page = _touched(view)
-    their_pages = _int64(view.regions["page"])
-    width = int(max(page.max(initial=0), their_pages.max(initial=0), view.images.max(initial=0))) + 1
+    their_pages, answered_pages = _int64(view.regions["page"]), _int64(view.page_answers["page"])
+    width = int(max(their_pages.max(initial=0), answered_pages.max(initial=0), view.images.max(initial=0))) + 1
+    touched = _touched(view, width)
+    owner, page = touched // width, touched % width
     task = view.counted.task[owner]
-    working = np.unique(owner)
+    working = _once(owner)
     workers = np.bincount(view.counted.task[working], minlength=len(view.images))
     key, people = np.unique(task * width + page, return_counts=True)
     # Pages with an image in tasks on which somebody worked, without anything by anybody.
@@ -98,7 +103,7 @@ def check_pages(view: View) -> pa.Table:
     copies = view.images[some]
     imaged = np.repeat(some, copies) * width + np.arange(copies.sum()) - np.repeat(np.cumsum(copies) - copies, copies)
     nobody = np.setdiff1d(imaged, key, assume_unique=True)
-    drawn = np.unique(_numbers(view, view.regions["task_id"]) * width + their_pages)
+    drawn = np.unique(_once(view.task[view.export.annotation_rows] * width + their_pages))
     answered = np.setdiff1d(np.intersect1d(imaged, key, assume_unique=True), drawn, assume_unique=True)
     return pa.concat_tables(
         [
@@ -116,7 +121,7 @@ def check_pages(view: View) -> pa.Table:
                 page=pa.array(answered % width),
                 severity="info",
             ),
-            _not_by_all(view, working, workers, owner * width + page, key[people < workers[key // width]], width),
+            _not_by_all(view, working, workers, touched, key[people < workers[key // width]], width),
             _beyond(view),
         ]
     )
@@ -147,31 +152,28 @@ def _not_by_all(view: View, working: Ints, workers: Ints, touched: Ints, key: In
     return pa.concat_tables([crowd, each])
 
 
-def _touched(view: View) -> tuple[Ints, Ints]:
-    """Numbers of annotations that count, and pages on which they have a region or an answer, each pair once."""
-    answers = view.export.answers.filter(pc.is_valid(view.export.answers["page"]))
-    rows = _answering(view, answers)
+def _touched(view: View, width: int) -> Ints:
+    """Annotations that count and pages on which they have something, each pair once, as number * width + page."""
+    answers = view.page_answers
     number = np.full(view.annotations.num_rows + 1, -1, dtype=np.int64)
     number[view.counted.annotations] = np.arange(len(view.counted.annotations))
-    owner = np.concatenate((view.owner, number[rows]))
-    page = np.concatenate((view.page, _int64(answers["page"])))
-    pairs = np.unique(np.stack([owner, page])[:, owner >= 0], axis=1)
-    return pairs[0], pairs[1]
+    owner = number[view.answering]
+    answered = owner[owner >= 0] * width + _int64(answers["page"])[owner >= 0]
+    drawn = view.owner * width + view.page
+    return np.unique(np.concatenate((_once(drawn), _once(answered))))
 
 
-def _answering(view: View, answers: pa.Table) -> Ints:
-    """Rows of the annotations that gave these answers."""
-    names = ["task_id", "annotation_id", "source"]
-    return first_rows([view.annotations[name] for name in names], [answers[name] for name in names])
+def _once(key: Ints) -> Ints:
+    """Leave out repetitions that follow each other, so that less must be sorted."""
+    return key[np.append(True, key[1:] != key[:-1])] if len(key) else key
 
 
 def _beyond(view: View) -> pa.Table:
     """Annotations with regions or answers on pages for which the task has no image."""
-    answers = view.export.answers.filter(pc.is_valid(view.export.answers["page"]))
-    owner = np.concatenate((view.export.annotation_rows, _answering(view, answers)))
-    page = np.concatenate((_int64(view.regions["page"]), _int64(answers["page"])))
+    owner = np.concatenate((view.export.annotation_rows, view.answering))
+    page = np.concatenate((_int64(view.regions["page"]), _int64(view.page_answers["page"])))
     owner, page = owner[owner >= 0], page[owner >= 0]
-    images = view.images[_numbers(view, view.annotations["task_id"])][owner]
+    images = view.images[view.task][owner]
     # Without any image the list is unknown, which is a finding of its own.
     far = (images > 0) & (page >= images)
     if not far.any():
@@ -191,14 +193,6 @@ def _beyond(view: View) -> pa.Table:
         value=pa.array(value, pa.string()),
         severity=severity,
     )
-
-
-def _numbers(view: View, task_ids: pa.ChunkedArray) -> Ints:
-    """Numbers of tasks as in `counted.task_ids`."""
-    ids = view.counted.task_ids
-    sort = np.argsort(ids, kind="stable")
-    found: Ints = sort[np.searchsorted(ids, task_ids.to_numpy(), sorter=sort)] if len(ids) else np.empty(0, np.int64)
-    return found
 
 
 def _regions(counts: Ints) -> pa.Array:

@@ -53,10 +53,29 @@ class View:
         self.rows: Ints = self.counted.order.astype(np.int64)
         #: Per row of `rows`: number of its annotation among those that count, and page.
         self.owner, self.page = self.counted.owner, self.counted.page
+        #: The same for annotation and page, which are sorted: numbered together.
+        self.place: Ints = np.zeros(len(self.rows), dtype=np.int64)
+        self.place[1:] = np.cumsum((np.diff(self.owner) != 0) | (np.diff(self.page) != 0))
+        #: Number of each annotation's task, as in `counted.task_ids`.
+        self.task: Ints = self._task_numbers()
+        answers = export.answers
+        #: Answers to pages, and rows of the annotations that gave them.
+        self.page_answers = answers.filter(pc.is_valid(answers["page"]))
+        names = ["task_id", "annotation_id", "source"]
+        self.answering: Ints = first_rows(
+            [export.annotations[name] for name in names], [self.page_answers[name] for name in names]
+        )
         #: Images of each task, numbered as in `counted.task_ids`.
         self.images: Ints = np.zeros(len(self.counted.task_ids), dtype=np.int64)
         per_task = pc.fill_null(pc.list_value_length(export.tasks["images"]), 0).to_numpy().astype(np.int64)
         np.maximum.at(self.images, self.counted.export_task, per_task)
+
+    def _task_numbers(self) -> Ints:
+        ids = self.counted.task_ids
+        sort = np.argsort(ids, kind="stable")
+        wanted = self.annotations["task_id"].to_numpy()
+        found: Ints = sort[np.searchsorted(ids, wanted, sorter=sort)] if len(ids) else np.empty(0, np.int64)
+        return found
 
     def about_regions(self, code: str, rows: Ints, message: Any, *, value: Any = None, severity: Any) -> pa.Table:
         """Make a finding of each of these regions."""
