@@ -374,8 +374,8 @@ def test_a_track_column_can_be_named() -> None:
 
 
 def test_a_region_without_label() -> None:
-    bare = [polygon("x", [(50, 50), (90, 50), (90, 90)], labels=()), track("x", 2)]
-    assert keys(with_result(bare)) == [("warning", "no_label", 7, 0, 1, "x")]
+    bare = {**polygon("x", [(50, 50), (90, 50), (90, 90)], labels=()), "from_name": "bare"}
+    assert keys(with_result([bare, track("x", 2)])) == [("warning", "no_label", 7, 0, 1, "x")]
 
 
 def test_nobody_gives_labels() -> None:
@@ -424,9 +424,11 @@ def test_an_ontology_that_is_none(name: str, content: bytes, said: str, tmp_path
 def test_labels_outside_the_config() -> None:
     """An alias is what exports hold; what it stands for is not."""
     wrong = region("x", 2, x=(50, 100), y=(50, 100), labels=("melanoma",))
-    row = only(with_result(wrong), config=CONFIG)
+    row, summary = rows_of(with_result(wrong), config=CONFIG)
     assert key(row) == ("warning", "label_not_in_config", 7, 0, 1, "x")
     assert row["value"] == "melanoma"
+    # Reading says once per label how often it occurs.
+    assert (summary["severity"], summary["code"]) == ("info", "label_unknown")
     right = region("x", 2, x=(50, 100), y=(50, 100), labels=("mel",))
     assert keys(with_result(right), config=CONFIG) == []
     # The configuration can be given to the reader or to the check.
@@ -438,7 +440,7 @@ def test_labels_outside_the_config() -> None:
 
 def test_labels_of_a_labels_tag() -> None:
     """`Labels` names what a bare polygon drew."""
-    for label, expected in (("scar", []), ("nevus", []), ("other", ["label_not_in_config"])):
+    for label, expected in (("scar", []), ("nevus", []), ("other", ["label_not_in_config", "label_unknown"])):
         bare = {**polygon("x", [(50, 50), (90, 50), (90, 90)], labels=()), "from_name": "bare"}
         named = {**entry("x", "labels", {**bare["value"], "labels": [label]}, 0), "from_name": "extra"}
         found = with_result([bare, named, track("x", 2)])

@@ -17,8 +17,13 @@ INVALID = ("empty", "too_few_points", "zero_area", "self_overlap")
 
 #: Where a number of the export is wrong, or something of it is missing.
 ERRORS = frozenset(("image_size_differs",))
-#: Nothing to correct.
-NOTES = frozenset(("not_a_time", "superseded"))
+#: Nothing to correct; the regions with unknown labels are findings of their own.
+NOTES = frozenset(("label_unknown", "not_a_time", "superseded"))
+#: Said once for the whole export; the place is only the first.
+WIDE = frozenset(
+    "alias_mixed choice_unknown control_kind_changed control_scope_changed control_unknown role_unknown "
+    "value_out_of_range".split()
+)
 
 
 def check_reading(view: View) -> pa.Table:
@@ -31,8 +36,10 @@ def check_reading(view: View) -> pa.Table:
     idle = annotation >= 0
     idle[idle] = ~view.counts[annotation[idle]]
     dropped = problems["dropped"].to_numpy()
-    errors, notes = (pc.is_in(problems["code"], pa.array(sorted(codes))).to_numpy() for codes in (ERRORS, NOTES))
-    rank = np.where(dropped | errors, 0, np.where(idle | notes, 2, 1))
+    errors, notes, wide = (
+        pc.is_in(problems["code"], pa.array(sorted(codes))).to_numpy() for codes in (ERRORS, NOTES, WIDE)
+    )
+    rank = np.where(dropped | errors, 0, np.where((idle & ~wide) | notes, 2, 1))
     region = _regions_of(view, problems)
     known = pa.array(np.maximum(region, 0), mask=region < 0)
     person = pa.array(np.maximum(annotation, 0), mask=annotation < 0)

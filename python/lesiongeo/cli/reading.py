@@ -13,8 +13,7 @@ import pyarrow.compute as pc
 import typer
 
 from ..options import shown
-from ..read import Export
-from ..read import read_label_studio as read_export
+from ..read import Export, read_export
 from .common import UsageError
 
 __all__ = ["Reading", "with_reading"]
