@@ -192,7 +192,7 @@ def test_results_are_documented(name: str) -> None:
 def test_threads_can_be_chosen_everywhere() -> None:
     """Every function that computes takes `threads`."""
     without = {name for name in FUNCTIONS if "threads" not in inspect.signature(getattr(lesiongeo, name)).parameters}
-    assert without == {"num_threads"}
+    assert without == {"num_threads", "write_parquet"}
 
 
 @pytest.mark.parametrize("name", [name for name in CLASSES if name != "Polygons"])

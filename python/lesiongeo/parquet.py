@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from .files import GEO_METADATA
 from .polygons import Polygons
 from .read.export import Export
 from .read.join import merged_controls, merged_pages, merged_problems, merged_tasks, repeated_annotations
+from .read.parquet import Scans
 from .read.problems import repeated_tasks, sizes_differ
 from .read.scan import Scan
 from .spill import Spill, sorted_rows, task_ids
@@ -147,6 +149,7 @@ class _Job:
         self.folder, self.max_regions = folder, max_regions
         self.spills = {name: Spill(folder / f"{name}.spill") for name in ("regions", *TABLES)}
         self.controls: pa.Table | None = None
+        self.control_tables: list[pa.Table | None] = []
         self.box = np.array([np.inf, np.inf, -np.inf, -np.inf])
         self.partial = np.empty(0, dtype=np.int64)
         self.runs = 0
@@ -155,18 +158,29 @@ class _Job:
 
     def set_aside(self, exports: Export | Iterable[Export]) -> None:
         """Take all batches."""
-        for export, partial in _batches(exports):
-            self.batch(export, partial)
-            pa.default_memory_pool().release_unused()
+        for part in _parts(exports):
+            if not isinstance(part, Scan):
+                self.batch(part, np.zeros(part.tasks.num_rows, dtype=bool))
+                self.control_tables.append(part.controls)
+                continue
+            with part as scan:
+                while (batch := scan._next_or_none()) is not None:
+                    self.batch(*batch)
+                    del batch
+                    pa.default_memory_pool().release_unused()
+            # Their roles follow from all of its batches.
+            self.control_tables.append(scan.controls)
+        self.controls = merged_controls(self.control_tables)
         if not self.runs:
             from .read.label_studio import read_label_studio
 
-            self.batch(read_label_studio(b"[]"), np.empty(0, dtype=bool))
+            nothing = read_label_studio(b"[]")
+            self.batch(nothing, np.empty(0, dtype=bool))
+            self.controls = nothing.controls
 
     def batch(self, export: Export, partial: NDArray[np.bool_]) -> None:
         """Take one."""
         run, self.runs = self.runs, self.runs + 1
-        self.controls = merged_controls([self.controls, export.controls])
         self.partial = np.union1d(self.partial, export.tasks["task_id"].to_numpy()[partial])
         for name in TABLES:
             table = getattr(export, name)
@@ -282,17 +296,15 @@ class _Job:
             yield joined
 
 
-def _batches(exports: Export | Iterable[Export]) -> Iterator[tuple[Export, NDArray[np.bool_]]]:
-    """Yield batches, and which of their rows of tasks stand for a part of a task only."""
-    if isinstance(exports, Export):
-        exports = [exports]
-    if isinstance(exports, Scan):
-        with exports as scan:
-            while (batch := scan._next_or_none()) is not None:
-                yield batch
-        return
-    for export in exports:
-        yield export, np.zeros(export.tasks.num_rows, dtype=bool)
+def _parts(exports: Export | Iterable[Export]) -> Iterable[Export | Scan]:
+    """Take scans as they are: they know which tasks are in parts."""
+    if isinstance(exports, Export | Scan):
+        return [exports]
+    return (
+        chain.from_iterable([part] if isinstance(part, Scan) else part for part in exports.parts)
+        if isinstance(exports, Scans)
+        else exports
+    )
 
 
 def _ordinals(export: Export) -> NDArray[np.int64]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -21,11 +22,12 @@ from ..regions import Regions
 from ..spill import task_ids
 from .export import Export
 from .join import concat_exports, concat_polygons
-from .label_studio import Progress, read_label_studio
+from .label_studio import Progress, read_label_studio, scan_label_studio
 from .problems import PROBLEM_SCHEMA
-from .sources import Input, Source, find
+from .scan import Scan
+from .sources import Found, Input, Source, find
 
-__all__ = ["read_export", "read_parquet", "scan_parquet"]
+__all__ = ["Scans", "read_export", "read_parquet", "scan_exports", "scan_parquet"]
 
 ENDINGS = (".parquet", ".geoparquet")
 GEOMETRY = "geometry"
@@ -159,9 +161,31 @@ def read_export(
         with _File(one, threads) as file:
             exports.append(file.whole())
     if others:
-        left = type(found)(others, found.repeated)
+        left = Found(others, found.repeated)
         exports.append(read_label_studio(left, threads=threads, progress=progress, **options))
     return concat_exports(exports)
+
+
+class Scans(Iterator[Export]):
+    """Batches of files of any kind. Scans of Label Studio's exports stand in `parts` as they are."""
+
+    def __init__(self, inputs: list[Input], parts: list[Scan | Iterator[Export]]) -> None:
+        self.inputs, self.parts = inputs, parts
+        self.batches = chain.from_iterable(parts)
+
+    def __next__(self) -> Export:
+        return next(self.batches)
+
+
+def scan_exports(source: Source | Iterable[Source], *, threads: int | None = None, **options: Any) -> Scans:
+    """Read exports of any kind in batches: Parquet by its first bytes, anything else as `scan_label_studio` does."""
+    found = find(source)
+    written = [one for one in found.inputs if one.is_parquet()]
+    others = [one for one in found.inputs if one not in written]
+    parts: list[Scan | Iterator[Export]] = [_scan(written, threads)] if written else []
+    if others or not written:
+        parts.append(scan_label_studio(Found(others, found.repeated), threads=threads, **options))
+    return Scans(found.inputs, parts)
 
 
 class _File:

@@ -77,6 +77,13 @@ class Input:
         except OSError:
             return b""
 
+    def is_file(self, path: str | os.PathLike[str]) -> bool:
+        """Whether this is that local file."""
+        try:
+            return isinstance(self.content, str) and os.path.samefile(self.content, path)
+        except OSError:
+            return False
+
     def is_parquet(self) -> bool:
         """Whether the first bytes are those of Parquet; a stream that can be read only once never is."""
         if isinstance(self.stored, _Stream):
