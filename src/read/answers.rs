@@ -18,7 +18,11 @@ pub(super) fn control<'a>(
     place: Place,
     tables: &mut Tables,
 ) -> Result<Option<Answer<'a>>> {
-    let field = if entry.kind == "textarea" { "text" } else { &*entry.kind };
+    let field = match &*entry.kind {
+        "textarea" => "text",
+        "pairwise" => "selected",
+        kind => kind,
+    };
     let numeric = matches!(&*entry.kind, "number" | "rating");
     let mut found = None;
     if let Some((member, several)) = entry.value.as_ref().and_then(|value| arena.member(value, field)) {
@@ -29,10 +33,14 @@ pub(super) fn control<'a>(
         found = match cursor.kind()? {
             Kind::Array | Kind::Object if numeric => None,
             Kind::Array => Some((texts(member.raw)?, f64::NAN)),
-            Kind::Object => Some((Some(Cow::Borrowed(member.raw)), f64::NAN)),
+            Kind::Object => Some((Some(Cow::Owned(compact(member.raw)?)), f64::NAN)),
             _ => match cursor.scalar()? {
                 // A number typed as text is still that number.
                 Scalar::Text(text) if numeric => finite(&text),
+                // The editor writes a year alone as a number.
+                Scalar::Number(digits) if entry.kind == "datetime" => {
+                    Some((Some(Cow::Borrowed(digits)), f64::NAN))
+                }
                 Scalar::Number(digits) => finite(digits),
                 Scalar::Text(text) => Some((Some(text), f64::NAN)),
                 Scalar::Bool(_) if !numeric => Some((Some(Cow::Borrowed(member.raw)), f64::NAN)),
@@ -58,7 +66,7 @@ fn finite<'a>(digits: &str) -> Option<Answer<'a>> {
     number.is_finite().then_some((None, number))
 }
 
-/// A list of one text is that text, an empty list is nothing, anything else stays a JSON list without spaces.
+/// A list of one text is that text, an empty list is nothing, anything else stays a JSON list in the form of [`compact`].
 pub(super) fn texts(raw: &str) -> Result<Option<Cow<'_, str>>> {
     let mut first: Option<Cow<str>> = None;
     let mut joined = String::new();
@@ -78,13 +86,49 @@ pub(super) fn texts(raw: &str) -> Result<Option<Cow<'_, str>>> {
         Ok(())
     })?;
     if !plain {
-        return Ok(Some(Cow::Borrowed(raw)));
+        return Ok(Some(Cow::Owned(compact(raw)?)));
     }
     if joined.is_empty() {
         return Ok(first);
     }
     joined.push(']');
     Ok(Some(Cow::Owned(joined)))
+}
+
+/// JSON in one form, however the file spaces and escapes it: no spaces, strings as [`quoted`], numbers as written. So the
+/// same path of a taxonomy is the same text in every export.
+fn compact(raw: &str) -> Result<String> {
+    let mut out = String::with_capacity(raw.len());
+    write_compact(&mut Cursor::new(raw, 0), &mut out)?;
+    Ok(out)
+}
+
+/// Nesting is bounded by the cursor that has checked the grammar.
+fn write_compact(cursor: &mut Cursor, out: &mut String) -> Result<()> {
+    let mut separator = "";
+    match cursor.kind()? {
+        Kind::String => out.push_str(&quoted(&cursor.string()?)),
+        Kind::Array => {
+            out.push('[');
+            cursor.array(|cursor| {
+                out.push_str(std::mem::replace(&mut separator, ","));
+                write_compact(cursor, out)
+            })?;
+            out.push(']');
+        }
+        Kind::Object => {
+            out.push('{');
+            cursor.object(|cursor, key| {
+                out.push_str(std::mem::replace(&mut separator, ","));
+                out.push_str(&quoted(key));
+                out.push(':');
+                write_compact(cursor, out)
+            })?;
+            out.push('}');
+        }
+        _ => out.push_str(cursor.raw()?),
+    }
+    Ok(())
 }
 
 /// A JSON string.
@@ -102,4 +146,19 @@ pub(super) fn quoted(text: &str) -> String {
     }
     out.push('"');
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_have_one_form() {
+        let paths = "[ [\"a\", \"b \\u00e9\"] ,[\"c\"]]";
+        assert_eq!(texts(paths).unwrap().as_deref(), Some("[[\"a\",\"b é\"],[\"c\"]]"));
+        assert_eq!(texts("[[\"a\"]]").unwrap().as_deref(), Some("[[\"a\"]]"));
+        assert_eq!(texts("[\"a\"]").unwrap().as_deref(), Some("a"));
+        assert_eq!(texts("[]").unwrap().as_deref(), None);
+        assert_eq!(compact("{ \"rank\" : [1.0, null, {}] }").unwrap(), "{\"rank\":[1.0,null,{}]}");
+    }
 }

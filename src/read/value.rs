@@ -174,7 +174,7 @@ fn answers(key: &str) -> bool {
     key.ends_with("labels")
         || matches!(
             key,
-            "number" | "choices" | "text" | "rating" | "taxonomy" | "datetime" | "pairwise" | "ranker"
+            "number" | "choices" | "text" | "rating" | "taxonomy" | "datetime" | "selected" | "ranker"
         )
 }
 
