@@ -45,7 +45,8 @@ class Writer:
         options = pa.ipc.IpcWriteOptions(compression="zstd")
         with pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), schema, options=options) as stream:
             for batch in batches:
-                stream.write_table(batch)
+                # In one piece, so that the bytes do not depend on how the rows came.
+                stream.write_table(batch.combine_chunks())
                 rows += batch.num_rows
         self.tables[name] = {
             "offset": offset,

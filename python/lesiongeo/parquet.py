@@ -27,7 +27,7 @@ from .read.join import merged_controls, merged_pages, merged_problems, merged_ta
 from .read.parquet import Scans
 from .read.problems import repeated_tasks, sizes_differ
 from .read.scan import Scan
-from .spill import Spill, sorted_rows, task_ids
+from .spill import Spill, row_bytes, sorted_rows, task_ids
 
 __all__ = ["MAX_REGIONS", "Written", "write_parquet"]
 
@@ -196,7 +196,7 @@ class _Job:
         counts = np.diff(ring_offsets[polygon_offsets]).astype(np.int64)
         order = np.arange(len(regions)) if rows is None else rows
         ends = np.cumsum(counts[order])
-        plain = 64 + table.nbytes // max(1, len(regions))
+        weights = 16 * counts + row_bytes(table)
         start = 0
         while start < len(order) or not start:
             base = ends[start - 1] if start else 0
@@ -207,7 +207,7 @@ class _Job:
             )
             own = table.slice(start, stop - start) if rows is None else table.take(pa.array(order[part]))
             whole = own.append_column(geometry_field(), geometry_column(outlines))
-            self.spills["regions"].add(whole, run, 16 * counts[order[part]] + plain)
+            self.spills["regions"].add(whole, run, weights[order[part]])
             start = max(stop, 1)
 
     # writing
@@ -392,6 +392,8 @@ def _options(schema: pa.Schema) -> dict[str, Any]:
 
 
 def _reordered(writer: Any, table: pa.Table, schema: pa.Schema) -> None:
+    # In one piece, so that pages do not depend on how the rows came.
+    table = table.combine_chunks()
     writer.write_table(
         table.select(schema.names).replace_schema_metadata(schema.metadata), row_group_size=table.num_rows
     )

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .schemas import conform, union
 
-__all__ = ["LAST", "Spill", "sorted_rows", "task_ids"]
+__all__ = ["LAST", "Spill", "row_bytes", "sorted_rows", "task_ids"]
 
 Ints = NDArray[np.int64]
 
@@ -40,6 +40,15 @@ def sorted_rows(table: pa.Table, keys: Sequence[str]) -> Ints | None:
         return None
     order: Ints = np.lexsort(values[::-1])
     return order
+
+
+def row_bytes(table: pa.Table) -> Ints:
+    """Return about how many bytes each row has; from its values alone, so that batches do not decide about groups."""
+    total = np.full(table.num_rows, 8 * table.num_columns, dtype=np.int64)
+    for column in table.columns:
+        if pa.types.is_string(column.type):
+            total += pc.fill_null(pc.binary_length(column), 0).to_numpy()
+    return total
 
 
 def _ascends(values: list[NDArray[Any]]) -> bool:
@@ -79,7 +88,7 @@ class Spill:
         if not table.num_rows:
             return
         if weights is None:
-            weights = np.full(table.num_rows, 1 + table.nbytes // table.num_rows, dtype=np.int64)
+            weights = row_bytes(table)
         ids = task_ids(table)
         ends = np.cumsum(weights)
         start = 0

@@ -176,7 +176,11 @@ def merged_pages(pages: pa.Table, spread: NDArray[np.int64], found: list[pa.Tabl
     for row in pages.filter(pa.array(again)).to_pylist():
         key = (row["task_id"], row["page"])
         before = rows.setdefault(key, {**row, "n_regions": 0})
-        before["n_regions"] += row.pop("n_regions")
+        before["n_regions"] += (own := row.pop("n_regions"))
+        for name in ("width", "height"):
+            # A page with regions and without a size has several.
+            if own and row[name] is None:
+                unknown[name].add(key)
         for name, value in row.items():
             if before[name] is None:
                 before[name] = value
