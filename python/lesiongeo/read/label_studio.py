@@ -8,15 +8,17 @@ from typing import Any, TypeAlias
 
 import pyarrow as pa
 
+from .. import _core
 from ..options import shown
 from .assemble import assemble
+from .controls import merge_controls
+from .drift import whole_problems
 from .export import Export
 from .join import join_partial, repeated_annotations
 from .options import read_options
 from .problems import PROBLEM_SCHEMA
 from .scan import Scan
 from .sources import Found, Source, find
-from .stand_in import LabelStudioReader
 
 __all__ = ["Source", "read_label_studio", "scan_label_studio"]
 
@@ -128,7 +130,11 @@ def read_label_studio(
         note=note,
     )
     found = find(source)
-    columns = _reader(found, on_error).read_all(threads=threads, progress=progress)
+    reader = _Reader(found, on_error)
+    try:
+        columns = reader.core.read_all(threads=threads, progress=progress)
+    finally:
+        reader.close()
     partial, differing = join_partial(columns)
     export = assemble(columns, options, threads=threads)
     again = repeated_annotations(export.annotations, export.tasks["task_id"].to_numpy()[partial])
@@ -205,29 +211,55 @@ def scan_label_studio(
     if not isinstance(window_bytes, int) or isinstance(window_bytes, bool) or window_bytes < 1:
         raise ValueError(f"window_bytes is {shown(window_bytes)}; it is a positive whole number of bytes")
     found = find(source)
-    reader = _reader(found, on_error, window_bytes)
+    reader = _Reader(found, on_error, window_bytes)
 
     def read() -> tuple[dict[str, Any] | None, int]:
-        columns = reader.read_window(threads=threads, progress=progress)
-        return columns, reader.bytes_read
+        columns = reader.core.read_window(threads=threads, progress=progress)
+        return columns, reader.core.bytes_read
 
     def make(columns: dict[str, Any]) -> Export:
-        return assemble(columns or _nothing(), options, threads=threads)
+        return assemble(columns or _nothing(), options, threads=threads, whole=False)
 
-    return Scan(read, make, notices=_notices(found), close=getattr(reader, "close", None))
+    def merge(controls: list[pa.Table]) -> pa.Table:
+        return merge_controls(controls, options)
+
+    def last(controls: pa.Table | None) -> pa.Table:
+        told = [] if controls is None else [whole_problems(controls, options)]
+        return pa.concat_tables([_notices(found), *told])
+
+    return Scan(read, make, merge=merge, last=last, close=reader.close)
 
 
-def _reader(found: Found, on_error: str, window_bytes: int = WINDOW_BYTES) -> Any:
-    if on_error not in ("raise", "skip"):
-        raise ValueError(f"on_error is {shown(on_error)}; it is 'raise' or 'skip'")
-    entries = [one.entry() for one in found.inputs]
-    return LabelStudioReader(entries, window_bytes=window_bytes, on_error=on_error)
+class _Reader:
+    """The core's reader with the streams that it has open, so that they can be closed before they end."""
+
+    def __init__(self, found: Found, on_error: str, window_bytes: int = WINDOW_BYTES) -> None:
+        if on_error not in ("raise", "skip"):
+            raise ValueError(f"on_error is {shown(on_error)}; it is 'raise' or 'skip'")
+        self.streams: list[Any] = []
+        entries = [self._noted(*one.entry()) for one in found.inputs]
+        self.core = _core.LabelStudioReader(entries, window_bytes=window_bytes, on_error=on_error)
+
+    def _noted(self, name: str, content: Any) -> Any:
+        if not callable(content):
+            return name, content
+
+        def opened() -> Any:
+            self.close()  # one file after another
+            stream = content()
+            self.streams.append(stream)
+            return stream
+
+        return name, opened
+
+    def close(self) -> None:
+        while self.streams:
+            self.streams.pop().close()
 
 
 def _nothing() -> dict[str, Any]:
     """Columns without rows."""
-    reader = LabelStudioReader([("<none>", b"[]")], window_bytes=WINDOW_BYTES, on_error="raise")
-    return dict(reader.read_all())
+    return dict(_core.LabelStudioReader([("<none>", b"[]")], window_bytes=WINDOW_BYTES).read_all())
 
 
 def _notices(found: Found) -> pa.Table:

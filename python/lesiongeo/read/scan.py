@@ -11,8 +11,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from .export import Export
-from .join import join_partial, merged_controls, repeated_annotations
-from .problems import PROBLEM_SCHEMA, repeated_tasks
+from .join import join_partial, repeated_annotations
+from .problems import repeated_tasks
 
 __all__ = ["Scan"]
 
@@ -26,7 +26,7 @@ class Scan(Iterator[Export]):
     Attributes
     ----------
     controls : pyarrow.Table or None
-        The controls met so far, counts added up; None where the reader does not list them.
+        The controls met so far, counts added up, roles inferred from all of them; None before the first batch.
     bytes_read : int
         Bytes taken from the sources so far, after decompression.
     problems : pyarrow.Table
@@ -37,7 +37,8 @@ class Scan(Iterator[Export]):
     Memory: about six times `window_bytes`, or six times the largest task where one is larger, and 8 bytes per task
     (to notice tasks that come again), however long the file is. Batches hold whole tasks; a task whose annotations
     stand in files of their own (target storage) comes in as many batches as its files fall into, and
-    ``lesiongeo convert`` puts it together.
+    `write_parquet` puts it together. What only the whole can tell (a file given twice, a control that changes) is in
+    the problems of a last batch without tasks.
 
     Examples
     --------
@@ -54,8 +55,9 @@ class Scan(Iterator[Export]):
         "_controls",
         "_counts",
         "_ended",
+        "_last",
         "_make",
-        "_notices",
+        "_merge",
         "_read",
         "_repeated",
         "_seen",
@@ -67,11 +69,11 @@ class Scan(Iterator[Export]):
         read: Callable[[], tuple[dict[str, Any] | None, int]],
         make: Callable[[dict[str, Any]], Export],
         *,
-        notices: pa.Table | None = None,
+        merge: Callable[[list[pa.Table]], pa.Table],
+        last: Callable[[pa.Table | None], pa.Table],
         close: Callable[[], None] | None = None,
     ) -> None:
-        self._read, self._make, self._close = read, make, close
-        self._notices = PROBLEM_SCHEMA.empty_table() if notices is None else notices
+        self._read, self._make, self._merge, self._last, self._close = read, make, merge, last, close
         self._seen = np.empty(0, dtype=np.int64)
         self._repeated: set[int] = set()
         self._counts: dict[tuple[str, bool], int] = {}
@@ -114,29 +116,34 @@ class Scan(Iterator[Export]):
         except BaseException:
             self.close()
             raise
-        if columns is None:
-            self.close()
-            if not self._notices.num_rows:
-                return None
-            columns = {}
-        return self._batch(columns)
+        if columns is not None:
+            return self._batch(columns)
+        self.close()
+        told = self._last(self._controls)
+        if not told.num_rows:
+            return None
+        export = replace(self._make({}), problems=told)
+        self._count(told)
+        return export, np.empty(0, dtype=bool)
 
     def _batch(self, columns: dict[str, Any]) -> tuple[Export, NDArray[np.bool_]]:
         partial, differing = join_partial(columns)
         export = self._make(columns)
         ids = export.tasks["task_id"].to_numpy()
-        extra = [self._notices, differing, repeated_annotations(export.annotations, ids[partial])]
-        self._notices = PROBLEM_SCHEMA.empty_table()
+        extra = [differing, repeated_annotations(export.annotations, ids[partial])]
         again = self._again(ids[~partial])
         if len(again):
             extra.append(repeated_tasks(pa.table({"task_id": np.repeat(again, 2)})))
         if any(table.num_rows for table in extra):
             export = replace(export, problems=pa.concat_tables([export.problems, *extra]))
-        codes, dropped = export.problems["code"].to_pylist(), export.problems["dropped"].to_pylist()
-        for key in zip(codes, dropped, strict=True):
-            self._counts[key] = self._counts.get(key, 0) + 1
-        self._controls = merged_controls([self._controls, getattr(export, "controls", None)])
+        self._count(export.problems)
+        before = [] if self._controls is None else [self._controls]
+        self._controls = self._merge([*before, export.controls])
         return export, partial
+
+    def _count(self, problems: pa.Table) -> None:
+        for key in zip(problems["code"].to_pylist(), problems["dropped"].to_pylist(), strict=True):
+            self._counts[key] = self._counts.get(key, 0) + 1
 
     def _again(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Tasks of earlier batches that come again now and were not reported before."""
