@@ -35,9 +35,9 @@ EPILOG = (
 #: Rows of findings that are made into Python objects at a time.
 BATCH = 65_536
 #: Characters of one cell on the screen.
-LONGEST = 48
+LONGEST, LONGEST_MESSAGE = 48, 400
 COLOURS = {"error": "red", "warning": "yellow", "info": "cyan"}
-LEFT = ("annotator", "region", "label", "what was found")
+LEFT = ("annotator", "region", "label", "what was found", "what it means")
 
 
 class FailOn(StrEnum):
@@ -122,7 +122,7 @@ def _exit_code(export: Export, codes: list[dict[str, Any]], fail_on: FailOn) -> 
 def _codes(table: pa.Table) -> list[dict[str, Any]]:
     """How many findings there are of each severity and code, in how many tasks; the worst first."""
     groups = table.group_by(["severity", "code"], use_threads=False).aggregate(
-        [([], "count_all"), ("task_id", "count_distinct"), ("message", "min")]
+        [([], "count_all"), ("task_id", "count_distinct"), ("message", "min"), ("message", "max")]
     )
     rows = [
         {
@@ -130,7 +130,8 @@ def _codes(table: pa.Table) -> list[dict[str, Any]]:
             "code": row["code"],
             "count": row["count_all"],
             "tasks": row["task_id_count_distinct"],
-            "message": row["message_min"],
+            # Null where findings of one code say different things.
+            "message": row["message_min"] if row["message_min"] == row["message_max"] else None,
         }
         for row in groups.to_pylist()
     ]
@@ -176,11 +177,11 @@ def _print(
     for row in codes:
         console.print(
             f"\n[bold {COLOURS[row['severity']]}]{row['severity']}[/] [bold]{escape(printable(row['code']))}[/] "
-            f"({row['count']}): {escape(printable(row['message']))}"
+            f"({row['count']})" + (f": {escape(printable(row['message']))}" if row["message"] else "")
         )
         if limit:
             own = pc.and_(pc.equal(table["code"], row["code"]), pc.equal(table["severity"], row["severity"]))
-            wide.print(_rows(table.filter(own).slice(0, limit)))
+            wide.print(_rows(table.filter(own).slice(0, limit), messages=row["message"] is None))
         if limit and row["count"] > limit:
             console.print(f"  ... and {row['count'] - limit} more", style="dim")
     if any(row["count"] > limit for row in codes) and out is None:
@@ -189,7 +190,7 @@ def _print(
         console.print(f"\nWritten to [bold]{escape(printable(str(out)))}[/]: {table.num_rows} findings")
 
 
-def _rows(found: pa.Table) -> Table:
+def _rows(found: pa.Table, *, messages: bool) -> Table:
     """Make a table of some findings of one code; columns without any value are left out."""
     columns = {
         "task": "task_id",
@@ -200,17 +201,20 @@ def _rows(found: pa.Table) -> Table:
         "label": "label",
         "what was found": "value",
     }
+    if messages:
+        columns["what it means"] = "message"
     shown = {title: found[name].to_pylist() for title, name in columns.items() if found[name].null_count < len(found)}
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("  ")
     for title in shown:
-        table.add_column(title, justify="left" if title in LEFT else "right", no_wrap=True)
+        table.add_column(title, justify="left" if title in LEFT else "right", no_wrap=title != "what it means")
     for values in zip(*shown.values(), strict=True):
-        table.add_row("", *(Text(_cut(value)) for value in values))
+        most = (LONGEST_MESSAGE if title == "what it means" else LONGEST for title in shown)
+        table.add_row("", *(Text(_cut(value, length)) for value, length in zip(values, most, strict=True)))
     return table
 
 
-def _cut(value: Any) -> str:
+def _cut(value: Any, most: int) -> str:
     """One value on one line, not longer than a cell."""
     text = "-" if value is None else printable(str(value))
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+    return text if len(text) <= most else f"{text[: most - 3]}..."
