@@ -72,10 +72,13 @@ def check_duplicates(view: View, *, duplicate_iou: float, threads: int | None) -
     polygons = view.export.regions.polygons
     labels = label_sets(view.regions)[view.rows].astype(np.int64) + 1
     key = view.place * (int(labels.max(initial=0)) + 1) + labels
-    rows = view.rows[polygons._areas(threads)[view.rows] > 0]
-    key = key[polygons._areas(threads)[view.rows] > 0]
-    _, group, count = np.unique(key, return_inverse=True, return_counts=True)
-    together = count[group] > 1
+    filled = polygons._areas(threads)[view.rows] > 0
+    rows, key = view.rows[filled], key[filled]
+    # In order of annotation and page already, so that this sort has little to do.
+    sort = np.argsort(key, kind="stable")
+    group = np.empty(len(key), dtype=np.int64)
+    group[sort] = np.cumsum(np.append(False, np.diff(key[sort]) != 0)[: len(key)])
+    together = np.bincount(group)[group] > 1
     rows, group = rows[together], group[together]
     if not len(rows):
         return FINDING_SCHEMA.empty_table()

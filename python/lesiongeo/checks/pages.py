@@ -103,7 +103,7 @@ def check_pages(view: View) -> pa.Table:
     copies = view.images[some]
     imaged = np.repeat(some, copies) * width + np.arange(copies.sum()) - np.repeat(np.cumsum(copies) - copies, copies)
     nobody = np.setdiff1d(imaged, key, assume_unique=True)
-    drawn = np.unique(_once(view.task[view.export.annotation_rows] * width + their_pages))
+    drawn = _sorted_once(view.task[view.export.annotation_rows] * width + their_pages)
     answered = np.setdiff1d(np.intersect1d(imaged, key, assume_unique=True), drawn, assume_unique=True)
     return pa.concat_tables(
         [
@@ -160,11 +160,16 @@ def _touched(view: View, width: int) -> Ints:
     owner = number[view.answering]
     answered = owner[owner >= 0] * width + _int64(answers["page"])[owner >= 0]
     drawn = view.owner * width + view.page
-    return np.unique(np.concatenate((_once(drawn), _once(answered))))
+    return _sorted_once(np.concatenate((drawn, answered)))
+
+
+def _sorted_once(key: Ints) -> Ints:
+    """Sort and leave out repetitions; keys come nearly in order, which the stable sort uses and np.unique does not."""
+    return _once(np.sort(_once(key), kind="stable"))
 
 
 def _once(key: Ints) -> Ints:
-    """Leave out repetitions that follow each other, so that less must be sorted."""
+    """Leave out repetitions that follow each other."""
     return key[np.append(True, key[1:] != key[:-1])] if len(key) else key
 
 
