@@ -284,8 +284,14 @@ def duplicates_by_hand(entries: list[Entry], least: float) -> dict[str, tuple[st
     return found
 
 
+@pytest.mark.parametrize("crowded", [(2048, 4_000_000), (4, 1), (2, 100)])
 @pytest.mark.parametrize("seed", range(12))
-def test_duplicates_are_those_of_all_pairs(seed: int) -> None:
+def test_duplicates_are_those_of_all_pairs(
+    seed: int, crowded: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where groups count as crowded from a few regions on."""
+    for name, number in zip(("CROWDED", "PAIRS_AT_ONCE"), crowded, strict=True):
+        monkeypatch.setattr(f"lesiongeo.checks.outlines.{name}", number)
     rng = np.random.default_rng(seed)
     entries = near_copies(rng, int(rng.integers(2, 60)))
     expected = duplicates_by_hand(entries, 0.9)
@@ -295,6 +301,16 @@ def test_duplicates_are_those_of_all_pairs(seed: int) -> None:
     for name, (other, iou) in expected.items():
         value = found[name]["value"]
         assert value.endswith(f" with region {other}") and float(value.split()[1]) == pytest.approx(iou, abs=6e-4)
+
+
+def test_thousands_on_top_of_each_other() -> None:
+    """Nearly the same 3000 times, and the same 3000 times: one finding each, in bounded memory."""
+    shift = [n * 1e-4 for n in range(3000)]
+    near = [polygon(f"n{n:04}", [(s, 0), (50 + s, 0), (50 + s, 50), (s, 50)]) for n, s in enumerate(shift)]
+    same = [polygon(f"s{n:04}", [(50, 50), (90, 50), (90, 90)]) for n in range(3000)]
+    rows = rows_of(task([annotation(1, 1, [*near, *same])]))
+    assert len(rows) == 5998
+    assert {row["value"].split()[-1] for row in rows} == {"n0000", "s0000"}
 
 
 def test_things_without_an_area_are_no_duplicates() -> None:

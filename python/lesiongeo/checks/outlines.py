@@ -21,6 +21,9 @@ __all__ = ["check_duplicates", "check_invalid", "check_tiny"]
 TINY = "so small that it may be a stray click; delete or redraw the region, or lower the threshold"
 DUPLICATE = "the same person drew the same thing twice, with the same label; delete one of the two"
 
+#: Groups of more regions than this are looked through in blocks of at most so many pairs: 100 MB.
+CROWDED, PAIRS_AT_ONCE = 2048, 4_000_000
+
 
 def check_invalid(view: View, *, threads: int | None) -> pa.Table:
     """Every outline that is not valid, with what is wrong and where; a note where it does not count."""
@@ -84,8 +87,13 @@ def check_duplicates(view: View, *, duplicate_iou: float, threads: int | None) -
         return FINDING_SCHEMA.empty_table()
     kin = _copies(polygons, rows, group)
     alone = kin == np.arange(len(rows))
-    first, second, iou = _near_pairs(polygons, rows[alone], group[alone], duplicate_iou, threads)
-    first, second = np.flatnonzero(alone)[first], np.flatnonzero(alone)[second]
+    crowd = alone & (np.bincount(group, weights=alone)[group] > CROWDED)
+    found = [_near_pairs(polygons, rows, group, np.flatnonzero(alone & ~crowd), duplicate_iou, threads)]
+    for number in np.unique(group[crowd]).tolist():
+        members = np.flatnonzero(crowd & (group == number))
+        members = members[np.argsort(_by_name(view, rows[members]))]
+        found.append(_crowded_pairs(polygons, rows, members, duplicate_iou, threads))
+    first, second, iou = (np.concatenate(part) for part in zip(*found, strict=True))
     # Who is named depends on region ids alone, so that the order of the file does not matter.
     met = np.unique(np.concatenate((first, second, kin[~alone], np.flatnonzero(~alone))))
     rank = np.full(len(rows), len(rows), dtype=np.int64)
@@ -175,15 +183,16 @@ def _same_vertices(xy: NDArray[np.float64], a: Ints, b: Ints, length: Ints) -> N
 
 
 def _near_pairs(
-    polygons: Polygons, rows: Ints, group: Ints, least: float, threads: int | None
+    polygons: Polygons, rows: Ints, groups: Ints, members: Ints, least: float, threads: int | None
 ) -> tuple[Ints, Ints, NDArray[np.float64]]:
-    """All pairs of one group with an IoU above `least`, as places in `rows`.
+    """All pairs of members of one group with an IoU above `least`; members are places in `rows`.
 
     Each pair is looked at once: regions whose places in the group differ first in bit k meet in round k, so none meets
     itself, and there are as many rounds as the size of the largest group has bits.
     """
+    group = groups[members]
     sort = np.argsort(group, kind="stable")
-    starts = np.flatnonzero(np.append(True, np.diff(group[sort]) != 0))
+    starts = np.flatnonzero(np.append(True, np.diff(group[sort]) != 0)[: len(group)])
     sizes = np.diff(np.append(starts, len(group)))
     place = np.empty(len(group), dtype=np.int64)
     place[sort] = np.arange(len(group)) - np.repeat(starts, sizes)
@@ -191,8 +200,8 @@ def _near_pairs(
     size[sort] = np.repeat(sizes, sizes)
     interior = polygons._interior(threads)
     at = np.full(len(polygons), -1, dtype=np.int64)
-    at[rows] = np.arange(len(rows))
-    found: list[tuple[Ints, Ints, NDArray[np.float64]]] = []
+    at[rows[members]] = members
+    found = [(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0))]
     for bit in range(int(sizes.max(initial=1) - 1).bit_length()):
         key = group * (int(sizes.max()) + 1) + (place >> (bit + 1))
         upper = (place >> bit) & 1 == 1
@@ -200,12 +209,35 @@ def _near_pairs(
         keys = [np.full(len(polygons), none, dtype=np.int64) for none in (-1, -2)]
         for side, mine in zip(keys, (~upper, upper), strict=True):
             mine &= size > 1 << bit
-            side[rows[mine]] = key[mine]
+            side[rows[members[mine]]] = key[mine]
         low, high, iou = _core.iou_pairs(interior, interior, *keys, min_iou=least, threads=threads)
         above = iou > least
         found.append((at[low[above]], at[high[above]], iou[above]))
-    if not found:
-        none = np.empty(0, dtype=np.int64)
-        return none, none, np.empty(0)
     first, second, share = (np.concatenate(part) for part in zip(*found, strict=True))
     return first, second, share
+
+
+def _crowded_pairs(
+    polygons: Polygons, rows: Ints, members: Ints, least: float, threads: int | None
+) -> tuple[Ints, Ints, NDArray[np.float64]]:
+    """Each member of one large group, in the order of region ids, with the first before it of an IoU above `least`.
+
+    In blocks, so that memory is bounded where thousands lie on top of each other.
+    """
+    own = polygons.take(rows[members])
+    interior = own._interior(threads)
+    count = len(members)
+    block = max(PAIRS_AT_ONCE // count, 1)
+    twin, best = np.full(count, -1, dtype=np.int64), np.zeros(count)
+    place = np.arange(count)
+    for start in range(0, count, block):
+        # Those that have their twin look no further, but others may still be twins of them.
+        left = np.where((place >= start) & (place < start + block), 0, -1)
+        right = np.where((place > start) & (twin < 0), 0, -2)
+        low, high, iou = _core.iou_pairs(interior, interior, left, right, min_iou=least, threads=threads)
+        above = (iou > least) & (low < high)
+        low, high, iou = low[above], high[above], iou[above]
+        lowest = np.lexsort((low, high))[::-1]
+        twin[high[lowest]], best[high[lowest]] = low[lowest], iou[lowest]
+    found = np.flatnonzero(twin >= 0)
+    return members[twin[found]], members[found], best[found]
