@@ -5,7 +5,10 @@ use std::borrow::Cow;
 use crate::error::{Error, Result};
 use crate::polygons::Point;
 use crate::read::number;
-use crate::read::words::{after_space, string_stop};
+use crate::read::strings::{Fault, string_end, unescape};
+use crate::read::words::after_space;
+
+pub use crate::read::split::split_list;
 
 /// Deepest nesting accepted; real exports need about 12.
 const MAX_DEPTH: usize = 512;
@@ -217,6 +220,11 @@ impl<'a> Cursor<'a> {
         Ok(&self.text[start..self.at])
     }
 
+    /// Go on by so many bytes, which are known to be whole values.
+    pub(super) fn pass(&mut self, bytes: usize) {
+        self.at += bytes;
+    }
+
     /// The text from here to a later place.
     pub fn until(&self, later: &Self) -> &'a str {
         self.text.get(self.at..later.at).unwrap_or_default()
@@ -395,6 +403,7 @@ impl<'a> Cursor<'a> {
             }
         }
         if rest.len() < 5 && ["true", "false", "null"].iter().any(|word| word.as_bytes().starts_with(rest)) {
+            self.at = self.text.len();
             return Err(self.cut_off());
         }
         Err(self.error("not JSON: true, false or null should stand here"))
@@ -410,52 +419,27 @@ impl<'a> Cursor<'a> {
                 self.cut_off()
             });
         }
-        let mut at = self.at + 1;
-        let mut escaped = false;
-        loop {
-            at = string_stop(bytes, at);
-            match bytes.get(at) {
-                Some(b'"') => {
-                    self.at = at + 1;
-                    return Ok(escaped);
-                }
-                Some(b'\\') => {
-                    escaped = true;
-                    at += self.escape(at)?;
-                }
-                Some(_) => {
-                    self.at = at;
-                    return Err(self.error("not JSON: control character in a string"));
-                }
-                None => {
-                    self.at = bytes.len();
-                    return Err(self.cut_off());
-                }
+        match string_end(bytes, self.at + 1) {
+            Ok((end, escaped)) => {
+                self.at = end;
+                Ok(escaped)
             }
+            Err(fault) => Err(self.no_string(fault)),
         }
     }
 
-    /// How many bytes the escape at a backslash takes.
-    fn escape(&mut self, at: usize) -> Result<usize> {
-        let bytes = self.text.as_bytes();
-        match bytes.get(at + 1) {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => return Ok(2),
-            Some(b'u') => match bytes.get(at + 2..at + 6) {
-                Some(hex) if hex.iter().all(u8::is_ascii_hexdigit) => return Ok(6),
-                Some(_) => {}
-                None => {
-                    self.at = bytes.len();
-                    return Err(self.cut_off());
-                }
-            },
-            Some(_) => {}
-            None => {
-                self.at = bytes.len();
-                return Err(self.cut_off());
+    #[cold]
+    fn no_string(&mut self, fault: Fault) -> Error {
+        let (at, message) = match fault {
+            Fault::CutOff => {
+                self.at = self.text.len();
+                return self.cut_off();
             }
-        }
+            Fault::Escape(at) => (at, "not JSON: unknown escape in a string"),
+            Fault::Control(at) => (at, "not JSON: control character in a string"),
+        };
         self.at = at;
-        Err(self.error("not JSON: unknown escape in a string"))
+        self.error(message)
     }
 
     #[inline]
@@ -495,104 +479,6 @@ fn pair(bytes: &[u8], from: usize) -> Option<(Point, usize)> {
 fn expect(bytes: &[u8], from: usize, byte: u8) -> Option<usize> {
     let at = after_space(bytes, from);
     (bytes.get(at) == Some(&byte)).then_some(at + 1)
-}
-
-/// Replace escapes, which have been checked. Half of a surrogate pair alone becomes U+FFFD.
-fn unescape(inner: &str) -> String {
-    let mut out = String::with_capacity(inner.len());
-    let mut rest = inner;
-    while let Some(at) = rest.find('\\') {
-        out.push_str(&rest[..at]);
-        let escape = rest.as_bytes()[at + 1];
-        let mut width = 2;
-        match escape {
-            b'b' => out.push('\u{8}'),
-            b'f' => out.push('\u{c}'),
-            b'n' => out.push('\n'),
-            b'r' => out.push('\r'),
-            b't' => out.push('\t'),
-            b'u' => {
-                width = 6;
-                let unit =
-                    |from: usize| rest.get(from..from + 4).and_then(|hex| u16::from_str_radix(hex, 16).ok());
-                let first = unit(at + 2).unwrap_or(0xFFFD);
-                let pair = (0xD800..0xDC00).contains(&first) && rest.get(at + 6..at + 8) == Some("\\u");
-                let second = if pair { unit(at + 8) } else { None };
-                match char::decode_utf16([Some(first), second].into_iter().flatten()).next() {
-                    Some(Ok(character)) => {
-                        out.push(character);
-                        width += if character.len_utf16() == 2 { 6 } else { 0 };
-                    }
-                    _ => out.push(char::REPLACEMENT_CHARACTER),
-                }
-            }
-            other => out.push(other as char),
-        }
-        rest = &rest[at + width..];
-    }
-    out.push_str(rest);
-    out
-}
-
-/// Where the elements of a top-level list lie, found by brackets and quotes alone. The text after each element and before
-/// the next is checked; the elements themselves are for the caller to check.
-pub fn split_list(text: &str, base: usize) -> Result<Vec<std::ops::Range<usize>>> {
-    let mut cursor = Cursor::new(text, base);
-    cursor.require(b'[')?;
-    cursor.space();
-    let mut elements = Vec::new();
-    if cursor.peek() == Some(b']') {
-        cursor.at += 1;
-        cursor.end()?;
-        return Ok(elements);
-    }
-    loop {
-        cursor.kind()?;
-        let start = cursor.at;
-        cursor.at = match end_of_value(text.as_bytes(), start) {
-            Some(end) => end,
-            None => {
-                // Let the strict reader say where and why.
-                cursor.skip()?;
-                cursor.at
-            }
-        };
-        elements.push(start..cursor.at);
-        if !cursor.more(b']')? {
-            cursor.end()?;
-            return Ok(elements);
-        }
-    }
-}
-
-/// The end of a container by counting brackets outside strings; `None` for anything else or if it does not end.
-fn end_of_value(bytes: &[u8], start: usize) -> Option<usize> {
-    let mut depth = 0_usize;
-    let mut at = start;
-    loop {
-        match *bytes.get(at)? {
-            b'{' | b'[' => depth += 1,
-            b'}' | b']' => {
-                depth = depth.checked_sub(1)?;
-                if depth == 0 {
-                    return Some(at + 1);
-                }
-            }
-            b'"' => {
-                at += 1;
-                loop {
-                    match *bytes.get(at)? {
-                        b'"' => break,
-                        b'\\' => at += 2,
-                        _ => at += 1,
-                    }
-                }
-            }
-            _ if depth == 0 => return None,
-            _ => {}
-        }
-        at += 1;
-    }
 }
 
 #[cfg(test)]
@@ -663,16 +549,6 @@ mod tests {
     fn strings_are_unescaped() {
         let mut cursor = Cursor::new(r#""a\"\\\/\b\u00e9\ud83d\ude00\ud83dx\n""#, 0);
         assert_eq!(cursor.string().unwrap(), "a\"\\/\u{8}é😀\u{fffd}x\n");
-    }
-
-    #[test]
-    fn lists_are_split_by_element() {
-        let text = r#" [ {"a": "]}\"{"} , [1,[2]] , 7, "x" ] "#;
-        let parts: Vec<&str> = split_list(text, 0).unwrap().into_iter().map(|range| &text[range]).collect();
-        assert_eq!(parts, [r#"{"a": "]}\"{"}"#, "[1,[2]]", "7", "\"x\""]);
-        for bad in ["[{}", "[{},]", "[{}] x", "[{\"a\": \"", "[}"] {
-            assert!(split_list(bad, 0).is_err(), "{bad}");
-        }
     }
 
     #[test]

@@ -239,3 +239,154 @@ fn border<'a>(value: &Value<'a>) -> Result<BTreeMap<&'static str, &'a str>> {
     })?;
     Ok(fields)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::read::columns::{Place, Tables};
+    use crate::read::results::Results;
+
+    fn parse<'a>(text: &'a str, arena: &mut Arena<'a>) -> Value<'a> {
+        let mut cursor = Cursor::new(text, 0);
+        let read = value(&mut cursor, arena).unwrap();
+        cursor.end().unwrap();
+        read
+    }
+
+    #[test]
+    fn repeats_and_what_only_looks_like_them() {
+        let lists = [
+            "[[1.5,2],[3,4]]",
+            "[[1.5,2],[3,4]]",
+            "[[1.5,2],[3,5]]",
+            "[[1.5,2],[3,5],[6,7]]",
+            "[[1.5,2],[3,5]]",
+            "[[1.5,2],[3,50]]",
+            "[[1.5,2],[3,5e0]]",
+            "[ [1.5,2],[3,5e0]]",
+            "[]",
+            "[]",
+            "[[1.4999999999999998,2]]",
+            "[[1.4999999999999999,2]]",
+            "[[1.5000000000000001,2]]",
+        ];
+        let texts: Vec<String> = lists.iter().map(|list| format!("{{\"points\":{list}}}")).collect();
+        let mut arena = Arena::default();
+        for (text, list) in texts.iter().zip(lists) {
+            let found = parse(text, &mut arena).points.unwrap();
+            let mut alone = Vec::new();
+            assert!(Cursor::new(list, 0).points(&mut alone).unwrap());
+            assert_eq!(arena.points(&found), alone, "{text}");
+            assert_eq!((found.text, found.sound), (list, true));
+        }
+        // Of the first two and of the two empty lists one copy is enough.
+        assert_eq!(arena.points.len(), 2 + 2 + 3 + 2 + 2 + 2 + 2 + 3);
+    }
+
+    #[test]
+    fn a_repeat_must_be_whole() {
+        let first = r#"{"points":[[1,2],[3,4]]}"#;
+        for second in
+            [r#"{"points":[[1,2],[3,4]"#, r#"{"points":[[1,2],[3,4]]"#, r#"{"points":[[1,2],[3,4]]]}"#]
+        {
+            let mut arena = Arena::default();
+            parse(first, &mut arena);
+            assert!(value(&mut Cursor::new(second, 0), &mut arena).is_err(), "{second}");
+        }
+    }
+
+    #[test]
+    fn long_members_may_change_their_kind() {
+        let mut arena = Arena::default();
+        for text in
+            [r#"{"rle":[1,2,3]}"#, r#"{"rle":[1,2,3]}"#, r#"{"rle":null}"#, r#"{"rle":12}"#, r#"{"rle":"x"}"#]
+        {
+            let read = parse(text, &mut arena);
+            assert_eq!(read.text, text);
+            assert!(read.drawn);
+        }
+        assert!(value(&mut Cursor::new(r#"{"rle":[1,2,]}"#, 0), &mut arena).is_err());
+    }
+
+    #[test]
+    fn values_are_the_same_by_what_they_draw() {
+        for (one, other, same) in [
+            (r#"{"points":[[1,2]]}"#, r#"{ "closed":true, "points": [[1.0,2e0]] }"#, true),
+            (r#"{"points":[[1,2]]}"#, r#"{"points":[[1,-2]]}"#, false),
+            (r#"{"points":[[0,2]]}"#, r#"{"points":[[-0,2]]}"#, false),
+            (r#"{"points":[[1,2]]}"#, r#"{"points":[[1,2],"x"]}"#, false),
+            (r#"{"points":[[1,2]]}"#, r#"{"points":null}"#, false),
+            (r#"{"points":[[1,2]]}"#, r#"{"points":[[1,2]],"x":1}"#, false),
+            (r#"{"x":1,"y":2}"#, r#"{"y":2,"x":1,"number":4}"#, true),
+            (r#"{"rle":[1,2]}"#, r#"{"rle":[1,3]}"#, false),
+            (r#"{"imageDataURL":"a"}"#, r#"{"imageDataURL":"b"}"#, false),
+            ("{}", "{}", true),
+        ] {
+            let mut arena = Arena::default();
+            let (first, second) = (parse(one, &mut arena), parse(other, &mut arena));
+            assert_eq!(same_border(&first, &second, &arena), Ok(same), "{one} {other}");
+        }
+    }
+
+    const RESULT: &str = r#"[{"original_width":200,"original_height":100,"value":{"points":[[10.25,10],[20,1e1],[-0.5,30.123456789012345]],"closed":true,"polygonlabels":["a, b","\u00e9\"]}"]},"id":"r","from_name":"lesion","type":"polygonlabels","item_index":1,"score":0.5,"meta":{"text":["n [1"]}},{"value":{"points":[[10.25,10],[20,1e1],[-0.5,30.123456789012345]],"closed":true,"choices":["x","y z"],"other":[{"a":[null,true]},-1.5e-3,"é"]},"id":"r","from_name":"status","type":"choices"},{"type":"relation","from_id":"r","to_id":"s","direction":"right","labels":["same"]}]"#;
+
+    fn read(text: &str) -> Result<Tables> {
+        let mut tables = Tables::default();
+        let place = Place { task: 0, annotation: 0, page: -1, region: None };
+        let mut cursor = Cursor::new(text, 0);
+        Results::default().read(&mut cursor, place, &mut tables)?;
+        cursor.end()?;
+        Ok(tables)
+    }
+
+    fn shown(text: &str) -> String {
+        let Tables { regions, controls, answers, relations, problems, uses, names, .. } = read(text).unwrap();
+        let uses = (uses.name, uses.kind, uses.scope, uses.count);
+        format!("{regions:?} {controls:?} {answers:?} {relations:?} {problems:?} {uses:?} {:?}", names.list)
+    }
+
+    #[test]
+    fn space_between_tokens_changes_nothing() {
+        let plain = shown(RESULT);
+        assert!(plain.contains("[40.0, 10.0]"), "{plain}");
+        for space in [" ", "\n", "\r\n\t", "           ", "\n                         "] {
+            let (mut spaced, mut inside, mut escaped) = (String::new(), false, false);
+            for character in RESULT.chars() {
+                let structural = !inside && "[]{},:".contains(character);
+                spaced.push_str(if structural { space } else { "" });
+                spaced.push(character);
+                spaced.push_str(if structural { space } else { "" });
+                inside ^= character == '"' && !escaped;
+                escaped = character == '\\' && !escaped;
+            }
+            assert_eq!(shown(&spaced), plain, "{space:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_cut_anywhere_ends_there() {
+        for end in (0..RESULT.len()).filter(|&end| RESULT.is_char_boundary(end)) {
+            match read(&RESULT[..end]) {
+                Err(crate::error::Error::Export { message, position }) => {
+                    assert!(message.contains("cut off"), "{end}: {message}");
+                    assert_eq!(position, end);
+                }
+                other => panic!("{end}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn every_wrong_byte_is_an_error_or_another_text() {
+        // Never a panic, and never the end of the text without an error or a table.
+        for at in (0..RESULT.len()).filter(|&at| RESULT.as_bytes()[at].is_ascii()) {
+            for byte in "[]{},:\"\\0-.e \n\u{1}x".bytes() {
+                let mut bytes = RESULT.as_bytes().to_vec();
+                bytes[at] = byte;
+                if let Ok(text) = std::str::from_utf8(&bytes) {
+                    let _ = read(text);
+                }
+            }
+        }
+    }
+}
