@@ -284,9 +284,6 @@ impl Tables {
         let task = count(self.tasks.task_id.len())?;
         let annotation = count(self.annotations.task.len())?;
         let region = count(self.regions.annotation.len())?;
-        let shift = |rows: &[u32], by: u32| -> Vec<u32> {
-            rows.iter().map(|&row| if row == NO_ROW { NO_ROW } else { row + by }).collect()
-        };
         let names: Vec<u32> = other.names.list.iter().map(|name| self.names.code(name)).collect();
         let kinds: Vec<u32> = other.kinds.list.iter().map(|kind| self.kinds.code(kind)).collect();
 
@@ -302,7 +299,7 @@ impl Tables {
         mine.partial.extend_from_slice(&its.partial);
 
         let (mine, its) = (&mut self.annotations, &other.annotations);
-        mine.task.extend(shift(&its.task, task));
+        shift(&mut mine.task, &its.task, task);
         mine.annotation_id.extend_from_slice(&its.annotation_id);
         mine.source.extend_from_slice(&its.source);
         mine.annotator.append(&its.annotator)?;
@@ -318,7 +315,7 @@ impl Tables {
         mine.n_regions.extend_from_slice(&its.n_regions);
 
         let (mine, its) = (&mut self.regions, &other.regions);
-        mine.annotation.extend(shift(&its.annotation, annotation));
+        shift(&mut mine.annotation, &its.annotation, annotation);
         mine.page.extend_from_slice(&its.page);
         mine.width.extend_from_slice(&its.width);
         mine.height.extend_from_slice(&its.height);
@@ -337,7 +334,7 @@ impl Tables {
         let both =
             [(&mut self.controls, &other.controls, region), (&mut self.answers, &other.answers, annotation)];
         for (mine, its, by) in both {
-            mine.row.extend(shift(&its.row, by));
+            shift(&mut mine.row, &its.row, by);
             mine.page.extend_from_slice(&its.page);
             mine.name.extend(its.name.iter().map(|&code| names[code as usize]));
             mine.kind.extend(its.kind.iter().map(|&code| kinds[code as usize]));
@@ -346,16 +343,16 @@ impl Tables {
         }
 
         let (mine, its) = (&mut self.relations, &other.relations);
-        mine.annotation.extend(shift(&its.annotation, annotation));
+        shift(&mut mine.annotation, &its.annotation, annotation);
         mine.from_id.append(&its.from_id)?;
         mine.to_id.append(&its.to_id)?;
         mine.direction.append(&its.direction)?;
         mine.labels.append(&its.labels)?;
 
         let (mine, its) = (&mut self.problems, &other.problems);
-        mine.task.extend(shift(&its.task, task));
+        shift(&mut mine.task, &its.task, task);
         mine.page.extend_from_slice(&its.page);
-        mine.annotation.extend(shift(&its.annotation, annotation));
+        shift(&mut mine.annotation, &its.annotation, annotation);
         mine.region_id.append(&its.region_id)?;
         mine.field.append(&its.field)?;
         mine.code.append(&its.code)?;
@@ -365,6 +362,11 @@ impl Tables {
         self.uses.append(&other.uses, &names, &kinds);
         Ok(())
     }
+}
+
+/// Add row numbers of a later part.
+fn shift(rows: &mut Vec<u32>, later: &[u32], by: u32) {
+    rows.extend(later.iter().map(|&row| if row == NO_ROW { NO_ROW } else { row + by }));
 }
 
 /// Where a problem lies.

@@ -4,6 +4,8 @@
 //! file is, [`reader`] parses the values in parallel. [`json`] walks the text, [`label_studio`] knows tasks and
 //! annotations, [`results`] joins the entries of one
 //! annotation (`entry`) into regions with their `answers`, `privacy` keeps back what identifies people, [`shapes`] turns
+//! [`json`] walks the text (`number`, `strings` and `words` know digits, escapes and eight bytes at once), [`label_studio`] knows tasks and annotations, [`results`] joins the entries of one
+//! annotation (`entry`, its `value`) into regions with their `answers`, `privacy` keeps back what identifies people, [`shapes`] turns
 //! percent of an image into pixels (the only place that does), [`columns`] hold what was read.
 
 mod answers;
