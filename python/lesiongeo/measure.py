@@ -117,7 +117,7 @@ def measure(
         columns |= shape_columns(polygons, spacing if each is None else each, threads)
     interiors = has_interior(regions.table) if isinstance(regions, Regions) else np.ones(len(polygons), dtype=np.bool_)
     columns["valid"] = pa.array(polygons.is_valid | ~interiors)
-    columns["problem"] = pa.array(np.where(interiors, polygons.problem, None), pa.string())
+    columns["problem"] = pa.array(polygons.problem, pa.string(), mask=~interiors)
     return pa.table(columns)
 
 
