@@ -41,7 +41,7 @@ impl LabelStudioReader {
                     "window_bytes is {window_bytes}; it is a whole number from 1 up"
                 ))
             })?;
-        let sources = sources.into_iter().map(|(name, given)| Ok((without_query(&name), source(&given)?)));
+        let sources = sources.into_iter().map(|(name, given)| Ok((name_of(&name), source(&given)?)));
         let sources = sources.collect::<PyResult<Vec<_>>>()?;
         Ok(LabelStudioReader { exports: Mutex::new(Exports::new(sources, window_bytes, skip)) })
     }
@@ -82,6 +82,16 @@ impl LabelStudioReader {
             Err(TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner().bytes_read()),
             Err(TryLockError::WouldBlock) => Err(in_use()),
         }
+    }
+}
+
+/// The name of a source for messages and columns, without the query that signs an address, also where only its last part
+/// is given.
+fn name_of(name: &str) -> String {
+    let name = without_query(name);
+    match name.split_once('?') {
+        Some((path, query)) if query.contains('=') => path.to_owned(),
+        _ => name,
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a file is, by its first bytes and by the keys of its first object.
 
+use std::ops::Range;
+
 use crate::error::{Error, Result};
 use crate::read::json::{Cursor, Kind};
 
@@ -172,8 +174,31 @@ pub(super) fn recognise(first: &str, base: usize) -> Result<std::result::Result<
     )))
 }
 
+/// The text of a value, with the byte after it where its file goes on: it tells a line or a word that breaks off from the
+/// end of the file.
+pub(super) fn value_text<'a>(
+    text: &'a [u8],
+    range: &Range<usize>,
+    goes_on: bool,
+    base: usize,
+) -> Result<&'a str> {
+    let goes_on = goes_on && text.get(range.end).is_some_and(u8::is_ascii);
+    utf8(text.get(range.start..range.end + usize::from(goes_on)).unwrap_or_default(), base)
+}
+
+/// An error behind the end of a value means that the value has no end.
+pub(super) fn breaks_off(error: Error, end: usize) -> Error {
+    match error {
+        Error::Export { position, .. } if position > end => Error::Export {
+            message: "not JSON: the value breaks off at the end of the line; export again".into(),
+            position: end,
+        },
+        other => other,
+    }
+}
+
 /// UTF-8, or an error at the first wrong byte, be it of the encoding or of the grammar before it.
-pub(super) fn utf8(bytes: &[u8], base: usize) -> Result<&str> {
+fn utf8(bytes: &[u8], base: usize) -> Result<&str> {
     std::str::from_utf8(bytes).map_err(|error| {
         let mut before = String::from_utf8_lossy(&bytes[..error.valid_up_to()]).into_owned();
         let position = base + before.len();

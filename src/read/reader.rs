@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::batch::{self, Batch};
 use crate::error::{Error, Result};
 use crate::read::columns::{NO_ROW, Place, Tables};
-use crate::read::container::utf8;
+use crate::read::container::{Content, breaks_off, value_text};
 use crate::read::json::Cursor;
 use crate::read::label_studio::{Origin, Reader};
 use crate::read::window::{Intake, Source, Stop, Unit, What, Window};
@@ -199,21 +199,31 @@ fn one_by_one(text: &[u8], units: &[Unit], names: &[String]) -> std::result::Res
 fn value<'a>(reader: &mut Reader<'a>, text: &'a [u8], unit: &Unit, names: &[String]) -> Result<()> {
     match &unit.what {
         What::Value(content) => {
-            let Range { start, mut end } = unit.range;
-            // What follows tells a line or a word that breaks off from the end of the file.
-            end += usize::from(text.get(end).is_some_and(u8::is_ascii));
-            let text = utf8(text.get(start..end).unwrap_or_default(), unit.base)?;
-            let mut cursor = Cursor::new(text, unit.base);
-            reader.value(&mut cursor, *content, Origin { file: unit.file, ordinal: unit.ordinal })?;
-            let read = cursor.position() - unit.base;
-            let rest = text.get(read..unit.range.len()).unwrap_or_default();
-            Cursor::new(rest, unit.base + read).end()
+            let end = unit.base + unit.range.len();
+            rows(reader, text, unit, *content, end).map_err(|error| breaks_off(error, end))
         }
         What::Skipped(code, message, position) => {
             report(&mut reader.tables, names, unit, (code, message, *position));
             Ok(())
         }
     }
+}
+
+/// The rows of a value, which must end at byte `end` of the file.
+fn rows<'a>(
+    reader: &mut Reader<'a>,
+    text: &'a [u8],
+    unit: &Unit,
+    content: Content,
+    end: usize,
+) -> Result<()> {
+    let text = value_text(text, &unit.range, unit.goes_on, unit.base)?;
+    let mut cursor = Cursor::new(text, unit.base);
+    reader.value(&mut cursor, content, Origin { file: unit.file, ordinal: unit.ordinal })?;
+    let read = cursor.position() - unit.base;
+    // Nothing is left but perhaps space, and the byte after the value.
+    let rest = text.get(read..unit.range.len()).unwrap_or_default();
+    if cursor.position() > end { Ok(()) } else { Cursor::new(rest, unit.base + read).end() }
 }
 
 /// What was skipped becomes a problem that names the file and the byte.
@@ -227,4 +237,169 @@ fn report(
     let name = names.get(unit.file as usize).map_or("", String::as_str);
     let message = format!("{name}: {message} (byte {position})");
     tables.problems.report(here, &format!("byte {position}"), code, &message, true);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REGION: &str = r#"{"id":"r","type":"polygonlabels","from_name":"l","original_width":9,"original_height":8,"value":{"points":[[1,2],[3,4],[5,7]],"polygonlabels":["}{\"\\"]}}"#;
+
+    fn task(id: i64) -> String {
+        format!(
+            r#"{{"id":{id},"data":{{"image":"a{id}.png","t":"\\\"é}}"}},"annotations":[{{"id":{id},"completed_by":1,"result":[{REGION}]}}]}}"#
+        )
+    }
+
+    fn lone(id: i64) -> String {
+        format!(
+            r#"{{"id":{id},"result":[{REGION}],"completed_by":2,"task":{{"id":9,"data":{{"image":"b.png"}}}}}}"#
+        )
+    }
+
+    fn exports(texts: &[String], window: usize, piece: usize, skip: bool) -> Exports {
+        let sources = texts.iter().enumerate().map(|(index, text)| {
+            (format!("{index}.json"), Source::Bytes(Box::new(text.clone().into_bytes())))
+        });
+        let mut exports = Exports::new(sources.collect(), window, skip);
+        exports.intake.pieces(piece);
+        exports
+    }
+
+    type Outcome = (String, Option<(usize, String, usize)>);
+
+    /// Everything that is handed on, also where it is no number.
+    fn shown(all: &Tables) -> String {
+        let uses = (&all.uses.name, &all.uses.kind, &all.uses.scope, &all.uses.count);
+        let names = (&all.names.list, &all.kinds.list, uses);
+        let rows = (&all.tasks, &all.annotations, &all.regions, &all.controls);
+        format!("{rows:?} {:?} {:?} {names:?}", (&all.answers, &all.relations), all.problems)
+    }
+
+    fn read(texts: &[String], window: usize, piece: usize, skip: bool, threads: usize) -> Outcome {
+        let mut exports = exports(texts, window, piece, skip);
+        let mut tables = Tables::default();
+        loop {
+            match exports.next_window(&Batch::unwatched(threads)) {
+                Ok(Some(more)) => tables.append(&more).unwrap(),
+                Ok(None) => return (shown(&tables), None),
+                Err(Stop::Export { file, message, position }) => {
+                    return (shown(&tables), Some((file, message, position)));
+                }
+                Err(other) => panic!("{other:?}"),
+            }
+        }
+    }
+
+    fn containers() -> Vec<String> {
+        vec![
+            format!(" [{},\n{} , {}]\n", task(1), task(-2), task(3)),
+            task(4),
+            "[]".into(),
+            format!("\u{feff}{}\n\r\n{}\r\n{}", task(5), lone(6), task(7)),
+            lone(8),
+            format!("{}{}", lone(10), lone(11)),
+            format!("[{},{}]", task(12), lone(13)),
+        ]
+    }
+
+    #[test]
+    fn every_window_gives_the_same_tables() {
+        let texts = containers();
+        let whole = exports(&texts, 1 << 20, 1 << 20, false).all(&Batch::unwatched(1)).unwrap();
+        assert_eq!(whole.tasks.task_id, [1, -2, 3, 4, 5, 9, 7, 9, 9, 9, 12, 9]);
+        assert_eq!(whole.tasks.file, [0, 0, 0, 1, 3, 3, 3, 4, 5, 5, 6, 6]);
+        assert_eq!(whole.annotations.annotation_id, [1, -2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13]);
+        assert_eq!(whole.regions.annotation.len(), 12);
+        assert_eq!(whole.problems.code.len(), 0);
+        let whole = shown(&whole);
+        let bytes: usize = texts.iter().map(String::len).sum();
+        for window in (1..bytes + 2).step_by(7).chain(1..40) {
+            for piece in [1, 13, 4096] {
+                assert_eq!(read(&texts, window, piece, false, 1), (whole.clone(), None), "{window} {piece}");
+            }
+        }
+        for threads in [2, 3] {
+            assert_eq!(read(&texts, 500, 64, false, threads), (whole.clone(), None));
+        }
+    }
+
+    #[test]
+    fn every_window_gives_the_same_error_and_the_same_problems() {
+        let texts = containers();
+        let damages = ["", "\u{0}", "{", "}", "\"", "\\", "[", "]", ",", "\n", "é"];
+        for (file, text) in texts.iter().enumerate() {
+            for at in (0..text.len()).step_by(59).filter(|&at| text.is_char_boundary(at)) {
+                for damage in damages {
+                    let mut damaged = texts.clone();
+                    damaged[file] = if damage.is_empty() {
+                        text[..at].to_owned()
+                    } else {
+                        format!("{}{damage}{}", &text[..at], &text[at..])
+                    };
+                    let raised = read(&damaged, 1 << 20, 1 << 20, false, 1).1;
+                    let tables = exports(&damaged, 1 << 20, 1 << 20, true).all(&Batch::unwatched(1)).unwrap();
+                    let skipped = (shown(&tables), None);
+                    let codes = &tables.problems.code;
+                    let lost = (0..codes.len()).any(|row| {
+                        codes
+                            .get(row)
+                            .is_some_and(|code| code.starts_with("unreadable") || code == "rest_not_read")
+                    });
+                    // What is an error in one mode is a row in the other.
+                    assert_eq!(raised.is_some(), lost, "{damage} at {at} of {file}: {raised:?}");
+                    assert!(raised.as_ref().is_none_or(|raised| raised.0 == file), "{raised:?}");
+                    for (window, piece) in [(1, 3), (97, 31), (600, 200)] {
+                        assert_eq!(
+                            read(&damaged, window, piece, false, 1).1,
+                            raised,
+                            "{damage:?} at {at} of {file}, {window} {piece}: {:?}",
+                            damaged[file]
+                        );
+                        assert_eq!(read(&damaged, window, piece, true, 1), skipped);
+                    }
+                    // Other files are not touched.
+                    let ids = &tables.annotations.annotation_id;
+                    assert!(file == 0 || ids.starts_with(&[1, -2, 3]), "{ids:?}");
+                    assert!(file == 6 || ids.ends_with(&[12, 13]), "{ids:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_task_beyond_the_limit_is_named_and_passed() {
+        let huge = task(2).replace("a2.png", &"x}".repeat(4000));
+        let texts =
+            vec![format!("[{},{huge},{}]", task(1), task(3)), format!("{}\n{huge}\n{}", task(4), task(5))];
+        for (window, piece) in [(1, 64), (100, 17), (1 << 20, 333)] {
+            let mut raising = exports(&texts, window, piece, false);
+            raising.intake.limit(2000);
+            let error = loop {
+                match raising.next_window(&Batch::unwatched(1)) {
+                    Ok(window) => assert!(window.is_some()),
+                    Err(error) => break error,
+                }
+            };
+            let Stop::Export { file: 0, position, message } = error else { panic!("{error:?}") };
+            assert_eq!(position, 2 + task(1).len());
+            assert!(message.contains("larger than"), "{message}");
+            let mut skipping = exports(&texts, window, piece, true);
+            skipping.intake.limit(2000);
+            let read = skipping.all(&Batch::unwatched(1)).unwrap();
+            assert_eq!(read.tasks.task_id, [1, 3, 4, 5]);
+            assert_eq!(read.problems.code.get(1), Some("unreadable_task"));
+            assert_eq!(read.problems.dropped, [true, true]);
+            assert_eq!(read.problems.field.get(0), Some(format!("byte {}", 2 + task(1).len()).as_str()));
+        }
+    }
+
+    #[test]
+    fn a_reader_that_was_stopped_says_so() {
+        let texts = containers();
+        let mut reader = exports(&texts, 200, 50, false);
+        assert!(reader.next_window(&Batch::unwatched(1)).unwrap().is_some());
+        reader.state = State::Broken;
+        assert!(matches!(reader.next_window(&Batch::unwatched(1)), Err(Stop::Other(_))));
+    }
 }

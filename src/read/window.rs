@@ -123,6 +123,8 @@ pub(super) struct Unit {
     pub(super) ordinal: u64,
     /// Where it lies in the window.
     pub(super) range: Range<usize>,
+    /// Whether its file goes on behind it.
+    pub(super) goes_on: bool,
     /// Where it starts in the file.
     pub(super) base: usize,
     pub(super) what: What,
@@ -201,6 +203,17 @@ impl Intake {
             bytes_read: 0,
             total: None,
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn pieces(&mut self, bytes: usize) {
+        self.chunk_bytes = bytes;
+        self.head_bytes = 16;
+    }
+
+    #[cfg(test)]
+    pub(super) fn limit(&mut self, bytes: usize) {
+        self.most_bytes = bytes;
     }
 
     /// Bytes of all sources together; 0 where one does not say. Asked first before anything is read.
@@ -381,13 +394,13 @@ impl Intake {
         if let Some(start) = open.dropping.take() {
             let end = range.end.wrapping_add(open.origin);
             let message = format!("{}; bytes {start} to {end} were not read", self.too_large());
-            self.text.truncate(range.start);
             self.push(open, What::Skipped("unreadable_task", message, start), 0..0, start);
             return Ok(true);
         }
         if open.content.is_none() {
-            let text = &self.text[range.clone()];
-            let known = container::utf8(text, base).and_then(|text| container::recognise(text, base));
+            let known = container::value_text(&self.text, &range, range.end < self.text.len(), base)
+                .and_then(|text| container::recognise(text, base));
+            let known = known.map_err(|error| container::breaks_off(error, base + range.len()));
             match known {
                 Ok(Ok(content)) => open.content = Some(content),
                 Ok(Err(message)) => {
@@ -437,7 +450,8 @@ impl Intake {
 
     fn push(&mut self, open: &Open, what: What, range: Range<usize>, base: usize) {
         let is_value = !matches!(what, What::Skipped("unreadable_file" | "rest_not_read", ..));
-        self.units.push(Unit { file: open.file, ordinal: self.values, range, base, what });
+        let goes_on = range.end < self.text.len();
+        self.units.push(Unit { file: open.file, ordinal: self.values, range, goes_on, base, what });
         self.values += u64::from(is_value);
     }
 
