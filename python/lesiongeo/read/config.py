@@ -259,6 +259,8 @@ def labeling_config(source: ConfigSource) -> LabelingConfig:
 
 def _text(source: ConfigSource) -> tuple[str, str]:
     """Return the text of a configuration, and what to call it."""
+    if isinstance(source, str) and not source.strip():
+        raise ConfigError("the config is empty; pass the path of an XML file or its text")
     if isinstance(source, bytes | bytearray | memoryview):
         data, name = bytes(source), "the config"
     elif isinstance(source, str) and source.lstrip("\ufeff \t\r\n").startswith(("<", "{", "[")):
