@@ -19,6 +19,7 @@ from lesiongeo.cli import app
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCS = sorted((ROOT / "docs").glob("*.md"))
 EXAMPLE = ROOT / "examples" / "dermatology.json"
 
 PUBLIC = [name for name in lesiongeo.__all__ if name != "__version__"]
@@ -70,6 +71,36 @@ def test_the_readme_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     found = doctest.testfile(str(ROOT / "README.md"), module_relative=False, encoding="utf-8")
     assert found.failed == 0
     assert found.attempted >= 10
+
+
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
+def test_the_pages_run(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Examples of docs/, in the root of the repository; every block of Python is one, and links lead somewhere."""
+    monkeypatch.chdir(ROOT)
+    assert doctest.testfile(str(page), module_relative=False, encoding="utf-8").failed == 0
+    text = page.read_text(encoding="utf-8")
+    for block in re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        assert ">>> " in block
+    for target in re.findall(r"\]\(([^)]+)\)", text):
+        assert "://" in target or (page.parent / target.split("#")[0]).exists(), target
+
+
+def test_the_page_on_reading_names_the_codes_and_columns_there_are() -> None:
+    text = (ROOT / "docs" / "reading.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(\w+)`", text))
+    export = lesiongeo.read_label_studio(EXAMPLE)
+    tables = {name: getattr(export, name) for name in export.__dataclass_fields__ if name not in ("annotation_rows",)}
+    for name, table in tables.items():
+        assert f"### {name}" in text
+        columns = set((table.table if name == "regions" else table).column_names)
+        assert columns - {"track_id", "lesion_status", "notes"} <= named, name
+    source = "".join(
+        (ROOT / "python" / "lesiongeo" / "read" / f"{module}.py").read_text(encoding="utf-8")
+        for module in ("drift", "fields", "pages")
+    )
+    codes = set(re.findall(r'code="(\w+)"', source)) | set(re.findall(r'return "(\w+_\w+)", ', source))
+    assert len(codes) >= 8
+    assert codes <= named
 
 
 def test_every_python_block_of_the_readme_is_an_example() -> None:
