@@ -149,9 +149,13 @@ class Entries:
 
     def __init__(self, columns: dict[str, Any], regions: pa.Table, answers: pa.Table) -> None:
         self.codes = {name: code for code, name in enumerate(columns["names"])}
-        self.regions = regions
-        self.answers = answers
-        self.drew = columns["regions"].get("from_name", np.empty(0, dtype=np.uint32))
+        self.regions = _places(regions)
+        self.answers = _places(answers)
+        # Row of the first region that each control drew; backwards, so that the first one stays.
+        drew = columns["regions"].get("from_name", np.empty(0, dtype=np.uint32))
+        rows = np.flatnonzero(drew != NO_ROW)[::-1]
+        self.drew = np.full(len(columns["names"]), -1, dtype=np.int64)
+        self.drew[drew[rows]] = rows
         self.columns = [columns[key] for key in ("controls", "answers")]
         self.sorted: list[tuple[NDArray[np.int64], NDArray[Any]]] = []
 
@@ -174,9 +178,8 @@ class Entries:
         code = self.codes.get(name)
         if code is None:
             return Place()
-        drawn = np.flatnonzero(self.drew == code)
-        if len(drawn):
-            return _place(self.regions, int(drawn[0]))
+        if self.drew[code] >= 0:
+            return _place(self.regions, int(self.drew[code]))
         for _, entries, place in self.of(name):
             return place(int(entries[0]))
         return Place()
@@ -188,8 +191,14 @@ class Entries:
         return _place(self.answers, entry)
 
 
-def _place(table: pa.Table, row: int) -> Place:
-    return Place(*(table[name][row].as_py() if name in table.column_names else None for name in Place._fields))
+def _places(table: pa.Table) -> dict[str, pa.Array]:
+    """The columns that say where a row stands."""
+    there = set(table.column_names)
+    return {name: table[name].combine_chunks() for name in Place._fields if name in there}
+
+
+def _place(columns: dict[str, pa.Array], row: int) -> Place:
+    return Place(**{name: column[row].as_py() for name, column in columns.items()})
 
 
 def _report(problems: ProblemRows, place: Place, code: str, message: str, where: str) -> None:
@@ -278,9 +287,10 @@ def _labels(columns: dict[str, Any], config: LabelingConfig, regions: pa.Table, 
     for control in controls:
         allowed.add(control)
     offsets, values = columns["regions"]["labels"]
+    places = _places(regions)
     met = _distinct(
         strings(values),
-        lambda entry: _place(regions, int(np.searchsorted(offsets, entry, side="right")) - 1),
+        lambda entry: _place(places, int(np.searchsorted(offsets, entry, side="right")) - 1),
     )
     allowed.check(met, "label_unknown", "label", "value", problems)
 
