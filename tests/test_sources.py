@@ -19,7 +19,7 @@ import lesiongeo
 from lesiongeo import ExportError
 from lesiongeo.read.sources import ENDINGS, find
 
-SECRET = "X-Amz-Signature=abcdef"
+SECRET = "X-Amz-Signature=abcdef"  # noqa: S105
 
 
 def text(*ids: int) -> bytes:
@@ -205,7 +205,7 @@ def test_a_bomb_needs_no_memory(codec: str, tmp_path: Path) -> None:
     code = (
         "import lesiongeo, resource, sys\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "for export in lesiongeo.scan_label_studio(sys.argv[1], window_bytes=1 << 20): assert not export.tasks.num_rows\n"
+        "for export in lesiongeo.scan_label_studio(sys.argv[1], window_bytes=1 << 20): assert not len(export.regions)\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
     )
     ran = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, timeout=120, check=True)
@@ -224,7 +224,7 @@ def test_file_objects_are_read_from_where_they_are_and_stay_open(tmp_path: Path)
     assert export.tasks["file"].to_pylist() == ["a.json"]
 
 
-def test_streams_that_hand_out_little(folder: Path) -> None:
+def test_streams_that_hand_out_little() -> None:
     class Trickle(io.RawIOBase):
         def __init__(self, data: bytes) -> None:
             self.inner = io.BytesIO(data)
@@ -280,7 +280,8 @@ def memory() -> Iterator[Any]:
     files.store.clear()
 
 
-def test_addresses(memory: Any) -> None:
+@pytest.mark.usefixtures("memory")
+def test_addresses() -> None:
     assert ids("memory://exports/a.json") == [1]
     assert ids("memory://exports/b.json.gz") == [2]
     assert ids("memory://exports/*.json*") == [1, 2]
@@ -294,7 +295,8 @@ def test_local_addresses(folder: Path) -> None:
     assert ids(f"file://{folder}/a.json") == [1]
 
 
-def test_addresses_without_files(memory: Any) -> None:
+@pytest.mark.usefixtures("memory")
+def test_addresses_without_files() -> None:
     for address in ("memory://exports/none.json", "memory://exports/none*.json"):
         with pytest.raises(FileNotFoundError) as caught:
             ids(address)
@@ -310,7 +312,7 @@ def everything(error: BaseException | None) -> str:
     return told
 
 
-def test_queries_never_show(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_queries_never_show() -> None:
     """A presigned address that works, one that is not there, and one whose server fails in the middle."""
     fsspec = pytest.importorskip("fsspec")
     from fsspec.implementations.memory import MemoryFileSystem

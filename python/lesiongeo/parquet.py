@@ -380,7 +380,7 @@ LATE_RUN = 1 << 40
 def _options(schema: pa.Schema) -> dict[str, Any]:
     """How columns are written; the measurements are in docs/streaming.md."""
     texts = [field.name for field in schema if pa.types.is_string(field.type)]
-    coordinates = [f"geometry.polygons.rings.vertices.{axis}" for axis in ("x", "y")]
+    coordinates = [f"geometry{'.list.element' * 3}.{axis}" for axis in ("x", "y")]
     return {
         "compression": "zstd",
         "compression_level": ZSTD_LEVEL,

@@ -6,6 +6,7 @@ import errno
 import glob
 import os
 import re
+import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -86,7 +87,7 @@ class Input:
 
     def is_parquet(self) -> bool:
         """Whether the first bytes are those of Parquet; a stream that can be read only once never is."""
-        if isinstance(self.stored, _Stream):
+        if isinstance(self.stored, _Stream | _Pipe):
             return False
         if self.content is None and not PurePath(self.name).suffix.lower().endswith("parquet"):
             return False  # one request per remote file is enough
@@ -205,6 +206,10 @@ def _local(path: str, endings: Sequence[str]) -> Iterator[Input]:
         paths = [path]
     for one in paths:
         status = os.stat(one)
+        if not stat.S_ISREG(status.st_mode):
+            # What has been looked at is gone, so that nothing must be looked at.
+            yield Input(os.path.basename(one), _Pipe(one), None, (status.st_dev, status.st_ino))
+            continue
         yield Input(
             os.path.basename(one),
             lambda one=one: pa.OSFile(one, "rb"),  # type: ignore[misc]
@@ -220,6 +225,16 @@ def _is_export(name: str, endings: Sequence[str]) -> bool:
     for packed in PACKED:
         lower = lower.removesuffix(packed)
     return lower.endswith(tuple(endings)) or (lower.isdecimal() and endings is ENDINGS)
+
+
+class _Pipe:
+    """Opens a pipe or a device."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __call__(self) -> Any:
+        return open(self.path, "rb", buffering=0)
 
 
 # streams
