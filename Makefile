@@ -72,7 +72,7 @@ bench: $(VENV)/.installed $(VENV)/.bench ## compare with what people use today; 
 
 # Seconds per target, and which ones. Needs cargo-fuzz (`cargo install cargo-fuzz`) and a C++ compiler, no nightly toolchain.
 FUZZ_SECONDS ?= 120
-FUZZ_TARGETS ?= reader
+FUZZ_TARGETS ?= reader rle
 FUZZ_LIMITS := -max_len=65536 -rss_limit_mb=2048 -timeout=10 -print_final_stats=1
 
 fuzz: ## look for inputs that break the readers: FUZZ_SECONDS per target, corpora stay in out/fuzz

@@ -250,15 +250,19 @@ def exports() -> dict[str, bytes]:
 
 
 def masks() -> dict[str, bytes]:
-    """Codes of masks: two bytes each for width and height, then the code."""
+    """Codes of masks: width, height and flags of `targets/rle.rs`, then the code."""
     seeds = {}
     for name, rows in MASKS.items():
         for lengths in ((3, 4, 8, 16), (1, 2, 3, 4), (16, 16, 16, 16)):
-            head = struct.pack("<HH", len(rows[0]), len(rows))
+            head = struct.pack("<HHB", len(rows[0]), len(rows), 3)
             seeds[f"{name}_{'_'.join(map(str, lengths))}"] = head + rle(pixels(rows), lengths=lengths)
     whole = seeds["hole_3_4_8_16"]
-    seeds |= {"cut_off": whole[:-5], "only_head": whole[:11], "huge": struct.pack("<HH", 65535, 65535) + b"\xff" * 12}
-    seeds["wide_words"] = struct.pack("<HH", 2, 1) + rle([1, 2, 3, 65535] * 2, word=16)
+    seeds |= {
+        "cut_off": whole[:-5],
+        "only_head": whole[:12],
+        "huge": struct.pack("<HHB", 65535, 65535, 0) + b"\xff" * 12,
+    }
+    seeds["wide_words"] = struct.pack("<HHB", 2, 1, 0) + rle([1, 2, 3, 65535] * 2, word=16)
     return seeds
 
 

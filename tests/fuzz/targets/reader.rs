@@ -1,5 +1,5 @@
-//! Any bytes through the reader: no panic, tables that fit together, errors within the file, and nothing read from
-//! what is no JSON.
+//! Any bytes through the reader: no panic, tables that fit together, errors within the file, and nothing read
+//! from what is no JSON.
 
 #![no_main]
 
@@ -45,7 +45,8 @@ fn one_value(bytes: &[u8]) -> bool {
     IgnoredAny::deserialize(&mut parser).is_ok() && parser.end().is_ok()
 }
 
-/// Columns of one table are of one length, offsets run forwards to the end, texts are UTF-8, and rows that are named exist.
+/// Columns of one table are of one length, offsets run forwards to the end, texts are UTF-8, and rows that are
+/// named exist.
 fn fit_together(tables: &Tables) {
     let Tables { tasks, annotations, regions, controls, answers, relations, problems, names, kinds, .. } =
         tables;
