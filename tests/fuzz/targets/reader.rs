@@ -45,8 +45,8 @@ fn one_value(bytes: &[u8]) -> bool {
     IgnoredAny::deserialize(&mut parser).is_ok() && parser.end().is_ok()
 }
 
-/// Columns of one table are of one length, offsets run forwards to the end, texts are UTF-8, and rows that are
-/// named exist.
+/// Columns of one table are of one length, offsets run forwards to the end, texts are UTF-8, and rows that
+/// are named exist.
 fn fit_together(tables: &Tables) {
     let Tables { tasks, annotations, regions, controls, answers, relations, problems, names, kinds, .. } =
         tables;

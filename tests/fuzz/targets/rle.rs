@@ -1,9 +1,9 @@
-//! Codes of brush strokes: decoded twice, by the reader and bit by bit, then traced; the outlines must cover the
-//! painted pixels and nothing else.
+//! Codes of brush strokes: decoded twice, by the reader and bit by bit, then traced; the outlines must cover
+//! the painted pixels and nothing else.
 //!
-//! An input is width and height (two bytes each, the lower one first), a byte of flags, and the code. With flag 1
-//! the code gets the number of values that such an image has, with flag 2 values of eight bits; else hardly any
-//! input would come beyond the head.
+//! An input is width and height (two bytes each, the lower one first), a byte of flags, and the code. With
+//! flag 1 the code gets the number of values that such an image has, with flag 2 values of eight bits; else
+//! hardly any input would come beyond the head.
 
 #![no_main]
 
