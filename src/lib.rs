@@ -3,10 +3,12 @@
 //! The modules below are listed in the order in which data flows: bytes of an annotation export become
 //! columns ([`read`]), the columns hold outlines ([`polygons`]; from elsewhere: [`ingest`]), outlines are measured alone or in pairs
 //! ([`geometry`]), pairs are found ([`pairs`]) and assigned one to one ([`matching`]), all of it over many
-//! rows at once ([`batch`]). The Python bindings sit on top and are compiled only with the `python` feature.
+//! rows at once ([`batch`]); [`geoarrow`] is how outlines leave. The Python bindings sit on top and are compiled only
+//! with the `python` feature.
 
 pub mod batch;
 pub mod error;
+pub mod geoarrow;
 pub mod geometry;
 pub mod ingest;
 pub mod matching;

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from . import _core
 from .errors import ExportError, RegionError
 from .polygons import Polygons
 
@@ -94,33 +95,12 @@ def geometry_column(polygons: Polygons) -> pa.Array:
 
     Always multipolygons, so that the type of a file does not depend on what is in it.
     """
-    xy, ring_offsets, polygon_offsets = polygons.to_ragged()
-    lengths = np.diff(ring_offsets).astype(np.int64)
-    closed = lengths + (lengths > 0)
-    ends = np.concatenate(([0], np.cumsum(closed)))
-    if ends[-1] >= 2**31:
-        raise OverflowError(f"{ends[-1]} vertices do not fit one Arrow array; write fewer regions at a time")
-    # Every ring takes its vertices and then the first of them again.
-    closing = np.zeros(ends[-1], dtype=bool)
-    filled = lengths > 0
-    closing[ends[1:][filled] - 1] = True
-    opening = xy[ring_offsets[:-1][filled]]
-    axes = []
-    for axis in (0, 1):
-        values = np.empty(ends[-1])
-        values[~closing] = xy[:, axis]
-        values[closing] = opening[:, axis]
-        axes.append(pa.array(values))
-    points = pa.StructArray.from_arrays(axes, fields=list(GEOMETRY_TYPE.value_type.value_type.value_type))
-    starts_part = _ring_areas(xy, ring_offsets) >= 0
-    starts_part[polygon_offsets[:-1][np.diff(polygon_offsets) > 0]] = True
-    part_offsets = np.append(np.flatnonzero(starts_part), len(lengths))
-    region_offsets = np.searchsorted(part_offsets[:-1], polygon_offsets)
-    column: pa.Array = points
-    levels = (ends, part_offsets, region_offsets)
+    coordinates, levels = _core.multipolygons(polygons.to_ragged())
+    fields = list(GEOMETRY_TYPE.value_type.value_type.value_type)
+    column: pa.Array = pa.StructArray.from_arrays([pa.array(values) for values in coordinates], fields=fields)
     types = (GEOMETRY_TYPE.value_type.value_type, GEOMETRY_TYPE.value_type, GEOMETRY_TYPE)
     for offsets, kind in zip(levels, types, strict=True):
-        column = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), column, type=kind)
+        column = pa.ListArray.from_arrays(pa.array(offsets), column, type=kind)
     return column
 
 
@@ -188,19 +168,3 @@ def _points(column: pa.Array, depth: int) -> Any:
     else:
         raise ExportError(f"the vertices of the geometry column are of type {column.type}; they should have x and y")
     return (np.ascontiguousarray(xy), *offsets[::-1])
-
-
-def _ring_areas(xy: NDArray[np.float64], ring_offsets: NDArray[np.int32]) -> NDArray[np.float64]:
-    """Signed area of each ring."""
-    lengths = np.diff(ring_offsets)
-    areas = np.zeros(len(lengths))
-    if len(xy) == 0:
-        return areas
-    filled = np.flatnonzero(lengths > 0)
-    ring_of = np.repeat(np.arange(len(lengths)), lengths)
-    local = xy - xy[ring_offsets[:-1][ring_of]]
-    following = np.arange(1, len(xy) + 1)
-    following[ring_offsets[1:][filled] - 1] = ring_offsets[:-1][filled]
-    cross = local[:, 0] * local[following, 1] - local[following, 0] * local[:, 1]
-    areas[filled] = np.add.reduceat(cross, ring_offsets[:-1][filled]) / 2
-    return areas
