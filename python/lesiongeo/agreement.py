@@ -166,7 +166,7 @@ def agreement(
     hausdorff[both] = _core.hausdorff(
         interior, interior, a[both], b[both], directed=False, vertices_only=False, threads=threads, progress=second
     )
-    areas = _core.area(interior, threads=threads)
+    areas = export.regions.polygons._areas(threads)
     rows = _Rows(
         page, a, b, kind, iou, hausdorff, np.where(a >= 0, areas[a], np.nan), np.where(b >= 0, areas[b], np.nan)
     )
@@ -276,12 +276,11 @@ def _pair_table(export: Export, counted: Counted, comparisons: Comparisons, rows
     area_a, area_b = area_a[worst_first], area_b[worst_first]
     table = export.regions.table
 
+    at = {side: pa.array(np.maximum(row, 0), mask=row < 0) for side, row in (("a", a), ("b", b))}
+
     def sides(name: str) -> dict[str, Any]:
         column = table[name].combine_chunks()
-        return {
-            f"{name}_{side}": column.take(pa.array(np.maximum(row, 0), mask=row < 0))
-            for side, row in (("a", a), ("b", b))
-        }
+        return {f"{name}_{side}": column.take(row) for side, row in at.items()}
 
     columns = _who(export, counted, comparisons, rows.comparison[keep])
     ids = sides("region_id")

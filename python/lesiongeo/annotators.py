@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,13 +14,14 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from .read import Export
 
-__all__ = ["UNKNOWN", "annotator_order", "annotator_table", "summary_table"]
+__all__ = ["UNKNOWN", "annotator_order", "annotator_table", "ranks", "summary_table"]
 
 #: Name of annotators whom the export does not name any more.
 UNKNOWN = "unknown"
 
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 
 def summary_table(pairs: pa.Table, tasks: pa.Table) -> pa.Table:
@@ -40,22 +42,36 @@ def summary_table(pairs: pa.Table, tasks: pa.Table) -> pa.Table:
         hausdorff_px_median, hausdorff_px_p95, area_ratio_median, and label_agreement (matched of matched and
         conflicting). Null where there is nothing to average. No row where nobody was compared.
     """
-    compared = tasks.filter(pc.is_valid(tasks["annotator_b"]))
+    compared = tasks.filter(pc.is_valid(tasks["annotator_b"])).select(OF_TASKS)
     if compared.num_rows == 0:
         return _summary([])
+    pairs = pairs.select(OF_PAIRS)
     task_code, names = _pair_codes(compared)
     pair_code, _ = _pair_codes(pairs, names)
     rows: list[dict[str, Any]] = [{"annotator_a": None, "annotator_b": None, **_distribution(pairs, compared)}]
-    for code, (first, second) in enumerate(names):
-        of_pairs, of_tasks = pa.array(pair_code == code), pa.array(task_code == code)
-        rows.append(
-            {
-                "annotator_a": first,
-                "annotator_b": second,
-                **_distribution(pairs.filter(of_pairs), compared.filter(of_tasks)),
-            }
-        )
+    of_pairs, of_tasks = _split(pairs, pair_code, len(names)), _split(compared, task_code, len(names))
+    for (first, second), own_pairs, own_tasks in zip(names, of_pairs, of_tasks, strict=True):
+        rows.append({"annotator_a": first, "annotator_b": second, **_distribution(own_pairs, own_tasks)})
     return _summary(rows)
+
+
+#: Columns that a distribution needs.
+OF_TASKS = (
+    "annotator_a annotator_b task_id reason score label_studio_score n_a n_b n_matched n_label_conflict n_near_miss "
+    "n_missing_a n_missing_b"
+).split()
+OF_PAIRS = "annotator_a annotator_b match iou dice hausdorff_px area_ratio".split()
+
+
+def _split(table: pa.Table, code: Ints, count: int) -> Iterator[pa.Table]:
+    """Rows of each code from 0 to before `count`, in the order of the table."""
+    if count == 1:
+        yield table
+        return
+    ends = np.cumsum(np.bincount(code, minlength=count))
+    grouped = table.take(pa.array(np.argsort(code, kind="stable")))
+    for start, end in pairwise([0, *ends.tolist()]):
+        yield grouped.slice(start, end - start)
 
 
 SUMMARY_COUNTS = (
@@ -138,44 +154,52 @@ def annotator_table(
     table = export.annotations
     own = pc.equal(table["source"], "annotation").to_numpy()
     cancelled = table["cancelled"].to_numpy()
-    author = np.array(pc.fill_null(table["annotator"], UNKNOWN).to_pylist(), dtype=object)
+    author = ranks(pc.fill_null(table["annotator"], UNKNOWN), names)
     counts = np.zeros(table.num_rows, dtype=bool)
     counts[counted] = True
     lead = pc.fill_null(table["lead_time_s"], np.nan).to_numpy()
-    region_author, region_counts = author[export.annotation_rows], counts[export.annotation_rows]
+    region_author = np.where(counts, author, -1)[export.annotation_rows]
     valid = export.regions.table["valid"].to_numpy()
 
-    sides = {side: _objects(tasks, f"annotator_{side}") for side in "ab"}
+    sides = {side: ranks(tasks[f"annotator_{side}"], names) for side in "ab"}
     score = pc.fill_null(tasks["score"], np.nan).to_numpy()
     drawn = pc.is_null(tasks["reason"]).to_numpy()
     compared = pc.is_valid(tasks["annotator_b"]).to_numpy()
-    pair_sides = {side: _objects(pairs, f"annotator_{side}") for side in "ab"}
+    pair_sides = {side: ranks(pairs[f"annotator_{side}"], names) for side in "ab"}
     iou = pc.fill_null(pairs["iou"], np.nan).to_numpy()
     agreed = pc.is_in(pairs["match"], pa.array(["matched", "label_conflict"])).to_numpy()
     missing = pc.equal(pairs["match"], "missing").to_numpy()
     alone = {side: missing & pc.is_valid(pairs[f"region_{side}"]).to_numpy() for side in "ab"}
 
+    def tally(rank: Ints, chosen: Mask) -> Ints:
+        return np.bincount(rank[chosen & (rank >= 0)], minlength=len(names))
+
+    everywhere = np.ones(len(region_author), dtype=bool)
+    n_regions, n_invalid = tally(region_author, everywhere), tally(region_author, ~valid)
+    n_annotations, n_cancelled = tally(author, counts), tally(author, own & cancelled)
+    n_superseded = tally(author, own & ~cancelled & ~counts)
+    n_pages = sum(tally(side, compared) for side in sides.values())
+    n_missed = tally(pair_sides["b"], alone["a"]) + tally(pair_sides["a"], alone["b"])
+    n_extra = tally(pair_sides["a"], alone["a"]) + tally(pair_sides["b"], alone["b"])
     rows = []
-    for name in names:
-        theirs = author == name
-        here = (sides["a"] == name) | (sides["b"] == name)
-        in_pair = (pair_sides["a"] == name) | (pair_sides["b"] == name)
-        is_a, is_b = pair_sides["a"] == name, pair_sides["b"] == name
-        times = lead[theirs & counts]
+    for rank, name in enumerate(names):
+        here = (sides["a"] == rank) | (sides["b"] == rank)
+        in_pair = (pair_sides["a"] == rank) | (pair_sides["b"] == rank)
+        times = lead[(author == rank) & counts]
         rows.append(
             {
                 "annotator": name,
-                "n_annotations": int((theirs & counts).sum()),
-                "n_cancelled": int((theirs & own & cancelled).sum()),
-                "n_superseded": int((theirs & own & ~cancelled & ~counts).sum()),
-                "n_regions": int((region_counts & (region_author == name)).sum()),
-                "n_invalid": int((region_counts & (region_author == name) & ~valid).sum()),
+                "n_annotations": int(n_annotations[rank]),
+                "n_cancelled": int(n_cancelled[rank]),
+                "n_superseded": int(n_superseded[rank]),
+                "n_regions": int(n_regions[rank]),
+                "n_invalid": int(n_invalid[rank]),
                 "lead_time_s_median": _percentile(times[~np.isnan(times)], 50),
-                "n_pages": int((here & compared).sum()),
+                "n_pages": int(n_pages[rank]),
                 "score_mean": _mean(score[here & compared & drawn]),
                 "iou_mean": _mean(iou[in_pair & agreed]),
-                "n_missed": int((alone["a"] & is_b).sum() + (alone["b"] & is_a).sum()),
-                "n_extra": int((alone["a"] & is_a).sum() + (alone["b"] & is_b).sum()),
+                "n_missed": int(n_missed[rank]),
+                "n_extra": int(n_extra[rank]),
             }
         )
     return pa.Table.from_pylist(rows, schema=ANNOTATOR_SCHEMA)
@@ -199,24 +223,30 @@ ANNOTATOR_SCHEMA = pa.schema(
 )
 
 
-def _objects(table: pa.Table, name: str) -> NDArray[np.object_]:
-    column = np.empty(table.num_rows, dtype=object)
-    column[:] = table[name].to_pylist()
-    return column
+def ranks(column: pa.ChunkedArray | pa.Array, names: list[str]) -> Ints:
+    """Return the place of each name among `names`; -1 for null and for names that are not there."""
+    encoded = (column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column).dictionary_encode()
+    place = {name: number for number, name in enumerate(names)}
+    known = np.array([*(place.get(name, -1) for name in encoded.dictionary.to_pylist()), -1], dtype=np.int64)
+    return known[pc.fill_null(encoded.indices, len(known) - 1).to_numpy()]
 
 
-def _pair_codes(
-    table: pa.Table, names: list[tuple[str, str]] | None = None
-) -> tuple[NDArray[np.int64], list[tuple[str, str]]]:
-    """Number the pairs of annotators, in the order of first appearance by annotator where no list is given."""
-    pairs: Iterable[tuple[str, str]] = zip(
-        table["annotator_a"].to_pylist(), table["annotator_b"].to_pylist(), strict=True
-    )
-    listed = list(pairs)
-    if names is None:
-        names = sorted(set(listed), key=lambda pair: tuple(annotator_order(name) for name in pair))
-    code = {pair: number for number, pair in enumerate(names)}
-    return np.array([code[pair] for pair in listed], dtype=np.int64), names
+def _pair_codes(table: pa.Table, pairs: list[tuple[str, str]] | None = None) -> tuple[Ints, list[tuple[str, str]]]:
+    """Number the pairs of annotators as in the list, or, without one, in the order of annotators."""
+    sides = [table[f"annotator_{side}"] for side in "ab"]
+    if pairs is None:
+        found = pa.chunked_array([chunk for side in sides for chunk in side.chunks], pa.string())
+        names = sorted(found.unique().to_pylist(), key=annotator_order)
+    else:
+        names = list({name: None for pair in pairs for name in pair})
+    first, second = (ranks(side, names) for side in sides)
+    key = first * len(names) + second
+    if pairs is None:
+        pairs = [(names[both // len(names)], names[both % len(names)]) for both in np.unique(key).tolist()]
+    place = {name: number for number, name in enumerate(names)}
+    of_pairs = np.array([place[a] * len(names) + place[b] for a, b in pairs], dtype=np.int64)
+    order = np.argsort(of_pairs)
+    return order[np.searchsorted(of_pairs, key, sorter=order)], pairs
 
 
 def annotator_order(name: str) -> tuple[int, int, str, str]:

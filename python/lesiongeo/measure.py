@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from . import _core
 from .arrow import numbers
 from .options import checked_flag, shown
-from .polygons import as_polygons
+from .polygons import PROBLEMS, as_polygons
 from .read.export import Export
 from .regions import Regions, has_interior
 from .shape import in_millimetres, shape_columns
@@ -92,9 +92,9 @@ def measure(
     columns: dict[str, Any] = {}
     if isinstance(regions, Regions):
         columns = {name: regions.table[name] for name in IDENTITY if name in regions.table.column_names}
-    area = _core.area(interior, threads=threads)
+    area = polygons._areas(threads)
     centroid = _core.centroid(interior, threads=threads)
-    bounds = _core.bounds(polygons.to_ragged(), threads=threads).reshape(-1, 4)
+    bounds = polygons._boxes(threads)
     columns["area_px2"] = pa.array(area)
     columns["perimeter_px"] = pa.array(_core.perimeter(interior, (1.0, 1.0), threads=threads))
     for axis, name in enumerate("xy"):
@@ -115,9 +115,11 @@ def measure(
         columns["spacing_x_mm"], columns["spacing_y_mm"] = numbers(each[:, 0]), numbers(each[:, 1])
     if shape:
         columns |= shape_columns(polygons, spacing if each is None else each, threads)
-    interiors = has_interior(regions.table) if isinstance(regions, Regions) else np.ones(len(polygons), dtype=np.bool_)
-    columns["valid"] = pa.array(polygons.is_valid | ~interiors)
-    columns["problem"] = pa.array(polygons.problem, pa.string(), mask=~interiors)
+    codes = polygons._resolve(threads)[0]
+    if isinstance(regions, Regions):
+        codes = np.where(has_interior(regions.table), codes, 0)
+    columns["valid"] = pa.array(codes == 0)
+    columns["problem"] = pa.array(PROBLEMS, pa.string()).take(pa.array(codes))
     return pa.table(columns)
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from .annotators import UNKNOWN, annotator_order
+from .annotators import UNKNOWN, annotator_order, ranks
 from .read import Export
 from .regions import has_interior
 
@@ -24,10 +24,9 @@ class Counted:
 
     def __init__(self, export: Export) -> None:
         table = export.annotations
-        author = pc.fill_null(table["annotator"], UNKNOWN).to_pylist()
-        self.names = sorted(set(author), key=annotator_order)
-        rank_of = {name: rank for rank, name in enumerate(self.names)}
-        rank = np.array([rank_of[name] for name in author], dtype=np.int64)
+        author = pc.fill_null(table["annotator"], UNKNOWN)
+        self.names = sorted(author.unique().to_pylist(), key=annotator_order)
+        rank = ranks(author, self.names)
         self.task_ids, first, code = np.unique(
             np.concatenate((export.tasks["task_id"].to_numpy(), table["task_id"].to_numpy())),
             return_index=True,

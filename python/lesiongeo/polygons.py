@@ -375,8 +375,14 @@ class Polygons:
         interior = self._interior(threads)
         known: Known | None = self.__dict__.get("_known_interior")
         if known is None:
-            drawn = interior[0] is self.xy
-            known = self._survey(threads) if drawn else _core.survey(interior, threads=threads)
+            known = self._survey(threads)
+            if interior[0] is not self.xy:
+                # Only what was replaced has changed.
+                wrong = np.flatnonzero(self._resolve(threads)[0] == SELF_OVERLAP)
+                known = tuple(column.copy() for column in known)
+                replaced = Polygons._trusted(interior).take(wrong)
+                for column, again in zip(known, _core.survey(replaced.to_ragged(), threads=threads), strict=True):
+                    column[wrong] = again
             self.__dict__["_known_interior"] = known
         return known
 
@@ -384,6 +390,12 @@ class Polygons:
         """Areas of the interiors; a copy."""
         # Adding 0 makes -0 a 0.
         return np.maximum(self._interior_known(threads)[0], 0.0) + 0.0
+
+    def _boxes(self, threads: int | None = None) -> NDArray[np.float64]:
+        """Smallest and largest x and y of what was drawn, NaN where there is no vertex; a copy."""
+        boxes = self._survey(threads)[1].copy()
+        boxes[np.isinf(boxes)] = np.nan
+        return boxes
 
     def __len__(self) -> int:
         return len(self.polygon_offsets) - 1
