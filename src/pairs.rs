@@ -15,6 +15,9 @@ use crate::polygons::Polygons;
 const TREE_FROM: usize = 48;
 /// Prepared outlines kept per thread: 2 million knots are 64 MB.
 const CACHED_KNOTS: usize = 2_000_000;
+/// Prepared outlines kept from one group to the next: pages are compared with several others in turn, but memory that is
+/// still in the processor's cache is worth more than that.
+const KEPT_KNOTS: usize = 8192;
 /// Rows of A per part, at most.
 const PART_ROWS: usize = 256;
 /// Pairs of boxes per part, at most: a row of a crowded page may meet thousands, and Ctrl-C waits for a part to end.
@@ -77,6 +80,7 @@ pub fn overlaps(a: Side, b: Side, groups: &[Group], min_iou: f64, batch: &Batch)
         let mut hits = Vec::new();
         for index in part.groups.clone() {
             let group = &groups[index];
+            scratch.begin(index);
             let rows = match &part.rows {
                 Some(rows) => rows.clone(),
                 None => group.a.clone(),
@@ -182,12 +186,22 @@ struct Scratch {
     prepared: Vec<Chains>,
     slots: HashMap<u32, usize>,
     knots: usize,
+    group: usize,
     active: Vec<u32>,
     stack: Vec<(u32, u32)>,
     found: Vec<u32>,
 }
 
 impl Scratch {
+    /// Make room, at the start of another group.
+    fn begin(&mut self, group: usize) {
+        if self.group != group && self.knots > KEPT_KNOTS {
+            self.slots.clear();
+            self.knots = 0;
+        }
+        self.group = group;
+    }
+
     #[allow(clippy::too_many_arguments, reason = "one call site; a struct would only rename the arguments")]
     fn row(
         &mut self,

@@ -4,6 +4,8 @@
 //! subtracts. Each part of a region is its positive ring followed by the holes of that part. The layout is that of
 //! GeoArrow polygons and `shapely.to_ragged_array`: vertices, ring offsets, polygon offsets.
 
+use std::ops::Range;
+
 use crate::error::{Error, Result};
 
 /// A vertex: x to the right, y down, in pixels.
@@ -145,15 +147,23 @@ impl PolygonsBuf {
         Ok(())
     }
 
+    /// Append regions of a batch.
+    pub fn extend_rows(&mut self, from: Polygons, rows: Range<usize>) -> Result<()> {
+        let regions = &from.polygon_offsets[rows.start..=rows.end];
+        let (Some(&first), Some(&last)) = (regions.first(), regions.last()) else { return Ok(()) };
+        let rings = &from.ring_offsets[first as usize..=last as usize];
+        let (Some(&start), Some(&end)) = (rings.first(), rings.last()) else { return Ok(()) };
+        let vertices = offset("vertices", self.xy.len() + (end - start) as usize)? - end;
+        let before = offset("rings", self.ring_offsets.len() - 1 + (last - first) as usize)? - last;
+        self.xy.extend_from_slice(&from.xy[start as usize..end as usize]);
+        self.ring_offsets.extend(rings[1..].iter().map(|value| value + vertices));
+        self.polygon_offsets.extend(regions[1..].iter().map(|value| value + before));
+        Ok(())
+    }
+
     /// Append all regions of another buffer.
     pub fn append(&mut self, other: &PolygonsBuf) -> Result<()> {
-        let (vertices, rings) = (self.xy.len(), self.ring_offsets.len() - 1);
-        offset("vertices", vertices + other.xy.len())?;
-        offset("rings", rings + other.ring_offsets.len())?;
-        self.xy.extend_from_slice(&other.xy);
-        self.ring_offsets.extend(other.ring_offsets[1..].iter().map(|value| value + vertices as i32));
-        self.polygon_offsets.extend(other.polygon_offsets[1..].iter().map(|value| value + rings as i32));
-        Ok(())
+        self.extend_rows(other.view(), 0..other.polygon_offsets.len() - 1)
     }
 }
 

@@ -228,7 +228,8 @@ def ranks(column: pa.ChunkedArray | pa.Array, names: list[str]) -> Ints:
     encoded = (column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column).dictionary_encode()
     place = {name: number for number, name in enumerate(names)}
     known = np.array([*(place.get(name, -1) for name in encoded.dictionary.to_pylist()), -1], dtype=np.int64)
-    return known[pc.fill_null(encoded.indices, len(known) - 1).to_numpy()]
+    found: Ints = known[pc.fill_null(encoded.indices, len(known) - 1).to_numpy()]
+    return found
 
 
 def _pair_codes(table: pa.Table, pairs: list[tuple[str, str]] | None = None) -> tuple[Ints, list[tuple[str, str]]]:

@@ -379,10 +379,10 @@ class Polygons:
             if interior[0] is not self.xy:
                 # Only what was replaced has changed.
                 wrong = np.flatnonzero(self._resolve(threads)[0] == SELF_OVERLAP)
-                known = tuple(column.copy() for column in known)
+                areas, boxes, codes = (column.copy() for column in known)
                 replaced = Polygons._trusted(interior).take(wrong)
-                for column, again in zip(known, _core.survey(replaced.to_ragged(), threads=threads), strict=True):
-                    column[wrong] = again
+                areas[wrong], boxes[wrong], codes[wrong] = _core.survey(replaced.to_ragged(), threads=threads)
+                known = areas, boxes, codes
             self.__dict__["_known_interior"] = known
         return known
 

@@ -44,14 +44,15 @@ pub fn mend(polygons: Polygons, wrong: &[usize], batch: &Batch) -> Result<Polygo
     })?;
     let mut replaced = PolygonsBuf::default();
     replaced.xy.reserve(polygons.n_vertices());
-    let mut mended = wrong.iter().zip(mended).peekable();
-    for (row, rings) in polygons.rows().enumerate() {
-        match mended.next_if(|(wrong, _)| **wrong == row) {
-            Some((_, simple)) => simple?.into_iter().try_for_each(|ring| replaced.push_ring(ring))?,
-            None => rings.iter().try_for_each(|ring| replaced.push_ring(ring.iter().copied()))?,
-        }
+    // What lies between two of them is copied as a whole.
+    let mut start = 0;
+    for (&row, rings) in wrong.iter().zip(mended) {
+        replaced.extend_rows(polygons, start..row)?;
+        rings?.into_iter().try_for_each(|ring| replaced.push_ring(ring))?;
         replaced.end_region()?;
+        start = row + 1;
     }
+    replaced.extend_rows(polygons, start..polygons.len())?;
     Ok(replaced)
 }
 
