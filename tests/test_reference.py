@@ -20,7 +20,7 @@ import exports
 import lesiongeo
 from lesiongeo import Export
 from reference_export import FIXED, Points, Reference, Region, curve_area, listed, read_all
-from reference_masks import windings
+from reference_masks import MaskError, bitmask_mask, brush_mask, rle_values, windings
 
 Row = dict[str, Any]
 
@@ -267,6 +267,80 @@ def test_real_outlines(name: str, part: int | None, tmp_path: Path) -> None:
     if part is not None:
         raw = json.dumps(json.loads(raw)[:part]).encode()
     assert_tables(lesiongeo.read_label_studio(raw), read_all([raw]))
+
+
+# The judge itself
+
+
+def test_run_lengths_by_hand() -> None:
+    """Six values of 8 bits; runs of 1, 2, 3 or 4 bits: 7 four times, then 1 and 2 one by one."""
+    bits = f"{6:032b}{7:05b}{0:04b}{1:04b}{2:04b}{3:04b}" + "1" + "01" + "11" + f"{7:08b}"
+    bits += "0" + "00" + "1" + f"{1:08b}{2:08b}"
+    bits += "0" * (-len(bits) % 8)
+    rle = [int(bits[k : k + 8], 2) for k in range(0, len(bits), 8)]
+    assert rle_values(rle) == [7, 7, 7, 7, 1, 2]
+    for end in range(len(rle)):
+        with pytest.raises(MaskError):
+            rle_values(rle[:end])
+    with pytest.raises(MaskError):
+        brush_mask(rle, 1, 1)
+
+
+@pytest.mark.parametrize("form", ["rgba", "rgba16", "grey", "palette"])
+def test_masks_survive_being_written(form: str) -> None:
+    rng = random.Random(3)
+    for _ in range(20):
+        width, height = rng.randint(1, 20), rng.randint(1, 20)
+        mask = exports.blob(rng, width, height)
+        assert (bitmask_mask(exports.data_url(exports.png(mask, rng, form))) == mask).all()
+        values = exports.brush_values(mask, rng)
+        for lengths in ((3, 4, 8, 16), (1, 2, 5, 9), (16, 16, 16, 16), (1, 1, 1, 1)):
+            assert (brush_mask(exports.rle(values, lengths=lengths), width, height) == mask).all()
+
+
+def test_rings_are_put_back_onto_pixels() -> None:
+    outer, hole = [(1, 0), (4, 0), (4, 3), (1, 3)], [(2, 1), (2, 2), (3, 2), (3, 1)]
+    rings = [np.array(ring, dtype=np.float64) for ring in (outer, hole)]
+    assert np.abs(windings(rings, 5, 3)).tolist() == [[0, 1, 1, 1, 0], [0, 1, 0, 1, 0], [0, 1, 1, 1, 0]]
+    with pytest.raises(AssertionError):
+        windings([np.array([(0, 0), (1, 1), (0, 1)], dtype=np.float64)], 5, 3)
+
+
+def test_the_area_of_a_curve_is_exact() -> None:
+    """Below y = x (1 - x) lies a sixth; four quarters with the usual handles are nearly a circle."""
+    arch = np.array([[(0, 0), (1 / 3, 1 / 3), (2 / 3, 1 / 3), (1, 0)], [(1, 0), (2 / 3, 0), (1 / 3, 0), (0, 0)]])
+    assert curve_area(arch) == pytest.approx(1 / 6, rel=1e-14)
+    assert curve_area(arch + 100) == pytest.approx(1 / 6, rel=1e-11)
+    quarter = np.array([(1, 0), (1, 0.5522847498), (0.5522847498, 1), (0, 1)])
+    turns = [np.array([(c, s), (-s, c)]) for c, s in ((1, 0), (0, 1), (-1, 0), (0, -1))]
+    assert curve_area(np.array([quarter @ turn for turn in turns])) == pytest.approx(math.pi, rel=3e-4)
+
+
+@pytest.mark.parametrize("damage", ["label", "page", "point", "answer", "relation", "image", "lost"])
+def test_a_difference_is_seen(damage: str) -> None:
+    made = exports.tasks(8, 8, kinds=("polygon", "rectangle"), regions=6)
+    reference = read_all([json.dumps(made).encode()])
+    assert_tables(lesiongeo.read_label_studio(json.dumps(made).encode()), reference)
+    entries = [e for one in made for item in one["annotations"] for e in item["result"]]
+    regions = [e for e in entries if "polygonlabels" in e.get("type", "")]
+    links = [e for e in entries if e.get("type") == "relation"]
+    match damage:
+        case "label":
+            regions[0]["value"]["polygonlabels"].append("another")
+        case "page":
+            regions[0]["item_index"] = 1 - regions[0].get("item_index", 0)
+        case "point":
+            regions[0]["value"]["points"][1][0] += 1e-9
+        case "answer":
+            next(e for e in entries if e.get("type") == "rating")["value"]["rating"] = 77
+        case "relation":
+            links[0]["direction"] = "other"
+        case "image":
+            made[0]["data"]["extra"] = "x"
+        case _:
+            regions[0]["original_width"] = None
+    with pytest.raises(AssertionError):
+        assert_tables(lesiongeo.read_label_studio(json.dumps(made).encode()), reference)
 
 
 # Threads and windows
