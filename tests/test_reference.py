@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pyarrow as pa
@@ -222,6 +223,63 @@ def test_seeded_exports_in_every_container(name: str, seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_pages_and_controls_of_seeded_exports(name: str, seed: int) -> None:
     assert_new_tables(lesiongeo.read_label_studio(list(seeded(seed, name))), truth(seed, name))
+
+
+FIELDS = {
+    "patient": "patient_id",
+    "visit_date": "data.visit_dates",
+    "day_offset": "days",
+    "spacing_mm": "data.spacing_mm",
+}
+
+
+@pytest.mark.parametrize("name", ["list", "odd list", "lines", "gzip"])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_data_fields_of_seeded_exports(name: str, seed: int) -> None:
+    export = lesiongeo.read_label_studio(list(seeded(seed, name)), **FIELDS)
+    data = {task["id"]: task["data"] for task in exports.tasks(seed, 4, regions=4)}
+    rows = export.pages.to_pylist()
+    assert {row["task_id"] for row in rows} == data.keys()
+    for row in rows:
+        own, page = data[row["task_id"]], row["page"]
+        assert row["patient"] == own["patient_id"]
+        assert row["visit_date"].isoformat() == own["visit_dates"][page]
+        assert row["day_offset"] == own["days"][page]
+        assert row["spacing_x_mm"] == row["spacing_y_mm"] == own["spacing_mm"][page]
+    assert export.tasks["patient"].to_pylist() == [data[n]["patient_id"] for n in export.tasks["task_id"].to_pylist()]
+    spacing = [data[row["task_id"]]["spacing_mm"][row["page"]] for row in export.regions.table.to_pylist()]
+    assert export.region_spacing_mm().tolist() == [[one, one] for one in spacing]
+
+
+def test_what_is_not_known_is_null() -> None:
+    export = lesiongeo.read_label_studio(list(seeded(1, "list")))
+    assert set(export.pages["spacing_x_mm"].to_pylist()) == {None}
+    assert np.isnan(export.region_spacing_mm()).all()
+    wrong = lesiongeo.read_label_studio(list(seeded(1, "list")), spacing_mm="nowhere", patient="nowhere")
+    assert set(wrong.pages["spacing_x_mm"].to_pylist()) == set(wrong.pages["patient"].to_pylist()) == {None}
+
+
+def test_a_config_says_which_controls_it_has() -> None:
+    rows = lesiongeo.read_label_studio(list(seeded(1, "list")), config=exports.CONFIG).controls.to_pylist()
+    inside = {tag.get("name"): tag for tag in ElementTree.fromstring(exports.CONFIG) if tag.get("toName")}
+    assert {row["name"] for row in rows if row["in_config"]} <= inside.keys()
+    assert not {row["name"] for row in rows if row["in_config"] is False} & inside.keys()
+    assert None not in {row["in_config"] for row in rows}
+    for row in rows:
+        if row["name"] in inside:
+            values = [one.get("alias") or one.get("value") for one in inside[row["name"]]]
+            assert (row["values"] or []) == values, row
+
+
+ROLES = {"track_id": "track_id", "status": "lesion_status", "note": "notes"}
+
+
+def test_roles_are_inferred_or_named() -> None:
+    export = lesiongeo.read_label_studio(list(seeded(1, "list")))
+    assert {role: export.role(role) for role in ROLES} == ROLES
+    assert export.role("note") in export.regions.table.column_names
+    named = lesiongeo.read_label_studio(list(seeded(1, "list")), track_id="sure", status="several")
+    assert (named.role("track_id"), named.role("status")) == ("sure", "several")
 
 
 @pytest.mark.parametrize("kind", exports.KINDS)
