@@ -140,7 +140,9 @@ def blob(rng: random.Random, width: int, height: int) -> Mask:
         mask[:] = True
     elif style < 0.45:
         mask[rng.randrange(height)] = True
-    if not mask.any():
+    elif style < 0.47:
+        mask[:] = False
+    if not mask.any() and rng.random() < 0.8:
         mask[rng.randrange(height), rng.randrange(width)] = True
     return mask
 

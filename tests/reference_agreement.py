@@ -36,6 +36,8 @@ Outlines = Mapping[tuple[int, str, int, str], Points]
 
 GATE, CONFLICT_GATE = 0.1, 0.5
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
+# Kinds that are no areas, so that nobody can agree about them by overlap.
+WITHOUT_INTERIOR = {"keypoint", "line"}
 # Overlaps closer to a gate than this may fall on either side of it, and totals closer than this are equal.
 TIE = 1e-12
 # An interior below this share of its bounding box is rounding noise of a collinear outline, not an area.
@@ -134,9 +136,13 @@ class Comparison:
             if region.source != "annotation" or (region.task_id, region.annotation_id) not in counts:
                 continue
             self.n_pages[region.task_id] = max(self.n_pages[region.task_id], region.page + 1)
+            if region.kind in WITHOUT_INTERIOR:
+                continue
             self.regions[region.task_id, region.annotation_id, region.page].append(region)
-            points = (outlines or {}).get(region.key, region.points)
-            self.interiors[region.key] = interior(points)
+            if region.mask is not None:
+                self.interiors[region.key] = painted(region.mask)
+            else:
+                self.interiors[region.key] = interior((outlines or {}).get(region.key, region.points))
 
     def pages(self) -> Iterator[Page]:
         """Every page of every pair of people."""
@@ -332,6 +338,12 @@ def interior(points: Points) -> BaseGeometry | None:
         filled = shapely.unary_union(inside)
     box = np.ptp(points, axis=0)
     return filled if filled.area > NO_AREA * float(box[0] * box[1]) else None
+
+
+def painted(mask: Mask) -> BaseGeometry | None:
+    """What is painted, pixel by pixel; None where nothing is."""
+    rows, columns = np.nonzero(mask)
+    return shapely.unary_union(shapely.box(columns, rows, columns + 1, rows + 1)) if len(rows) else None
 
 
 def iou(a: BaseGeometry | None, b: BaseGeometry | None) -> float:

@@ -6,8 +6,8 @@ bit (1: one value repeated, 0: as many values as the run is long), two bits that
 length of the run less one in that many bits, and the value or values. The values are R, G, B, A by pixel, row by row.
 
 Rules where the sources are silent: a pixel belongs to the mask when its alpha is above 0 (the editor's own test for
-hovering, and the converter's contours of what is not zero); a run that would go beyond the number of values ends
-there; a stream that ends before its last value, or whose values are not four for each pixel, has no mask.
+hovering, and the converter's contours of what is not zero); a stream whose runs end before its last value or go
+beyond it, or whose values are not four for each pixel, has no mask.
 """
 
 from __future__ import annotations
@@ -68,8 +68,10 @@ def rle_values(rle: object) -> list[int]:
         if repeated:
             values += [bits.take(width)] * length
         else:
-            values += [bits.take(width) for _ in range(min(length, count - len(values)))]
-    return values[:count]
+            values += [bits.take(width) for _ in range(length)]
+    if len(values) > count:
+        raise MaskError("more values than there should be")
+    return values
 
 
 def brush_mask(rle: object, width: int, height: int) -> Mask:

@@ -16,11 +16,12 @@ from xml.etree import ElementTree
 import numpy as np
 import pyarrow as pa
 import pytest
+import shapely
 
 import exports
 import lesiongeo
 from lesiongeo import Export
-from reference_export import FIXED, Points, Reference, Region, curve_area, listed, read_all
+from reference_export import FIXED, Points, Reference, Region, curve_area, read_all, same_answer
 from reference_masks import MaskError, bitmask_mask, brush_mask, rle_values, windings
 
 Row = dict[str, Any]
@@ -89,23 +90,18 @@ def assert_controls(row: Row, region: Region) -> None:
     got = {name: value for name, value in row.items() if name not in fixed and value is not None}
     assert got.keys() == {name for name in region.controls}, region.key
     for name, value in region.controls.items():
-        if isinstance(value, list):
-            assert got[name] == listed(value), name
-        elif isinstance(value, str) and value.startswith("[["):
-            assert json.loads(got[name]) == json.loads(value), name
-        else:
-            assert got[name] == value, name
+        assert same_answer(got[name], value), (region.key, name)
 
 
 def assert_outline(row: Row, rings: list[Points], area: float, region: Region) -> None:
     match region.kind:
         case "brush" | "bitmask":
             assert region.mask is not None
-            assert row["valid"] is True
+            assert row["valid"] is bool(region.mask.any())
             height, width = region.mask.shape
             drawn = windings(rings, width, height)
-            assert len(np.unique(drawn[region.mask])) == 1
-            assert abs(drawn[region.mask][0]) == 1
+            assert set(np.abs(drawn[region.mask])) <= {1}
+            assert len(set(drawn[region.mask])) <= 1
             assert ((drawn != 0) == region.mask).all(), region.key
             assert area == region.mask.sum(), region.key
         case "keypoint":
@@ -120,8 +116,10 @@ def assert_outline(row: Row, rings: list[Points], area: float, region: Region) -
             (ring,) = rings
             assert region.curve is not None
             assert_follows(ring, region.points)
-            length = np.hypot(*np.diff(region.points, axis=0).T).sum()
-            assert abs(area - curve_area(region.curve)) <= FLATNESS_PX * length
+            if shapely.Polygon(region.points).is_valid:  # else the closed form counts some of it twice
+                length = np.hypot(*np.diff(region.points, axis=0).T).sum()
+                assert abs(area - curve_area(region.curve)) <= FLATNESS_PX * length
+                assert row["valid"] is True
         case "ellipse":
             (ring,) = rings
             assert region.ellipse is not None
