@@ -258,7 +258,9 @@ def fresh(rng: random.Random) -> str:
     return "".join(rng.choices("abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNOPQRSTUVWXYZ0123456789_-", k=10))
 
 
-def result(rng: random.Random, sizes: list[tuple[int, int]], several: bool, kinds: Sequence[str], most: int) -> list[Row]:
+def result(
+    rng: random.Random, sizes: list[tuple[int, int]], several: bool, kinds: Sequence[str], most: int
+) -> list[Row]:
     """The result of one annotation."""
     entries: list[Row] = []
     ids: list[str] = []
@@ -438,7 +440,12 @@ def as_snapshot(made: list[Row], _: random.Random) -> list[bytes]:
     for one in made:
         for item in one["annotations"]:
             number = item["completed_by"]
-            item["completed_by"] = {"id": number, "email": f"u{number}@example.org", "first_name": "A", "last_name": "B"}
+            item["completed_by"] = {
+                "id": number,
+                "email": f"u{number}@example.org",
+                "first_name": "A",
+                "last_name": "B",
+            }
     return [json.dumps(made).encode()]
 
 

@@ -228,9 +228,10 @@ def images_of(data: object) -> list[str]:
     """The images of a task, without queries."""
     values = list(data.values()) if isinstance(data, dict) else []
     for value in values:
-        if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
-            if all("://" in item or item.startswith("/") or is_image(item) for item in value):
-                return [bare(item) for item in value]
+        if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
+            continue
+        if all("://" in item or item.startswith("/") or is_image(item) for item in value):
+            return [bare(item) for item in value]
     for value in values:
         if isinstance(value, str) and ("://" in value or value.startswith("/") or is_image(value)):
             return [bare(value)]
@@ -471,7 +472,7 @@ PARTIAL = "reference: partial"
 
 def is_annotation(item: object) -> bool:
     """Whether this is an annotation with its task inside, not a task with its annotations."""
-    return isinstance(item, dict) and "result" in item and "task" in item and not ("data" in item)
+    return isinstance(item, dict) and "result" in item and "task" in item and "data" not in item
 
 
 def sources(task: Row) -> Iterator[tuple[str, Row]]:
