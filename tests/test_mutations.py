@@ -1,6 +1,6 @@
 """Damaged exports: regions in are regions out and dropped problems, and what was not damaged is still there.
 
-What must come out is counted by `reference_export.candidates` from the file alone. Two kinds of damage: to the parsed
+What must come out is counted by `reference_counts.candidates` from the file alone. Two kinds of damage: to the parsed
 tree, so that the file is JSON still and the count is exact, and to the bytes of one task. What is no JSON is refused
 with its byte, or, with ``on_error="skip"``, listed, and then all other tasks have the rows they had.
 """
@@ -27,7 +27,8 @@ import exports
 import lesiongeo
 from lesiongeo import Export, ExportError
 from mutations import damage_bytes, damage_tree, dumps
-from reference_export import FIXED, candidates
+from reference_counts import candidates
+from reference_export import FIXED
 
 Json = Any
 Row = dict[str, Any]

@@ -21,8 +21,9 @@ import shapely
 import exports
 import lesiongeo
 from lesiongeo import Export
-from reference_export import FIXED, Points, Reference, Region, curve_area, read_all, same_answer
+from reference_export import FIXED, Points, Reference, Region, read_all, same_answer
 from reference_masks import MaskError, bitmask_mask, brush_mask, rle_values, windings
+from reference_shapes import curve_area
 
 Row = dict[str, Any]
 
