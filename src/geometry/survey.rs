@@ -75,7 +75,7 @@ pub fn survey(ring: &[Point]) -> Survey {
         if turn < 0.0 { sums::<true>(ring, first, centre) } else { sums::<false>(ring, first, centre) };
     let [width, height] = [most[0] - least[0], most[1] - least[1]];
     let mut twice = spanned[0] - spanned[1];
-    if twice.abs() < SLIM * width * height {
+    if twice.abs() < SLIM * width * height || width * height == 0.0 {
         twice = slim(ring, centre, twice);
     }
     Survey {
