@@ -1,8 +1,8 @@
 //! Masks that are PNG images within the export, as data URLs.
 //!
-//! The editor paints black on a transparent image (`BitmaskRegion`), so a pixel is painted where its alpha is not zero. An
-//! image without alpha comes from another program, and all its pixels would be painted; there a pixel is painted where it
-//! is not black. Nothing is fetched, and no address is repeated in a message.
+//! The editor paints black on a transparent image (`BitmaskRegion`), so a pixel is painted where its alpha is not
+//! zero. An image without alpha comes from another program, and all its pixels would be painted; there a pixel is
+//! painted where it is not black. Nothing is fetched, and no address is repeated in a message.
 
 use std::io::Cursor;
 
@@ -19,8 +19,8 @@ const FIELD: &str = "value.imageDataURL";
 const ELSEWHERE: Unreadable = Unreadable::fixed(
     FIELD,
     "mask_elsewhere",
-    "the painted mask is an address and not part of the export; nothing is fetched, so write the mask into the export as a \
-     PNG data URL",
+    "the painted mask is an address and not part of the export; nothing is fetched, so write the mask into the export \
+     as a PNG data URL",
 );
 const NOT_A_PNG: Unreadable = Unreadable::fixed(
     FIELD,
@@ -42,8 +42,8 @@ const ROW_TOO_LONG: Unreadable = Unreadable::fixed(
 const MOST_COLUMNS: u32 = 1 << 23;
 /// What the decoder may allocate for chunks.
 const MOST_BYTES: usize = 1 << 26;
-/// Vertices that any image may have, and those for each byte of base64. PNG packs a regular pattern a thousand times; what
-/// people paint has fewer vertices than bytes.
+/// Vertices that any image may have, and those for each byte of base64. PNG packs a regular pattern a thousand times;
+/// what people paint has fewer vertices than bytes.
 const VERTICES: (usize, usize) = (1 << 16, 16);
 /// Padding is often left out.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -100,8 +100,8 @@ fn trace_png(
     let mut decoder = Decoder::new_with_limits(Cursor::new(data), Limits { bytes: MOST_BYTES });
     decoder.set_ignore_text_chunk(true);
     decoder.set_ignore_iccp_chunk(true);
-    // Palettes become colours, and a transparent colour becomes an alpha channel. Sixteen bits stay sixteen: the upper eight
-    // of an alpha may be zero.
+    // Palettes become colours, and a transparent colour becomes an alpha channel. Sixteen bits stay sixteen: the
+    // upper eight of an alpha may be zero.
     decoder.set_transformations(Transformations::EXPAND);
     let header = decoder.read_header_info().map_err(broken)?;
     if [header.width, header.height] != [width, height] {

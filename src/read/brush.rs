@@ -38,8 +38,8 @@ const NOT_A_BYTE: Unreadable = Unreadable::fixed(
 
 /// Decode the mask of an image of `width` x `height` pixels.
 ///
-/// What is painted comes out as runs, so a run costs the same whatever its length, and memory and time are in proportion
-/// to the code, never to what it claims.
+/// What is painted comes out as runs, so a run costs the same whatever its length, and memory and time are in
+/// proportion to the code, never to what it claims.
 pub fn decode(rle: &[u8], width: u32, height: u32) -> Result<Mask, Unreadable> {
     let mut mask = Mask::new(width, height)?;
     let mut bits = Bits { bytes: rle, at: 0, end: rle.len() as u64 * 8 };
@@ -53,8 +53,8 @@ pub fn decode(rle: &[u8], width: u32, height: u32) -> Result<Mask, Unreadable> {
             field: "value.rle",
             code: "mask_size_differs",
             message: format!(
-                "the painted mask has {values} values, but an image of {width} x {height} pixels needs {expected}; check \
-                 original_width and original_height"
+                "the painted mask has {values} values, but an image of {width} x {height} pixels needs {expected}; \
+                 check original_width and original_height"
             )
             .into(),
         });

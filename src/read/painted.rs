@@ -19,7 +19,8 @@ const ONLY_STROKES: Unreadable = Unreadable::fixed(
 
 /// Outline a region painted with the brush: run-length code, or in drafts a PNG image.
 ///
-/// A draft keeps strokes (`touches`) beside the mask until it is submitted; without them the mask is not what was painted.
+/// A draft keeps strokes (`touches`) beside the mask until it is submitted; without them the mask is not what was
+/// painted.
 pub(super) fn brush(value: &mut Cursor, size: [f64; 2], drawing: &mut Drawing) -> Result<Read> {
     let (mut rle, mut image, mut strokes) = (None, None, false);
     value.object(|value, key| {

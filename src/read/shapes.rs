@@ -291,8 +291,8 @@ fn rectangle(given: &Given, [width, height]: [f64; 2], ring: &mut Vec<Point>) ->
     Ok(Remarks::default())
 }
 
-/// A polygon of equal steps of the angle parameter, scaled so that its area is exactly that of the ellipse, with as many
-/// vertices as keep it within [`CHORD_ERROR_PX`].
+/// A polygon of equal steps of the angle parameter, scaled so that its area is exactly that of the ellipse, with as
+/// many vertices as keep it within [`CHORD_ERROR_PX`].
 fn ellipse(given: &Given, [width, height]: [f64; 2], ring: &mut Vec<Point>) -> Read {
     let (x, y) = (given.x / 100.0 * width, given.y / 100.0 * height);
     let (rx, ry) = ((given.width / 100.0 * width).abs(), (given.height / 100.0 * height).abs());
@@ -313,7 +313,8 @@ fn area_scale(steps: u32) -> f64 {
     (TAU / (n * (TAU / n).sin())).sqrt()
 }
 
-/// Vertices needed for a radius: the outer error is the blow-up at vertices, about r (pi / n)² / 3, the larger of the two.
+/// Vertices needed for a radius: the outer error is the blow-up at vertices, about r (pi / n)² / 3, the larger of the
+/// two.
 fn ellipse_steps(radius: f64) -> u32 {
     let needed = PI * (radius / (3.0 * CHORD_ERROR_PX)).sqrt();
     // Multiples of 4 keep the shape symmetric; at most 4096 vertices serve radii up to 250,000 px.

@@ -1,19 +1,20 @@
 //! Painted pixels become outlines along the edges of the pixels.
 //!
-//! Pixels are connected by their edges, painted ones and holes alike: where two pixels only share a corner, the rings touch
-//! there and do not go through. So every ring is simple, the winding number is 0 or 1 everywhere, the interior of each part is
-//! connected, and the area is the number of painted pixels exactly.
+//! Pixels are connected by their edges, painted ones and holes alike: where two pixels only share a corner, the rings
+//! touch there and do not go through. So every ring is simple, the winding number is 0 or 1 everywhere, the interior
+//! of each part is connected, and the area is the number of painted pixels exactly.
 //!
 //! One sweep over the rows. Between two rows, stretches that are painted on one side only are horizontal edges; each
-//! ends in two corners, and where the same edge of a run goes on from row to row nothing happens. So the cost is that of
-//! the runs, and of the corners that come out. Edges keep the painted side to the right of their direction on the screen,
-//! which makes outer rings positive and holes negative.
+//! ends in two corners, and where the same edge of a run goes on from row to row nothing happens. So the cost is that
+//! of the runs, and of the corners that come out. Edges keep the painted side to the right of their direction on the
+//! screen, which makes outer rings positive and holes negative.
 
 use crate::polygons::Point;
 use crate::read::mask::Mask;
 use crate::read::shapes::{Drawing, Unreadable};
 
-/// Most vertices of one mask: 4 million. A drawn outline has thousands; more is noise, such as a mask without smoothing.
+/// Most vertices of one mask: 4 million. A drawn outline has thousands; more is noise, such as a mask without
+/// smoothing.
 pub const MOST_VERTICES: usize = 1 << 22;
 
 /// Outline a mask.
@@ -55,8 +56,8 @@ const WALKED: u32 = 1 << 31;
 
 /// Corners found so far, in the order of their rows and, within one, from left to right.
 ///
-/// Corners come in pairs: an even one and, to its right, an odd one, joined by a horizontal edge. Where two pixels touch at
-/// a corner, two pairs meet: the odd corner of one and the even corner of the next lie on the same point.
+/// Corners come in pairs: an even one and, to its right, an odd one, joined by a horizontal edge. Where two pixels
+/// touch at a corner, two pairs meet: the odd corner of one and the even corner of the next lie on the same point.
 pub(super) struct Tracer {
     most: usize,
     corners: Vec<[u32; 2]>,
@@ -88,8 +89,9 @@ impl Tracer {
         }
     }
 
-    /// Add the rows from `start` to before `end`, which are painted alike: from the first of the toggles to the second, from
-    /// the third to the fourth, and so on, in increasing order. Rows come in order; those left out are empty.
+    /// Add the rows from `start` to before `end`, which are painted alike: from the first of the toggles to the
+    /// second, from the third to the fourth, and so on, in increasing order. Rows come in order; those left out are
+    /// empty.
     pub(super) fn band(&mut self, start: u32, end: u32, toggles: &[u32]) -> Result<(), Unreadable> {
         if start == self.until && toggles == self.toggles {
             self.until = end;
@@ -151,8 +153,8 @@ impl Tracer {
                 field: "value",
                 code: "too_many_vertices",
                 message: format!(
-                    "the outline of the painted mask has more than {} vertices, so it is noise; smooth the mask or redraw \
-                     the region",
+                    "the outline of the painted mask has more than {} vertices, so it is noise; smooth the mask or \
+                     redraw the region",
                     self.most
                 )
                 .into(),
@@ -178,8 +180,8 @@ impl Tracer {
         self.next[from as usize] = to;
     }
 
-    /// Link the corners to rings: every part is its outer ring and then its holes, parts and holes in the order of their
-    /// first corner, the leftmost of their topmost ones, where each ring starts.
+    /// Link the corners to rings: every part is its outer ring and then its holes, parts and holes in the order of
+    /// their first corner, the leftmost of their topmost ones, where each ring starts.
     pub(super) fn finish(mut self, drawing: &mut Drawing) -> Result<(), Unreadable> {
         if !self.toggles.is_empty() {
             self.line(self.until, &[])?;
@@ -407,7 +409,8 @@ mod tests {
             (part.len(), parts(width + 2, &framed, false).len() - 1)
         });
         assert_eq!(described, counted.collect::<Vec<_>>());
-        // Each ring is simple, turns at every vertex and starts at the first of them; together they wind around painted pixels.
+        // Each ring is simple, turns at every vertex and starts at the first of them; together they wind around
+        // painted pixels.
         let mut winding = vec![0_i32; pixels.len() + 1];
         for ring in &found {
             assert!(ring.iter().all(|point| (ring[0][1], ring[0][0]) <= (point[1], point[0])));

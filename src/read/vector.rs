@@ -1,10 +1,11 @@
 //! Paths of straight and Bezier edges, as the editor's `Vector` control draws them.
 //!
-//! An edge from one vertex to the next is a cubic Bezier curve whose handles are the second control point of the vertex where it
-//! starts and the first of the vertex where it ends; of two straight vertices it is a line. Where only one of the two has a
-//! handle, the other lies three tenths of the way along the chord from its own vertex. (Label Studio,
-//! `web/libs/editor/src/components/KonvaVector`: `components/VectorShape.tsx` draws, `utils.ts` tests for the mouse; both do
-//! this.) A vertex names the one before it; without a name it follows the one before it in the list.
+//! An edge from one vertex to the next is a cubic Bezier curve whose handles are the second control point of the
+//! vertex where it starts and the first of the vertex where it ends; of two straight vertices it is a line. Where
+//! only one of the two has a handle, the other lies three tenths of the way along the chord from its own vertex.
+//! (Label Studio, `web/libs/editor/src/components/KonvaVector`: `components/VectorShape.tsx` draws, `utils.ts` tests
+//! for the mouse; both do this.) A vertex names the one before it; without a name it follows the one before it in the
+//! list.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -26,7 +27,8 @@ const NOT_A_VERTEX: Unreadable = Unreadable::fixed(
 const BRANCHED: Unreadable = Unreadable::fixed(
     FIELD,
     "branched_path",
-    "the path branches, falls into pieces, or names a vertex that is not there, so it is no single line; redraw the region",
+    "the path branches, falls into pieces, or names a vertex that is not there, so it is no single line; \
+     redraw the region",
 );
 
 /// Most pieces of one edge; enough for handles that lie a million pixels off.
@@ -240,8 +242,8 @@ fn edge(from: &Vertex, to: &Vertex, ring: &mut Vec<Point>) -> std::result::Resul
 
 /// Equal steps of the parameter that keep the chords of a cubic within [`CHORD_ERROR_PX`].
 ///
-/// A curve leaves the chord of a piece of length h by h² / 8 of its second derivative at most, and that of a cubic is six
-/// times the larger second difference of its control points at most.
+/// A curve leaves the chord of a piece of length h by h² / 8 of its second derivative at most, and that of a cubic is
+/// six times the larger second difference of its control points at most.
 fn steps(a: Point, b: Point, c: Point, d: Point) -> f64 {
     let second = |a: Point, b: Point, c: Point| (a[0] - 2.0 * b[0] + c[0]).hypot(a[1] - 2.0 * b[1] + c[1]);
     let bend = second(a, b, c).max(second(b, c, d));
@@ -317,7 +319,8 @@ mod tests {
         assert_eq!(read(&vertices(far, true)), Err("coordinate_out_of_range"));
     }
 
-    /// Circles of four cubics, and what is known about them: the handles of a quarter lie 0.5522847498 of the radius off.
+    /// Circles of four cubics, and what is known about them: the handles of a quarter lie 0.5522847498 of the radius
+    /// off.
     fn circle(radius: f64) -> String {
         let handle = 0.552_284_749_830_793_6 * radius;
         let vertices = (0..4).map(|quarter| {
@@ -338,7 +341,8 @@ mod tests {
     fn curves_stay_within_the_stated_error() {
         for radius in [0.3, 4.0, 40.0, 900.0, 1e5] {
             let (_, ring) = read(&vertices(&circle(radius), true)).unwrap();
-            // The area of the four cubics, in closed form: that of their square and 4 times the integral of x dy between.
+            // The area of the four cubics, in closed form: that of their square and 4 times the integral of x dy
+            // between.
             let k = 0.552_284_749_830_793_6;
             let area = radius * radius * (2.0 + 4.0 * (0.6 * k - 0.15 * k * k));
             let (found, length) = (ring_area(&ring), std::f64::consts::TAU * radius);
