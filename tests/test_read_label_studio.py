@@ -453,7 +453,7 @@ def test_labels(result: list[Row], labels: list[str]) -> None:
         ("textarea", ["one"], "one"),
         ("textarea", "one", "one"),
         ("textarea", ["one", "two"], '["one","two"]'),
-        ("taxonomy", [["a", "b"]], '[["a", "b"]]'),
+        ("taxonomy", [["a", "b"]], '[["a","b"]]'),
         ("datetime", "2026-01-05", "2026-01-05"),
     ],
 )
