@@ -178,7 +178,7 @@ def annotator_table(
     n_regions, n_invalid = tally(region_author, everywhere), tally(region_author, ~valid)
     n_annotations, n_cancelled = tally(author, counts), tally(author, own & cancelled)
     n_superseded = tally(author, own & ~cancelled & ~counts)
-    n_pages = sum(tally(side, compared) for side in sides.values())
+    n_pages = tally(sides["a"], compared) + tally(sides["b"], compared)
     n_missed = tally(pair_sides["b"], alone["a"]) + tally(pair_sides["a"], alone["b"])
     n_extra = tally(pair_sides["a"], alone["a"]) + tally(pair_sides["b"], alone["b"])
     rows = []

@@ -379,7 +379,7 @@ class Polygons:
             if interior[0] is not self.xy:
                 # Only what was replaced has changed.
                 wrong = np.flatnonzero(self._resolve(threads)[0] == SELF_OVERLAP)
-                areas, boxes, codes = (column.copy() for column in known)
+                areas, boxes, codes = known[0].copy(), known[1].copy(), known[2].copy()
                 replaced = Polygons._trusted(interior).take(wrong)
                 areas[wrong], boxes[wrong], codes[wrong] = _core.survey(replaced.to_ragged(), threads=threads)
                 known = areas, boxes, codes

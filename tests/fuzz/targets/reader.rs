@@ -1,48 +1,65 @@
-//! Any bytes through the reader: no panic, tables that fit together, errors within the file, and nothing read
-//! from what is no JSON.
+//! Any bytes through the reader: no panic, tables that fit together and do not depend on the window, errors within the
+//! file, nothing read from what is no JSON, and nothing that stops the reader when it is told to skip.
 
 #![no_main]
 
 use lesiongeo::batch::Batch;
-use lesiongeo::error::Error;
 use lesiongeo::polygons::{MAX_COORDINATE, Polygons};
 use lesiongeo::read::columns::{Lists, NO_ROW, Strings, Tables};
-use lesiongeo::read::label_studio::read;
+use lesiongeo::read::reader::Exports;
+use lesiongeo::read::window::{Source, Stop};
 use libfuzzer_sys::fuzz_target;
-use serde::de::{Deserialize, IgnoredAny};
+use serde::de::IgnoredAny;
 
 fuzz_target!(|bytes: &[u8]| {
-    match read(bytes, &Batch::unwatched(1)) {
+    let whole = read(bytes, 1 << 20, false);
+    match &whole {
         Ok(tables) => {
-            fit_together(&tables);
+            fit_together(tables);
             assert!(is_json(bytes), "tables were made of what is no JSON");
         }
-        Err(Error::Export { message, position }) => {
-            assert!(position <= bytes.len(), "byte {position} of {}: {message}", bytes.len());
+        Err((position, message)) => {
+            assert!(*position <= bytes.len(), "byte {position} of {}: {message}", bytes.len());
             assert!(!message.is_empty());
         }
-        Err(Error::Overflow { .. }) => {}
-        Err(other) => panic!("an error of the file was expected: {other}"),
+    }
+    // From 1 byte up to a little more than the file, told by the file itself.
+    let window = 1 + bytes.iter().map(|&byte| usize::from(byte)).sum::<usize>() % (bytes.len() + 2);
+    assert!(same_reading(&whole, &read(bytes, window, false)), "a window of {window} bytes reads differently");
+    let skipped = read(bytes, window, true);
+    let Ok(tables) = &skipped else { panic!("stopped in spite of being told to skip: {skipped:?}") };
+    fit_together(tables);
+    match &whole {
+        Ok(whole) => assert!(format!("{tables:?}") == format!("{whole:?}"), "skipping changed what is sound"),
+        Err(_) => assert!(tables.problems.dropped.contains(&true), "something was skipped in silence"),
     }
 });
 
-/// Another parser's opinion: one value, or one per line.
+type Reading = Result<Tables, (usize, String)>;
+
+fn read(bytes: &[u8], window: usize, skip: bool) -> Reading {
+    let source = Source::Bytes(Box::new(bytes.to_vec()));
+    match Exports::new(vec![("fuzz".into(), source)], window, skip).all(&Batch::unwatched(1)) {
+        Ok(tables) => Ok(tables),
+        Err(Stop::Export { position, message, .. }) => Err((position, message)),
+        Err(other) => panic!("an error of the file was expected: {other:?}"),
+    }
+}
+
+fn same_reading(one: &Reading, other: &Reading) -> bool {
+    match (one, other) {
+        (Ok(one), Ok(other)) => format!("{one:?}") == format!("{other:?}"),
+        (Err(one), Err(other)) => one == other,
+        _ => false,
+    }
+}
+
+/// Another parser's opinion: any number of values, one after the other.
 fn is_json(bytes: &[u8]) -> bool {
-    let packed = bytes.starts_with(&[0x1f, 0x8b]) || bytes.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]);
     let bytes = bytes.strip_prefix(&[0xef, 0xbb, 0xbf]).unwrap_or(bytes);
-    packed
-        || one_value(bytes)
-        || bytes.split(|&byte| byte == b'\n').all(|line| blank(line) || one_value(line))
-}
-
-fn blank(line: &[u8]) -> bool {
-    line.iter().all(u8::is_ascii_whitespace)
-}
-
-fn one_value(bytes: &[u8]) -> bool {
     let mut parser = serde_json::Deserializer::from_slice(bytes);
     parser.disable_recursion_limit();
-    IgnoredAny::deserialize(&mut parser).is_ok() && parser.end().is_ok()
+    parser.into_iter::<IgnoredAny>().all(|value| value.is_ok())
 }
 
 /// Columns of one table are of one length, offsets run forwards to the end, texts are UTF-8, and rows that
