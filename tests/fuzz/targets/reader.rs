@@ -30,7 +30,7 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(tables) = &skipped else { panic!("stopped in spite of being told to skip: {skipped:?}") };
     fit_together(tables);
     match &whole {
-        Ok(whole) => assert!(format!("{tables:?}") == format!("{whole:?}"), "skipping changed what is sound"),
+        Ok(whole) => assert!(written(tables) == written(whole), "skipping changed what is sound"),
         Err(_) => assert!(tables.problems.dropped.contains(&true), "something was skipped in silence"),
     }
 });
@@ -48,10 +48,17 @@ fn read(bytes: &[u8], window: usize, skip: bool) -> Reading {
 
 fn same_reading(one: &Reading, other: &Reading) -> bool {
     match (one, other) {
-        (Ok(one), Ok(other)) => format!("{one:?}") == format!("{other:?}"),
+        (Ok(one), Ok(other)) => written(one) == written(other),
         (Err(one), Err(other)) => one == other,
         _ => false,
     }
+}
+
+/// All columns as text, in which NaN equals NaN; without the maps behind names, whose order is their own.
+fn written(tables: &Tables) -> String {
+    let Tables { tasks, annotations, regions, controls, answers, relations, problems, names, kinds, uses } = tables;
+    let people = format!("{tasks:?}{annotations:?}{regions:?}{controls:?}{answers:?}{relations:?}{problems:?}");
+    format!("{people}{:?}{:?}{:?}{:?}", names.list, kinds.list, uses.name, uses.count)
 }
 
 /// Another parser's opinion: any number of values, one after the other.
