@@ -403,7 +403,6 @@ impl<'a> Cursor<'a> {
             }
         }
         if rest.len() < 5 && ["true", "false", "null"].iter().any(|word| word.as_bytes().starts_with(rest)) {
-            self.at = self.text.len();
             return Err(self.cut_off());
         }
         Err(self.error("not JSON: true, false or null should stand here"))

@@ -369,7 +369,9 @@ mod tests {
             match read(&RESULT[..end]) {
                 Err(crate::error::Error::Export { message, position }) => {
                     assert!(message.contains("cut off"), "{end}: {message}");
-                    assert_eq!(position, end);
+                    // A word that is cut off is named where it starts.
+                    let word = &RESULT[position..end];
+                    assert!(word.is_empty() || "true".starts_with(word) || "null".starts_with(word), "{end}");
                 }
                 other => panic!("{end}: {other:?}"),
             }
