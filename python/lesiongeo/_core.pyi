@@ -124,6 +124,7 @@ def match_pages(
     threads: int | None = None,
     progress: _Progress | None = None,
 ) -> tuple[_I64, _I64, _I64, _U8, _F64, _F64]: ...
+
 @final
 class LabelStudioReader:
     def __new__(
@@ -135,6 +136,7 @@ class LabelStudioReader:
         self, *, threads: int | None = None, progress: _Progress | None = None
     ) -> dict[str, Any] | None: ...
     def read_all(self, *, threads: int | None = None, progress: _Progress | None = None) -> dict[str, Any]: ...
+
 def surface_distances(
     a: _Ragged,
     b: _Ragged,

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::read::json::{Cursor, Kind};
 
 /// Bytes from the start of a file that tell what it is, if it is no JSON.
-pub(super) const HEAD_BYTES: usize = 1024;
+pub(super) const HEAD_BYTES: usize = 4 << 10;
 
 /// What the objects of a file are; a hint, as each is judged for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

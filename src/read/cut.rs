@@ -394,8 +394,10 @@ fn find_brace(text: &[u8], at: usize) -> usize {
 mod tests {
     use super::*;
 
+    type Cut = (Vec<String>, Option<(usize, &'static str)>, Option<usize>, bool);
+
     /// What is found in a text that arrives in pieces, and the state at its end.
-    fn cut(text: &[u8], piece: usize) -> (Vec<String>, Option<(usize, &'static str)>, Option<usize>, bool) {
+    fn cut(text: &[u8], piece: usize) -> Cut {
         let mut scan = Scan::new(0);
         let mut values = Vec::new();
         let mut arrived = 0;

@@ -262,7 +262,7 @@ mod tests {
             (format!("{index}.json"), Source::Bytes(Box::new(text.clone().into_bytes())))
         });
         let mut exports = Exports::new(sources.collect(), window, skip);
-        exports.intake.pieces(piece);
+        exports.intake.pieces(window, piece);
         exports
     }
 

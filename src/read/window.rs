@@ -15,6 +15,8 @@ use crate::read::cut::{Found, Layout, Scan};
 
 /// Bytes asked for at once: they are scanned while they are still in a near cache.
 const CHUNK_BYTES: usize = 256 << 10;
+/// Smaller windows are taken as this.
+const LEAST_BYTES: usize = 4 << 10;
 /// A larger task is refused: no export has one, and it would have to be held whole.
 const MOST_BYTES: usize = 512 << 20;
 
@@ -194,7 +196,7 @@ impl Intake {
             text: Vec::new(),
             units: Vec::new(),
             spare: Vec::new(),
-            window_bytes: window_bytes.clamp(1, MOST_BYTES),
+            window_bytes: window_bytes.clamp(LEAST_BYTES, MOST_BYTES),
             chunk_bytes: CHUNK_BYTES,
             head_bytes: HEAD_BYTES,
             most_bytes: MOST_BYTES,
@@ -206,7 +208,8 @@ impl Intake {
     }
 
     #[cfg(test)]
-    pub(super) fn pieces(&mut self, bytes: usize) {
+    pub(super) fn pieces(&mut self, window: usize, bytes: usize) {
+        self.window_bytes = window;
         self.chunk_bytes = bytes;
         self.head_bytes = 16;
     }
@@ -285,17 +288,15 @@ impl Intake {
             open.scan.shift(self.text.len());
             self.text.clear();
         }
-        let before = self.text.len();
-        let wanted = if open.headed { self.chunk_bytes } else { self.chunk_bytes.max(self.head_bytes) };
-        let read = (&mut open.input).take(wanted as u64).read_to_end(&mut self.text);
-        let bytes = self.text.len() - before;
+        let wanted = if open.headed { self.chunk_bytes.min(self.window_bytes) } else { self.head_bytes };
+        let (bytes, read) = read_into(&mut open.input, &mut self.text, wanted);
         open.bytes += bytes;
         self.bytes_read += bytes as u64;
         if let Err(error) = read {
             self.failed(&open, error)?;
             return Ok(Some(bytes));
         }
-        // `read_to_end` returns less only at the end.
+        // Less is read only at the end.
         let ended = bytes < wanted;
         if !open.headed {
             open.headed = true;
@@ -511,4 +512,24 @@ impl Open {
     fn start(&self) -> usize {
         0_usize.wrapping_sub(self.origin)
     }
+}
+
+/// Add so many bytes to a text, or fewer where the input ends.
+fn read_into(input: &mut Input, text: &mut Vec<u8>, wanted: usize) -> (usize, io::Result<()>) {
+    let before = text.len();
+    text.resize(before + wanted, 0);
+    let (mut at, mut outcome) = (before, Ok(()));
+    while at < text.len() {
+        match input.read(&mut text[at..]) {
+            Ok(0) => break,
+            Ok(bytes) => at += bytes,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                outcome = Err(error);
+                break;
+            }
+        }
+    }
+    text.truncate(at);
+    (at - before, outcome)
 }
