@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, final
 
 import numpy as np
@@ -128,7 +128,11 @@ def match_pages(
 @final
 class LabelStudioReader:
     def __new__(
-        cls, sources: list[tuple[str, bytes | str | Callable[[], Any]]], *, window_bytes: int, on_error: str = "raise"
+        cls,
+        sources: Sequence[tuple[str, bytes | str | Callable[[], Any]]],
+        *,
+        window_bytes: int,
+        on_error: str = "raise",
     ) -> LabelStudioReader: ...
     @property
     def bytes_read(self) -> int: ...
