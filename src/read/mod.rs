@@ -7,6 +7,9 @@
 //! [`json`] walks the text (`number`, `strings` and `words` know digits, escapes and eight bytes at once), [`label_studio`] knows tasks and annotations, [`results`] joins the entries of one
 //! annotation (`entry`, its `value`) into regions with their `answers`, `privacy` keeps back what identifies people, [`shapes`] turns
 //! percent of an image into pixels (the only place that does), [`columns`] hold what was read.
+//! annotations, [`results`] joins the entries of one annotation (`entry`) into regions with their `answers`, [`privacy`]
+//! keeps back what identifies people, [`shapes`] turns percent of an image into pixels (the only place that does),
+//! [`columns`] hold what was read.
 
 mod answers;
 pub mod bitmask;

@@ -15,6 +15,8 @@ use crate::read::cut::{Found, Layout, Scan};
 
 /// Bytes asked for at once: they are scanned while they are still in a near cache.
 const CHUNK_BYTES: usize = 256 << 10;
+/// Larger windows grow as they are filled.
+const MOST_RESERVED_BYTES: usize = 64 << 20;
 /// Smaller windows are taken as this.
 const LEAST_BYTES: usize = 4 << 10;
 /// A larger task is refused: no export has one, and it would have to be held whole.
@@ -240,6 +242,11 @@ impl Intake {
     pub(super) fn fill(&mut self, watch: impl Fn() -> bool) -> Result<Window> {
         let mut looked = Instant::now();
         let mut read = self.text.len();
+        if self.open.is_some() || self.next < self.sources.len() {
+            // At once, so that growing copies nothing; memory that is not touched costs nothing.
+            let room = (self.window_bytes + self.chunk_bytes).min(MOST_RESERVED_BYTES);
+            self.text.reserve(room.saturating_sub(read));
+        }
         let mut stop = None;
         while stop.is_none() && (read < self.window_bytes || self.units.is_empty()) {
             match self.step() {
