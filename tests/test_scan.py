@@ -22,7 +22,7 @@ from lesiongeo.testing import make_export
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "dermatology.json"
 SHARED = ROOT.parent / "shared" / "data" / "label_studio"
-REAL = sorted(SHARED.glob("*.json")) if SHARED.is_dir() else []
+REAL = [SHARED / name for name in ("ls_real_export.json", "ls_real_export_snapshot.json")]
 
 
 def region(name: str, *, size: int = 200, kind: str = "number", answer: Any = 1) -> list[dict[str, Any]]:

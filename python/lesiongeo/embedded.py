@@ -18,7 +18,7 @@ import pyarrow as pa
 from .errors import ExportError
 from .spill import LAST, task_ids
 
-__all__ = ["KEY", "ORDINAL", "TABLES", "VERSION", "Blocks", "TaskReader", "Writer", "find_blocks"]
+__all__ = ["KEY", "ORDINAL", "TABLES", "VERSION", "Blocks", "TaskReader", "Writer", "find_blocks", "shape_of"]
 
 KEY = "lesiongeo"
 #: Raised when readers of before could not read what is written.
@@ -29,6 +29,14 @@ TABLES = ("annotations", "answers", "relations", "tasks", "pages", "problems")
 ORDINAL = "annotation"
 FOOTER_TAIL = 8
 CHUNK = 1 << 20
+
+
+def shape_of(schema: pa.Schema, rows: list[int]) -> str:
+    """Return a checksum of columns and rows per group: Parquet has checksums of pages, but none of its footer."""
+    # Parquet names what is inside of lists in its own way.
+    kinds = ["nested" if pa.types.is_nested(field.type) else str(field.type) for field in schema]
+    told = json.dumps([schema.names, kinds, rows])
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 class Writer:
@@ -58,7 +66,12 @@ class Writer:
     def metadata(self, **more: Any) -> str:
         """Return the value of the footer's key, once everything is written."""
         content = {"version": VERSION, "tables": self.tables, "end": self.file.tell(), **more}
-        return json.dumps(content, sort_keys=True)
+        return json.dumps({**content, "check": _check(content)}, sort_keys=True)
+
+
+def _check(content: dict[str, Any]) -> str:
+    """Return a checksum of the metadata itself."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 class _Hashing:
@@ -157,6 +170,8 @@ def find_blocks(file: Any, metadata: dict[bytes, bytes] | None, name: str) -> tu
     footer = size - FOOTER_TAIL - int.from_bytes(file.read(4), "little")
     try:
         content = json.loads(value)
+        if content.pop("check", None) != _check(content):
+            raise ValueError("another checksum")
         version, end = content["version"], content["end"]
         places = {
             str(key): (int(p["offset"]), int(p["length"]), str(p["sha256"])) for key, p in content["tables"].items()

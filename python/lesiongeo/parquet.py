@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from . import __version__
 from .arrow import geometry_column, geometry_field
-from .embedded import KEY, ORDINAL, TABLES, Writer
+from .embedded import KEY, ORDINAL, TABLES, Writer, shape_of
 from .files import GEO_METADATA
 from .polygons import Polygons
 from .read.export import Export
@@ -221,7 +221,7 @@ class _Job:
         with pa.OSFile(str(path), "wb") as file:
             schema = self._region_schema()
             with pq.ParquetWriter(file, schema, **_options(schema)) as writer:
-                groups = 0
+                groups: list[int] = []
                 for table, run in self.spills["regions"].merged(
                     max_rows=self.max_regions, max_bytes=GROUP_BYTES, keys=REGION_KEYS
                 ):
@@ -233,7 +233,7 @@ class _Job:
                         table = table.set_column(at, table.schema.field(at), moved)
                         found.append(sizes_differ(table.drop_columns(["geometry"]).filter(pa.array(again))))
                     _reordered(writer, table, schema)
-                    groups += 1
+                    groups.append(table.num_rows)
                     del table
                     pa.default_memory_pool().release_unused()
                 blocks = Writer(file)
@@ -244,7 +244,9 @@ class _Job:
                     else:
                         blocks.table(name, own, batches)
                 rows = {name: place["rows"] for name, place in blocks.tables.items()}
-                content = blocks.metadata(regions=self.spills["regions"].rows, writer=f"lesiongeo {__version__}")
+                content = blocks.metadata(
+                    regions=sum(groups), shape=shape_of(schema, groups), writer=f"lesiongeo {__version__}"
+                )
                 writer.add_key_value_metadata({KEY: content})
             size = file.tell()
         return Written(
@@ -252,7 +254,7 @@ class _Job:
             annotations=rows["annotations"],
             regions=self.spills["regions"].rows,
             problems=rows["problems"],
-            row_groups=groups,
+            row_groups=len(groups),
             bytes=size,
             temporary_bytes=temporary,
         )

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ..arrow import foreign_outlines, written_outlines
-from ..embedded import ORDINAL, Blocks, TaskReader, find_blocks
+from ..embedded import ORDINAL, Blocks, TaskReader, find_blocks, shape_of
 from ..errors import ExportError
 from ..polygons import PROBLEMS, Polygons
 from ..regions import Regions
@@ -31,6 +31,8 @@ __all__ = ["Scans", "read_export", "read_parquet", "scan_exports", "scan_parquet
 
 ENDINGS = (".parquet", ".geoparquet")
 GEOMETRY = "geometry"
+#: What Arrow raises where bytes are not what they should be.
+BROKEN = (pa.ArrowException, OSError, ValueError, KeyError)
 
 
 def read_parquet(source: Source | Iterable[Source], *, threads: int | None = None) -> Export:
@@ -200,12 +202,28 @@ class _File:
                 pq.ParquetFile(self.file, page_checksum_verification=True, pre_buffer=False)
             )
             self.blocks, self.missing = find_blocks(self.file, self.parquet.metadata.metadata, one.name)
-        except pa.ArrowInvalid as error:
+            self._check_footer()
+        except ExportError:
             self.stack.close()
+            raise
+        except BROKEN as error:
+            self.stack.close()
+            if isinstance(error, OSError) and error.errno:
+                raise
             raise self._damaged(error) from error
         except BaseException:
             self.stack.close()
             raise
+
+    def _check_footer(self) -> None:
+        """Refuse a file of ours whose footer says something else than was written."""
+        if self.blocks is None:
+            return
+        metadata = self.parquet.metadata
+        rows = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
+        if shape_of(self.parquet.schema_arrow, rows) != self.blocks.content.get("shape"):
+            message = f"{self.name}: the footer is damaged: columns or rows are not those that were written"
+            raise ExportError(message, source=self.name)
 
     def __enter__(self) -> _File:
         return self
@@ -221,7 +239,7 @@ class _File:
         """Return a row group."""
         try:
             return self.parquet.read_row_group(number, use_threads=self.threads)
-        except (pa.ArrowInvalid, OSError) as error:
+        except BROKEN as error:
             raise self._damaged(error) from error
 
     def whole(self) -> Export:
@@ -294,7 +312,7 @@ class _File:
             )
         try:
             table = self.parquet.read(use_threads=self.threads)
-        except (pa.ArrowInvalid, OSError) as error:
+        except BROKEN as error:
             raise self._damaged(error) from error
         geometry = table[column].combine_chunks()
         if isinstance(geometry, pa.ChunkedArray):
