@@ -226,7 +226,8 @@ def region(rng: random.Random, kind: str, region_id: str, page: int | None, size
     if style < 0.65:
         entries = [one(f"{tool}_tool", f"{tool}labels", f"{tool}labels", labels)]
     else:
-        entries = [{**common, "from_name": f"{tool}_bare", "type": tool, "value": copy.deepcopy(value)}]
+        bare = rng.choice((tool, "magicwand")) if tool == "brush" else tool
+        entries = [{**common, "from_name": f"{tool}_bare", "type": bare, "value": copy.deepcopy(value)}]
         if style < 0.9:
             entries.append(one("any_label", "labels", "labels", labels))
     controls = [

@@ -47,7 +47,7 @@ VALUES: list[Json] = [
 TYPES = [
     *("polygonlabels", "polygon", "rectanglelabels", "ellipse", "brushlabels", "brush", "bitmask", "bitmasklabels"),
     *("vector", "vectorlabels", "keypointlabels", "keypoint", "labels", "choices", "number", "textarea", "relation"),
-    *("rating", "taxonomy", "datetime", "pairwise", "videorectangle", "hypertextlabels", "", "POLYGON"),
+    *("rating", "taxonomy", "datetime", "pairwise", "magicwand", "videorectangle", "hypertextlabels", "", "POLYGON"),
 ]
 
 

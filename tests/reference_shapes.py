@@ -15,7 +15,7 @@ Points = npt.NDArray[np.float64]
 Oval = tuple[float, float, float, float, float]
 
 TOOLS = ("polygon", "rectangle", "ellipse", "brush", "bitmask", "vector", "keypoint")
-KINDS = {f"{tool}{end}": tool for tool in TOOLS for end in ("", "labels")}
+KINDS = {f"{tool}{end}": tool for tool in TOOLS for end in ("", "labels")} | {"magicwand": "brush"}
 ELLIPSE_VERTICES = 720
 SAMPLES = 2000
 

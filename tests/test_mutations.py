@@ -39,14 +39,14 @@ SUITE = SHARED / "conformance" / "json_test_suite.jsonl.gz"
 EXAMPLE = ROOT / "examples" / "dermatology.json"
 REAL = sorted([*SHARED.glob("label_studio/*.json"), *SHARED.glob("public_exports/*.json"), EXAMPLE])
 SLOW = os.environ.get("HYPOTHESIS_PROFILE") == "slow"
-CASES = 150
+CASES = 80
 BATCHES, BATCH = 60, 1000  # of the slow run
 DEEPEST = 512
 LOST = {"unreadable_task", "unreadable_file", "rest_not_read"}
 TASK_KEYS = {"data", "annotations", "completions", "predictions", "drafts"}
 
 profile = settings(
-    max_examples=20_000 if SLOW else 200,
+    max_examples=20_000 if SLOW else 60,
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -100,7 +100,7 @@ def rows_of(export: Export) -> Counter[str]:
 
 
 def refusal(raw: bytes) -> ExportError | None:
-    """Why these bytes are no export, with a byte inside them; None where they are one."""
+    """Why these bytes are no export, with a byte inside them (of packed ones: unpacked); None where they are one."""
     try:
         lesiongeo.read_label_studio(raw)
     except ExportError as error:
@@ -108,7 +108,8 @@ def refusal(raw: bytes) -> ExportError | None:
     else:
         return None
     assert found.position is not None
-    assert 0 <= found.position <= len(raw)
+    packed = raw.startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd"))
+    assert 0 <= found.position <= len(raw) or packed
     return found
 
 
@@ -162,6 +163,7 @@ def check_bytes(raw: bytes, before: Counter[str], after: Counter[str], *, exact:
 def tree(seed: int) -> list[Row]:
     """Three tasks with every kind of region among them."""
     made = exports.tasks(seed, 3, regions=3)
+    made = made if all(one["annotations"] for one in made) else []
     kinds = {entry.get("type", "").removesuffix("labels") for entry in entries_of(made)}
     return made if len(kinds) > 4 else tree(seed + 1000)
 
