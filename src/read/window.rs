@@ -176,6 +176,8 @@ pub(super) struct Intake {
     open: Option<Open>,
     /// The window that is being filled.
     text: Vec<u8>,
+    /// The start of a value that did not end in the window before.
+    tail: Vec<u8>,
     units: Vec<Unit>,
     spare: Vec<u8>,
     window_bytes: usize,
@@ -196,6 +198,7 @@ impl Intake {
             next: 0,
             open: None,
             text: Vec::new(),
+            tail: Vec::new(),
             units: Vec::new(),
             spare: Vec::new(),
             window_bytes: window_bytes.clamp(LEAST_BYTES, MOST_BYTES),
@@ -241,12 +244,16 @@ impl Intake {
     /// called now and then, and stops reading with `false`.
     pub(super) fn fill(&mut self, watch: impl Fn() -> bool) -> Result<Window> {
         let mut looked = Instant::now();
-        let mut read = self.text.len();
+        // Only now, so that no more than two windows are held: this one and the one that is being parsed.
+        self.text = std::mem::take(&mut self.spare);
+        self.text.clear();
+        let mut read = self.tail.len();
         if self.open.is_some() || self.next < self.sources.len() {
             // At once, so that growing copies nothing; memory that is not touched costs nothing.
             let room = (self.window_bytes + self.chunk_bytes).min(MOST_RESERVED_BYTES);
-            self.text.reserve(room.saturating_sub(read));
+            self.text.reserve(room.max(read));
         }
+        self.text.append(&mut self.tail);
         let mut stop = None;
         while stop.is_none() && (read < self.window_bytes || self.units.is_empty()) {
             match self.step() {
@@ -277,10 +284,8 @@ impl Intake {
             }
             None => end,
         };
-        let mut next = std::mem::take(&mut self.spare);
-        next.clear();
-        next.extend_from_slice(&self.text[kept..]);
-        let mut text = std::mem::replace(&mut self.text, next);
+        let mut text = std::mem::take(&mut self.text);
+        self.tail.extend_from_slice(&text[kept..]);
         text.truncate(kept);
         let bytes_read = self.bytes_read - (end - kept) as u64;
         Ok(Window { text, units: std::mem::take(&mut self.units), stop, bytes_read })
