@@ -329,7 +329,7 @@ mod tests {
         let texts = containers();
         let damages = ["", "\u{0}", "{", "}", "\"", "\\", "[", "]", ",", "\n", "é"];
         for (file, text) in texts.iter().enumerate() {
-            for at in (0..text.len()).step_by(59).filter(|&at| text.is_char_boundary(at)) {
+            for at in (0..text.len()).step_by(131).filter(|&at| text.is_char_boundary(at)) {
                 for damage in damages {
                     let mut damaged = texts.clone();
                     damaged[file] = if damage.is_empty() {
