@@ -227,7 +227,7 @@ def region(rng: random.Random, kind: str, region_id: str, page: int | None, size
         entries = [one(f"{tool}_tool", f"{tool}labels", f"{tool}labels", labels)]
     else:
         bare = rng.choice((tool, "magicwand")) if tool == "brush" else tool
-        entries = [{**common, "from_name": f"{tool}_bare", "type": bare, "value": copy.deepcopy(value)}]
+        entries = [{**common, "from_name": f"{bare}_bare", "type": bare, "value": copy.deepcopy(value)}]
         if style < 0.9:
             entries.append(one("any_label", "labels", "labels", labels))
     controls = [

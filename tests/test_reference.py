@@ -37,7 +37,7 @@ REAL = sorted(
     if not path.stem.endswith("_json_min")
 )
 MAKER = SHARED / "tools" / "make_real_exports.py"
-SEEDS = range(4)
+SEEDS = range(3)
 # How far the outline of an ellipse or of a curve may lie from the true one, in px: the reader states 0.05.
 FLATNESS_PX = 0.051
 ROUNDING = 1e-9
@@ -193,13 +193,9 @@ def assert_new_tables(export: Export, reference: Reference) -> None:
     """Pages and controls."""
     assert_rows("pages", [told(row, PAGES) for row in export.pages.to_pylist()], reference.pages)
     rows = export.controls.to_pylist()
-    scopes = {(name, scope) for name, _, scope in reference.controls}
-    assert {(row["name"], row["scope"]) for row in rows} == scopes
-    for row in rows:
-        uses = {k: n for k, n in reference.controls.items() if (k[0], k[2]) == (row["name"], row["scope"])}
-        assert row["count"] == sum(uses.values()), row
-        assert row["kind"] in {kind for _, kind, _ in uses}, row
-        assert row["in_config"] is None
+    assert {(row["name"], row["kind"], row["scope"]): row["count"] for row in rows} == reference.controls
+    assert len(rows) == len(reference.controls)
+    assert {row["in_config"] for row in rows} <= {None}
 
 
 # Files
@@ -287,7 +283,7 @@ def test_roles_are_inferred_or_named() -> None:
 
 @pytest.mark.parametrize("kind", exports.KINDS)
 def test_seeded_exports_of_one_kind(kind: str) -> None:
-    raw = json.dumps(exports.tasks(50, 5, kinds=(kind,), regions=8)).encode()
+    raw = json.dumps(exports.tasks(51, 8, kinds=(kind,), regions=8)).encode()
     reference = read_all([raw])
     assert len(reference.regions) > 15
     assert_tables(lesiongeo.read_label_studio(raw), reference)
@@ -444,7 +440,7 @@ def in_one_piece(name: str) -> Export:
     return lesiongeo.read_label_studio(list(large(name)))
 
 
-@pytest.mark.parametrize(("threads", "window_bytes"), [(1, 1), (2, 1), (1, 300_000), (2, 1_000_003), (1, 1 << 25)])
+@pytest.mark.parametrize(("threads", "window_bytes"), [(2, 1), (1, 300_000), (1, 1 << 25)])
 @pytest.mark.parametrize("name", exports.CONTAINERS)
 def test_windows_say_the_same_as_the_whole(name: str, threads: int, window_bytes: int) -> None:
     files, whole = list(large(name)), in_one_piece(name)
