@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 import math
 import random
-import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +23,7 @@ import shapely
 
 import exports
 import lesiongeo
+from real_exports import MAKER, real_export
 from reference_agreement import (
     Comparison,
     Key,
@@ -58,7 +57,6 @@ FILES = {
 }
 # Kinds whose outlines are the package's own making, or that are no outlines.
 FLATTENED = {"brush", "bitmask", "vector", "line", "keypoint"}
-MAKER = SHARED / "tools/make_real_exports.py"
 MADE = ("seeded", "lvis", "lidc_part", "lidc")
 PART = 60
 HAUSDORFF_SAMPLE = 150
@@ -189,7 +187,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
                 tasks = json.loads(make("lidc").read_bytes())
                 path.write_text(json.dumps(tasks[:PART]))
             else:
-                subprocess.run([sys.executable, str(MAKER), name, str(path)], check=True)
+                return real_export(name)
         return path
 
     return make

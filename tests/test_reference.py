@@ -6,8 +6,6 @@ import functools
 import json
 import math
 import random
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ import shapely
 import exports
 import lesiongeo
 from lesiongeo import Export
+from real_exports import MAKER, real_export
 from reference_export import FIXED, Points, Reference, Region, read_all, same_answer
 from reference_masks import MaskError, bitmask_mask, brush_mask, rle_values, windings
 from reference_shapes import curve_area
@@ -36,7 +35,6 @@ REAL = sorted(
     for path in (SHARED / "data").glob(pattern)
     if not path.stem.endswith("_json_min")
 )
-MAKER = SHARED / "tools" / "make_real_exports.py"
 SEEDS = range(3)
 # How far the outline of an ellipse or of a curve may lie from the true one, in px: the reader states 0.05.
 FLATNESS_PX = 0.051
@@ -308,19 +306,13 @@ def test_real_files(path: Path) -> None:
     assert_new_tables(export, reference)
 
 
-def made(name: str, folder: Path) -> bytes:
-    path = folder / f"{name}.json"
-    subprocess.run([sys.executable, str(MAKER), name, str(path)], check=True)
-    return path.read_bytes()
-
-
 @pytest.mark.skipif(not MAKER.is_file(), reason="the maker of real exports is not here")
 @pytest.mark.parametrize(
     ("name", "part"),
     [("lvis", 60), ("lidc", 60), *(pytest.param(name, None, marks=pytest.mark.slow) for name in ("lvis", "lidc"))],
 )
-def test_real_outlines(name: str, part: int | None, tmp_path: Path) -> None:
-    raw = made(name, tmp_path)
+def test_real_outlines(name: str, part: int | None) -> None:
+    raw = real_export(name).read_bytes()
     if part is not None:
         raw = json.dumps(json.loads(raw)[:part]).encode()
     assert_tables(lesiongeo.read_label_studio(raw), read_all([raw]))
