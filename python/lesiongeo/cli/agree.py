@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,19 +46,21 @@ def agree(
     Reads Label Studio's JSON exports SRC, or Parquet of `lesiongeo convert`. For every task, page and pair of
     annotators, regions are matched one to one by IoU. Area, perimeter and place of each region are measured too.
     """
-    with errors():
+    # The outlines are most of what is written and no matter of agreement: a second thread writes them meanwhile.
+    with errors(), ThreadPoolExecutor(1) as writer:
         with progress_bars(quiet) as stage:
             export = reading.read(sources, threads=threads, progress=stage("reading"))
+            sizes = measure(export.regions, spacing_mm=reading.spacing_of(export), shape=False, threads=threads)
+            measured = with_measures(export.regions, sizes)
+            out.mkdir(parents=True, exist_ok=True)
+            ending = "csv" if csv else "parquet"
+            writing = writer.submit(write_table, measured, out / f"regions.{ending}") if threads != 1 else None
             result = agreement(
                 export, gate=gate, conflict_gate=conflict_gate, threads=threads, progress=stage("comparing")
             )
-            sizes = measure(export.regions, spacing_mm=reading.spacing_of(export), shape=False, threads=threads)
-            measured = with_measures(export.regions, sizes)
         content = summary_json(
             export, result, options={"gate": gate, "conflict_gate": conflict_gate, "spacing_mm": reading.spacing_mm}
         )
-        out.mkdir(parents=True, exist_ok=True)
-        ending = "csv" if csv else "parquet"
         tables: dict[str, Any] = {
             "regions": measured,
             "pairs": result.pairs,
@@ -67,7 +70,10 @@ def agree(
             "problems": pa.concat_tables([export.problems, superseded_problems(result.superseded)]),
         }
         for name, table in tables.items():
-            write_table(table, out / f"{name}.{ending}")
+            if writing is None or name != "regions":
+                write_table(table, out / f"{name}.{ending}")
+        if writing is not None:
+            writing.result()
         write_json(content, out / "summary.json")
     print_json(content, as_json)
     console = Console(quiet=quiet or as_json, highlight=False, emoji=False)
