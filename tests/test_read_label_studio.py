@@ -13,6 +13,7 @@ import random
 import re
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -576,7 +577,9 @@ def test_paths_and_bytes_give_the_same(tmp_path: Path) -> None:
     first = lesiongeo.read_label_studio(path)
     assert len(first.regions) == 1
     for source in (str(path), raw, bytearray(raw), memoryview(raw), [path], (raw,)):
-        assert_same(lesiongeo.read_label_studio(source), first)
+        same = lesiongeo.read_label_studio(source)
+        assert same.tasks["file"].to_pylist() == ["<bytes>" if source in (raw, (raw,)) else "export.json"]
+        assert_same(replace(same, tasks=same.tasks.set_column(9, "file", first.tasks["file"])), first)
 
 
 def test_a_single_task_needs_no_list() -> None:
@@ -652,6 +655,8 @@ PROBLEMS: list[tuple[Row, tuple[str, str, bool, str | None, int | None], int | N
     (task(annotation(completed_by=None)), ("completed_by", "no_annotator", False, None, None), 7, 5),
     (task(annotation(created_at="noon")), ("created_at", "not_a_time", False, None, None), 7, 5),
     (task(annotation(updated_at="2026-02-30T00:00:00Z")), ("updated_at", "not_a_time", False, None, None), 7, 5),
+    (task(annotation(lead_time="long")), ("lead_time", "wrong_type", False, None, None), 7, 5),
+    (task(annotation(id=None)), ("id", "no_annotation_id", False, None, None), 7, None),
     (task(id="x"), ("id", "no_task_id", False, None, None), -1, None),
     (task(data=[]), ("data", "no_data", False, None, None), 7, None),
     (
@@ -718,7 +723,9 @@ def test_a_problem_names_its_place(
     assert row["page"] == page
     assert len(row["message"]) > 20
     after = lesiongeo.read_label_studio([json.dumps([sound]).encode(), json.dumps([made]).encode()])
-    assert after.problems.equals(export.problems)
+    # A task without an id is numbered by its position among all tasks.
+    columns = [name for name in export.problems.column_names if name != "task_id" or code != "no_task_id"]
+    assert after.problems.select(columns).equals(export.problems.select(columns))
 
 
 def test_every_code_of_the_sources_has_a_case() -> None:

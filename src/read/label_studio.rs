@@ -245,6 +245,10 @@ impl<'a> Reader<'a> {
         table.parent_prediction.push(own.parent_prediction);
         table.parent_annotation.push(own.parent_annotation);
         table.n_regions.push(own.regions);
+        if source == Source::Annotation && own.id == NONE {
+            let message = "the annotation has no whole number as id, so its regions cannot be told from those of others by id";
+            self.tables.problems.report(here, "id", "no_annotation_id", message, false);
+        }
         if source == Source::Annotation && own.annotator.is_none() {
             self.tables.problems.report(here, "completed_by", "no_annotator", "nobody is named, as after a user was deleted; such annotations count as one person, 'unknown'", false);
         }
@@ -318,9 +322,13 @@ fn task_field<'a>(cursor: &mut Cursor<'a>, key: &str, task: &mut Task) -> Result
 
 const WHOLE: &str = "whole number of 64 bits";
 
-/// A whole number; [`NONE`] is not one, as it stands for null.
+/// A whole number, also one written as text, as in files made for import; [`NONE`] is not one, as it stands for null.
 fn whole(scalar: &Scalar) -> Option<i64> {
-    scalar.integer().filter(|&number| number != NONE)
+    let number = match scalar {
+        Scalar::Text(digits) => digits.parse().ok(),
+        other => other.integer(),
+    };
+    number.filter(|&number| number != NONE)
 }
 
 struct Annotation<'a> {
@@ -400,6 +408,8 @@ mod tests {
             ("/data/local-files/?d=p1/a.png&t=2", "/data/local-files/?d=p1/a.png"),
             ("is it growing?", "is it growing?"),
             ("mole.png?x=1", "mole.png"),
+            ("see https://h/a?k=1#f, is it? (s3://b/c?d)", "see https://h/a is it? (s3://b/c)"),
+            ("https://h/a.png?k=1 grows", "https://h/a.png grows"),
         ] {
             assert_eq!(without_query(from), to);
         }
@@ -415,13 +425,14 @@ mod tests {
     #[test]
     fn annotations_predictions_and_drafts() {
         let text = r#"[{"data":{"image":"a.png"},"id":5,"predictions":[8,{"id":9,"model_version":"m","score":0.5,"result":[]}],
-            "drafts":[{"id":3,"user":"x@example.org","result":[]}],"completions":[{"result":null,"completed_by":2,"was_cancelled":true}],
+            "drafts":[{"id":3,"user":"x@example.org","result":[]}],"completions":[{"id":"7","result":null,"completed_by":2,"was_cancelled":true}],
             "annotations":null}]"#;
         let read = tables(text);
         assert_eq!(read.annotations.source, [1, 2, 0]);
         assert_eq!(read.annotations.model_version.get(0), Some("m"));
         assert_eq!(read.tasks.n_predictions, [2]);
         assert_eq!(read.annotations.cancelled, [false, false, true]);
+        assert_eq!(read.annotations.annotation_id[2], 7);
         assert!(read.problems.code.is_empty());
     }
 

@@ -151,6 +151,9 @@ fn has_scheme(text: &str) -> bool {
 /// An address without query and fragment, where signatures of presigned links live. Other text stays as it is. Label
 /// Studio's local files keep the path that their query holds.
 pub fn without_query(text: &str) -> String {
+    if text.contains("://") && (!has_scheme(text) || text.contains(char::is_whitespace)) {
+        return without_queries(text);
+    }
     let path = text.split(['?', '#']).next().unwrap_or_default();
     if !has_scheme(text) && !text.starts_with('/') && !has_image_ending(path) {
         return text.to_owned();
@@ -162,4 +165,20 @@ pub fn without_query(text: &str) -> String {
         return format!("{path}?d={kept}");
     }
     path.to_owned()
+}
+
+/// A text with addresses in it, each without query and fragment.
+fn without_queries(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (before, address) = rest.split_at(at + 3);
+        let ends = |c: char| c.is_whitespace() || "\"'<>()[]{}".contains(c);
+        let end = address.find(ends).unwrap_or(address.len());
+        out.push_str(before);
+        out.push_str(address[..end].split(['?', '#']).next().unwrap_or_default());
+        rest = &address[end..];
+    }
+    out.push_str(rest);
+    out
 }
