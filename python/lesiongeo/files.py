@@ -13,7 +13,7 @@ import pyarrow.parquet
 
 from .regions import Regions
 
-__all__ = ["write_json", "write_table"]
+__all__ = ["parquet_options", "write_json", "write_table"]
 
 #: Polygons per row group: nested columns above about 2 GB per group break readers.
 ROWS_PER_GROUP = 250_000
@@ -44,14 +44,37 @@ def write_table(table: pa.Table | Regions, path: Path) -> None:
         with path.open("wb") as file:
             pyarrow.csv.write_csv(_for_csv(plain), file)
         return
+    arrow = table
     if isinstance(table, Regions):
-        arrow = table.to_arrow()
-        arrow = arrow.replace_schema_metadata({"geo": json.dumps(GEO_METADATA, sort_keys=True)})
-    else:
-        arrow = table
+        arrow = table.to_arrow().replace_schema_metadata({"geo": json.dumps(GEO_METADATA, sort_keys=True)})
     # Opened here: a path with a colon would be taken for an address.
     with path.open("wb") as file:
-        pyarrow.parquet.write_table(arrow, file, compression="zstd", row_group_size=ROWS_PER_GROUP)
+        pyarrow.parquet.write_table(arrow, file, row_group_size=ROWS_PER_GROUP, **parquet_options(arrow.schema))
+
+
+def parquet_options(schema: pa.Schema) -> dict[str, Any]:
+    """How columns are written: coordinates with their bytes sorted by place, everything else by dictionaries.
+
+    Nothing repeats in coordinates as the editor writes them, but the upper bytes of neighbours are alike: sorted, they
+    take a tenth less room in half the time.
+    """
+    leaves = [path for field in schema for path in _leaves(field.name, field.type)]
+    coordinates = [path for path in leaves if path.startswith("geometry.")]
+    return {
+        "compression": "zstd",
+        "compression_level": 1,
+        "use_dictionary": [path for path in leaves if path not in coordinates],
+        "use_byte_stream_split": coordinates,
+    }
+
+
+def _leaves(path: str, kind: pa.DataType) -> list[str]:
+    """Paths of the columns of numbers and texts that Parquet makes of a column."""
+    if pa.types.is_list(kind):
+        return _leaves(f"{path}.list.element", kind.value_type)
+    if pa.types.is_struct(kind):
+        return [leaf for field in kind for leaf in _leaves(f"{path}.{field.name}", field.type)]
+    return [path]
 
 
 def write_json(content: dict[str, Any], path: Path) -> None:
