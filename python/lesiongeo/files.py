@@ -44,7 +44,7 @@ def write_table(table: pa.Table | Regions, path: Path) -> None:
         with path.open("wb") as file:
             pyarrow.csv.write_csv(_for_csv(plain), file)
         return
-    arrow = table
+    arrow: pa.Table = table
     if isinstance(table, Regions):
         arrow = table.to_arrow().replace_schema_metadata({"geo": json.dumps(GEO_METADATA, sort_keys=True)})
     # Opened here: a path with a colon would be taken for an address.

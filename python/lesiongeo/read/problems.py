@@ -113,19 +113,26 @@ def invalid_outlines(regions: pa.Table, codes: NDArray[np.uint8]) -> pa.Table:
 
 def sizes_differ(regions: pa.Table) -> pa.Table:
     """Report pages whose regions record different image sizes: their pixels cannot be compared."""
-    pages = regions.select(["task_id", "page", "width", "height"]).group_by(["task_id", "page"], use_threads=False)
-    sizes = pages.aggregate([("width", "min_max"), ("height", "min_max")])
-    differ = np.zeros(sizes.num_rows, dtype=bool)
-    for name in ("width_min_max", "height_min_max"):
-        extremes = sizes[name].combine_chunks()
-        differ |= extremes.field("min").to_numpy() != extremes.field("max").to_numpy()
-    chosen = sizes.filter(pa.array(differ)).select(["task_id", "page"])
-    empty = {
-        "annotation_id": pa.nulls(chosen.num_rows, pa.int64()),
-        "region_id": pa.nulls(chosen.num_rows, pa.string()),
-    }
-    for name, column in empty.items():
-        chosen = chosen.append_column(name, column)
+    task, page, width, height = (regions[name].to_numpy() for name in ("task_id", "page", "width", "height"))
+    starts = np.ones(len(task), dtype=bool)
+    starts[1:] = False
+    for column in (task, page, width, height):
+        starts[1:] |= column[1:] != column[:-1]
+    # Neighbours are mostly of one page and size: little is left to sort.
+    rows = np.flatnonzero(starts)
+    number = np.unique(task[rows], return_inverse=True)[1]
+    size = width[rows].astype(np.int64) << 32 | height[rows]
+    _, first, place = np.unique(number.astype(np.int64) << 32 | page[rows], return_index=True, return_inverse=True)
+    differ = np.unique(place[size != size[first[place]]])
+    rows = rows[np.sort(first[differ])]
+    chosen = pa.table(
+        {
+            "task_id": pa.array(task[rows], pa.int64()),
+            "page": pa.array(page[rows], pa.int32()),
+            "annotation_id": pa.nulls(len(rows), pa.int64()),
+            "region_id": pa.nulls(len(rows), pa.string()),
+        }
+    )
     message = "regions of one page record different image sizes, so their pixels cannot be compared; check the image"
     return _report(chosen, "original_width", "image_size_differs", message)
 
