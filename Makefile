@@ -7,7 +7,7 @@ RUST := $(wildcard src/*.rs src/*/*.rs) Cargo.toml Cargo.lock
 OUT := out
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-python slow lint format bench fuzz wheel-check clean
+.PHONY: help demo test test-rust test-python slow lint format bench stream fuzz wheel-check clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -69,6 +69,12 @@ bench: $(VENV)/.installed $(VENV)/.bench ## compare with what people use today; 
 	$(BIN)/python -m pytest benches --quiet --benchmark-enable --benchmark-only --benchmark-json=$(OUT)/bench.json
 	$(BIN)/python benches/report.py $(OUT)/bench.json --kernels $(OUT)/kernels/kernels.json
 	$(BIN)/python benches/figures.py $(OUT)/bench.json --kernels $(OUT)/kernels/kernels.json
+
+# Bytes of the export.
+STREAM_BYTES ?= 5e9
+
+stream: $(VENV)/.installed ## stream a generated export of 5 GB through `lesiongeo convert`: memory and speed; minutes, 10 GB of disk
+	$(BIN)/python benches/stream.py --bytes $(STREAM_BYTES) --folder $(OUT)
 
 # Seconds per target, and which ones. Needs cargo-fuzz (`cargo install cargo-fuzz`) and a C++ compiler, no nightly toolchain.
 FUZZ_SECONDS ?= 120

@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
 import pyarrow
 import pytest
 import shapely
 
 import lesiongeo as lg
-from data import FULL, QUICK, Sizes
+from data import QUICK, TIMED, Sizes
 from lesiongeo import _core
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))  # for its oracles
@@ -56,6 +57,14 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         )
 
 
+def _optional(name: str) -> dict[str, str]:
+    """Version of a package that need not be there."""
+    try:
+        return {name: importlib.metadata.version(name)}
+    except importlib.metadata.PackageNotFoundError:
+        return {}
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
     names = (
@@ -71,6 +80,8 @@ def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: di
             "shapely": shapely.__version__,
             "GEOS": shapely.geos_version_string,
             "orjson": orjson.__version__,
+            "msgspec": msgspec.__version__,
+            **_optional("pysimdjson"),
         },
         "processors": lg.num_threads(),
         "build": _core.build_profile,
@@ -133,7 +144,7 @@ def timed(benchmark: Any, turn: int) -> Timed:  # noqa: ARG001  # the turn only 
 
 @pytest.fixture(scope="session")
 def sizes(request: pytest.FixtureRequest) -> Sizes:
-    return FULL if _timing(request.config) else QUICK
+    return TIMED if _timing(request.config) else QUICK
 
 
 @pytest.fixture(autouse=True)

@@ -10,25 +10,21 @@ writes the pairs that `cargo bench -- FOLDER` reads, so that the kernels are tim
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sys
-import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
 import lesiongeo as lg
-from lesiongeo.testing import OUTLINE_KINDS, Ragged, iter_export, make_outlines, write_export
-from lesiongeo.testing import __path__ as generator_path
+from lesiongeo.testing import OUTLINE_KINDS, Ragged, make_outlines
 
 SEED = 7
 VERTICES = (12, 50, 200, 1000)
@@ -65,6 +61,8 @@ class Sizes:
     calls: tuple[int, ...]
     #: Regions of the export that is read, 50 vertices each.
     export_regions: int
+    #: Bytes of the export that goes through in windows.
+    stream_bytes: float
     #: Pages with five regions per side.
     pages: int
     #: Regions per side of one crowded page.
@@ -82,7 +80,8 @@ FULL = Sizes(
     worst=(1250, 2500, 5000, 10_000, 20_000),
     crowds=(312, 625, 1250, 2500, 5000),
     calls=(1, 10, 100, 1000, 10_000, 100_000),
-    export_regions=20_000,
+    export_regions=100_000,
+    stream_bytes=2e9,
     pages=1000,
     crowd=5000,
 )
@@ -98,9 +97,18 @@ QUICK = Sizes(
     crowds=(20, 40),
     calls=(1, 10, 100),
     export_regions=200,
+    stream_bytes=3e6,
     pages=20,
     crowd=60,
 )
+
+
+def _of_environment() -> Sizes:
+    """Sizes of timed runs; with LESIONGEO_BENCH=quick the small ones, to see that everything works."""
+    return QUICK if os.environ.get("LESIONGEO_BENCH") == "quick" else FULL
+
+
+TIMED = _of_environment()
 CROWD_PAGE = 6000.0
 PAGE_PITCH = 2048.0
 
@@ -267,35 +275,6 @@ def _closed(xy: Floats) -> Closed:
     rings = np.arange(len(xy) + 1)
     closed = np.concatenate([xy, xy[:, :1]], axis=1)
     return closed.reshape(-1, 2), (rings * closed.shape[1], rings)
-
-
-@cache
-def export_file(regions: int) -> Path:
-    """Write a Label Studio export with about so many regions of 50 vertices.
-
-    Two annotators, four pages per task, every region with a label, a number and a choice, some with a note. As the
-    editor does, each control repeats the points: about 6.6 kB per region. The file stays in the system's temporary
-    directory; a change of the generator makes a new one.
-    """
-    sources = b"".join(path.read_bytes() for path in sorted(Path(generator_path[0]).glob("*.py")))
-    stamp = hashlib.sha256(sources).hexdigest()[:8]
-    path = Path(tempfile.gettempdir()) / f"lesiongeo-bench-{regions}-{SEED}-{stamp}.json"
-    if not path.exists():
-        unfinished = path.with_suffix(f".{os.getpid()}")
-        write_export(_tasks(regions), unfinished)
-        unfinished.replace(path)
-    return path
-
-
-def _tasks(regions: int) -> Iterator[dict[str, Any]]:
-    left = regions
-    for task in iter_export(patients=regions, visits=4, annotators=2, lesions=(4, 8), vertices=(50, 50), seed=SEED):
-        if left <= 0:
-            return
-        yield task
-        left -= sum(
-            entry.get("from_name") == "track_id" for annotation in task["annotations"] for entry in annotation["result"]
-        )
 
 
 @cache

@@ -11,6 +11,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import orjson
 import shapely
@@ -87,6 +88,64 @@ def parse_json(path: Path) -> Any:
 
 def parse_orjson(path: Path) -> Any:
     return orjson.loads(path.read_bytes())
+
+
+class Value(msgspec.Struct, gc=False):
+    """What an entry says; of the points only that they are pairs of numbers."""
+
+    points: list[tuple[float, float]] = []
+    closed: bool = True
+    polygonlabels: list[str] = []
+    number: float | None = None
+    choices: list[str] = []
+    text: list[str] = []
+
+
+class Entry(msgspec.Struct, gc=False):
+    """One control's entry of a result."""
+
+    type: str
+    id: str | None = None
+    from_name: str | None = None
+    origin: str | None = None
+    item_index: int = 0
+    original_width: float = 0.0
+    original_height: float = 0.0
+    value: Value | None = None
+
+
+class Annotation(msgspec.Struct, gc=False):
+    """What one person left on one task."""
+
+    id: int
+    completed_by: int
+    result: list[Entry]
+    was_cancelled: bool
+    updated_at: str
+    created_at: str
+    lead_time: float
+
+
+class Task(msgspec.Struct, gc=False):
+    """One task; its data stay a tree."""
+
+    id: int
+    annotations: list[Annotation]
+    data: dict[str, Any]
+
+
+_TASKS = msgspec.json.Decoder(list[Task])
+
+
+def parse_msgspec(path: Path) -> list[Task]:
+    """Into structs that know what they hold, so without a dict per entry; what no field asks for is skipped."""
+    return _TASKS.decode(path.read_bytes())
+
+
+def parse_simdjson(path: Path) -> Any:
+    import simdjson
+
+    return simdjson.Parser().parse(path.read_bytes(), True)
 
 
 def agree(path: Path) -> dict[tuple[str, str], tuple[float, float]]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from report_growth import calls, crowds, growth, threads, worst
 from report_peers import alone, clipping, faster_peers, peers, shape
+from report_read import agree, memory, reading, streaming
 from tables import (
     OPERATIONS,
     RATIOS,
@@ -33,15 +34,6 @@ from tables import (
 )
 from targets import targets
 
-READERS = {
-    "ours_1": "lesiongeo, 1 thread",
-    "ours_2": "lesiongeo, 2 threads",
-    "json": "`json.load`",
-    "json_gc_off": "`json.load`, collector off",
-    "orjson": "`orjson.loads`",
-    "orjson_gc_off": "`orjson.loads`, collector off",
-    "peer_1": "orjson (collector off) + shapely, 1 thread",
-}
 SUMMARY_VERTICES = 50
 SUMMARY = (
     *(("iou", kind) for kind in ("overlap", "rough", "identical", "shared_edge", "near", "disjoint", "invalid")),
@@ -164,51 +156,6 @@ def matching(rows: list[Row]) -> list[str]:
     return ["## One-to-one matching", "", *prose(text), *grid(head, lines)]
 
 
-def longer(row: Row, way: str) -> str:
-    """Ratio of a peer to our single thread; nothing for ourselves."""
-    return "" if way.startswith("ours") else times(row.ratio("ours_1", way))
-
-
-def reading(rows: list[Row]) -> list[str]:
-    row, notes = rows[0], rows[0].notes["ours_1"]
-    text = f"""
-        A file of {notes["bytes"] / 1e6:.0f} MB: {notes["regions"]:,} regions of 50 vertices with a label, a
-        number, a choice and some notes. **`json` and `orjson` only parse**: no outlines in pixels, no
-        columns, no validity, no problems. "Collector" is Python's cyclic garbage collector, which most
-        programs leave on."""
-    lines = []
-    for way, name in READERS.items():
-        if way in row.seconds:
-            speed = notes["bytes"] / 1e6 / row.seconds[way]
-            lines.append([name, number(row.seconds[way]), number(speed), longer(row, way)])
-    head = ["reader", "s", "MB/s", "lesiongeo, 1 thread, is faster by"]
-    return ["## Reading a Label Studio export", "", *prose(text), *grid(head, lines)]
-
-
-def agree(rows: list[Row]) -> list[str]:
-    row, notes = rows[0], rows[0].notes["ours_1"]
-    text = f"""
-        The same file; lesiongeo reads it and compares the annotators ({notes["pairs"]:,} rows). The peer does
-        less: IoU and discrete Hausdorff of all overlapping polygons of two annotators on a page, without
-        matching, missing regions, rectangles, ellipses and columns."""
-    lines = [[READERS[way], number(row.seconds[way]), longer(row, way)] for way in ("ours_1", "ours_2", "peer_1")]
-    head = ["", "s", "lesiongeo, 1 thread, is faster by"]
-    return ["## From the file to the agreement tables", "", *prose(text), *grid(head, lines)]
-
-
-def memory(rows: list[Row]) -> list[str]:
-    text = """
-        Peak resident memory, in MB and as a share of the file, of a process that reads the same file and
-        keeps the result."""
-    lines = []
-    for way, notes in rows[0].notes.items():
-        amounts = [f"{notes[name] / 1e6:,.0f}" for name in ("peak", "imports")]
-        shares = [notes["peak"] / notes["bytes"], (notes["peak"] - notes["imports"]) / notes["bytes"]]
-        lines.append([READERS[way], *amounts, *(f"{share:.2f}" for share in shares)])
-    head = ["reader", "peak", "of that Python and imports", "peak / file", "without imports / file"]
-    return ["## Memory of reading", "", *prose(text), *grid(head, lines)]
-
-
 SECTIONS = {
     "iou": iou,
     "plain shapely on invalid": plain_on_invalid,
@@ -220,6 +167,7 @@ SECTIONS = {
     "read": reading,
     "agree": agree,
     "memory": memory,
+    "stream": streaming,
     "alone": alone,
     "clipping": clipping,
     "shape": shape,

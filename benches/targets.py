@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import report_read
 from tables import Row, Tables, grid, number, prose, times
 
 
@@ -82,9 +83,7 @@ TARGETS = [
         *(30.0, 10.0),
     ),
 ]
-#: Regions and seconds of the whole way from the file to the tables.
-WHOLE = (100_000, 0.7, 14.5)
-READ_MB_PER_S, READ_MEMORY, SPEEDUP = 1000.0, 0.3, 1.9
+SPEEDUP = 1.9
 
 
 def _find(tables: Tables, table: str, key: dict[str, object]) -> Row | None:
@@ -108,46 +107,13 @@ def targets(tables: Tables) -> list[str]:
         reached = (ratio >= target.ratio) if target.ratio is not None else (cost or 0.0) <= (target.cost or 0.0)
         unit = [f"{number(value)} us" if value is not None else "" for value in (target.cost, cost)]
         lines.append([target.operation, target.peer, *unit, goal, times(ratio), _verdict(reached)])
-    lines += _reading(tables) + _whole(tables) + _threads(tables)
+    lines += _threads(tables)
     text = """
         What was set as target on another machine, and what this run measured. Microseconds belong to a machine,
         so the ratio decides; where there is none, the time does. From arrays, one thread, preparation
         included, unless said otherwise."""
     head = ["operation", "peer", "target", "measured", "target ratio", "measured ratio", "reached"]
-    return ["## Targets", "", *prose(text), *grid(head, lines, words=2)]
-
-
-def _reading(tables: Tables) -> list[list[str]]:
-    lines = []
-    for row in tables["read"]:
-        speed = row.notes["ours_1"]["bytes"] / 1e6 / row.seconds["ours_1"]
-        name, goal = "reading a Label Studio export", f"{READ_MB_PER_S:,.0f} MB/s"
-        for way, peer in (
-            ("json", "`json.load`"),
-            ("orjson", "`orjson.loads`"),
-            ("orjson_gc_off", "the same, collector off"),
-        ):
-            ratio = row.ratio("ours_1", way)
-            lines.append([name, peer, goal, f"{speed:,.0f} MB/s", "", times(ratio), _verdict(speed >= READ_MB_PER_S)])
-    for row in tables["memory"]:
-        notes = row.notes["ours_1"]
-        share = (notes["peak"] - notes["imports"]) / notes["bytes"]
-        cells = [f"{READ_MEMORY:.1f} of the file", f"{share:.2f}", "", "", _verdict(share <= READ_MEMORY)]
-        lines.append(["memory of that, without imports", "", *cells])
-    return lines
-
-
-def _whole(tables: Tables) -> list[list[str]]:
-    regions, goal, peer = WHOLE
-    lines = []
-    for row in tables["agree"]:
-        count = tables["read"][0].notes["ours_1"]["regions"] if tables["read"] else regions
-        cost = row.seconds["ours_2"] * regions / count
-        ratio = row.ratio("ours_2", "peer_1")
-        name = f"export to agreement tables, {regions:,} regions, 2 threads (scaled from {count:,})"
-        cells = [f"{goal} s", f"{number(cost)} s", times(peer / goal), times(ratio)]
-        lines.append([name, "best Python pipeline, 1 thread", *cells, _verdict((ratio or 0.0) >= peer / goal)])
-    return lines
+    return ["## Targets", "", *prose(text), *grid(head, lines, words=2), *report_read.targets(tables)]
 
 
 def _threads(tables: Tables) -> list[list[str]]:

@@ -6,7 +6,7 @@ Two ways to write them:
     editor    as the editor does: every control repeats the points, so a region takes about 6.9 kB
     lean      as a program would: the points once, about 2.9 kB
 
-    python benches/exports.py FILE (--regions N | --bytes N) [--way lean]
+    python benches/large.py FILE (--regions N | --bytes N) [--way lean]
 """
 
 from __future__ import annotations
