@@ -499,3 +499,13 @@ def test_agreement_is_the_same_from_either(tmp_path: Path) -> None:
         for key, value in mine.items():
             same = theirs[key] == value or (isinstance(value, float) and math.isclose(value, theirs[key]))
             assert same, key
+
+
+def test_options_that_only_conversion_can_give_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "r.parquet"
+    write_parquet(lesiongeo.read_label_studio(EXAMPLE), path)
+    for option in ({"patient": "patient_id"}, {"spacing_mm": "spacing_mm"}, {"track_id": "track_id"}):
+        with pytest.raises(ValueError, match="convert"):
+            lesiongeo.read_export(path, **option)
+    # A number is a spacing of whoever measures.
+    assert len(lesiongeo.read_export(path, spacing_mm=0.1).regions) == 737

@@ -34,6 +34,9 @@ GEOMETRY = "geometry"
 #: What Arrow raises where bytes are not what they should be.
 BROKEN = (pa.ArrowException, OSError, ValueError, KeyError)
 
+#: Options that change what conversion writes, where they are names or paths.
+FIXED_BY_CONVERSION = ("images", "patient", "visit_date", "day_offset", "spacing_mm", "track_id", "status", "note")
+
 
 def read_parquet(source: Source | Iterable[Source], *, threads: int | None = None) -> Export:
     """Read a Parquet file that `write_parquet` or ``lesiongeo convert`` wrote; of other GeoParquet files the regions.
@@ -135,7 +138,8 @@ def read_export(
     progress : callable, optional
         Called as ``progress(done, total)`` in bytes while JSON is read.
     **options
-        What `read_label_studio` takes. A Parquet file holds what it was converted with, so they are for JSON only.
+        What `read_label_studio` takes. A Parquet file holds what it was converted with, so they are for JSON only;
+        where there is no JSON, data fields and roles are refused rather than ignored.
 
     Returns
     -------
@@ -146,6 +150,8 @@ def read_export(
     ------
     ExportError, FileNotFoundError, OSError
         As `read_label_studio` and `read_parquet`.
+    ValueError
+        If an option is wrong, or asks of Parquet what only the conversion can give.
 
     Examples
     --------
@@ -158,6 +164,12 @@ def read_export(
     if not written:
         return read_label_studio(found, threads=threads, progress=progress, **options)
     others = [one for one in found.inputs if one not in written]
+    ignored = [name for name in FIXED_BY_CONVERSION if isinstance(options.get(name), str)]
+    if ignored and not others:
+        raise ValueError(
+            f"{', '.join(ignored)}: a Parquet file holds the data fields and roles it was converted with; give "
+            "them to `lesiongeo convert` (or `scan_label_studio`) and convert the export again"
+        )
     exports = []
     for one in written:
         with _File(one, threads) as file:
