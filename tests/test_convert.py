@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -85,3 +89,27 @@ def test_unreadable_sources(tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_text("[{")
     assert ran("convert", tmp_path / "bad.json", tmp_path / "x.parquet").exit_code == 3
     assert [path.name for path in tmp_path.iterdir()] == ["bad.json"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_process_that_is_told_to_end_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    # Standard input stays open, so that it waits in the middle.
+    out = tmp_path / "out"
+    out.mkdir()
+    command = [sys.executable, "-m", "lesiongeo", "convert", "-", str(out / "o.parquet"), "-q"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, preexec_fn=lambda: signal.signal(number, signal.SIG_DFL)
+    ) as child:
+        assert child.stdin is not None
+        child.stdin.write(b"[" + b",".join([b'{"id":1,"data":{},"annotations":[]}'] * 1000))
+        child.stdin.flush()
+        for _ in range(600):
+            if any(out.iterdir()):
+                break
+            time.sleep(0.05)
+        else:
+            pytest.fail("nothing was begun")
+        child.send_signal(number)
+        assert child.wait(30) == 128 + number
+    assert list(out.iterdir()) == []

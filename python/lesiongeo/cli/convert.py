@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -48,7 +52,7 @@ def convert(
     The regions are GeoParquet 1.1, sorted by task; the other tables are inside the same file. Memory stays below a
     gigabyte; beside OUT about as much disk as OUT takes is needed for a while.
     """
-    with errors():
+    with errors(), _ended_cleanly():
         *sources, last = paths
         out = Path(last)
         if not sources or out.suffix != ".parquet":
@@ -79,4 +83,28 @@ def convert(
         f"Read {written.tasks} tasks: {written.annotations} annotations, {written.regions} regions, "
         f"{written.problems} problems"
     )
-    console.print(f"Written to [bold]{escape(printable(last))}[/]: {written.bytes / 1e6:.1f} MB")
+    console.print(f"Written to [bold]{escape(printable(last))}[/]: {written.bytes / 1e6:,.3g} MB")
+
+
+@contextmanager
+def _ended_cleanly() -> Iterator[None]:
+    """Leave through the usual doors where the process is told to end, so that nothing half-written stays behind.
+
+    A container that stops and a terminal that closes send SIGTERM and SIGHUP, which by default end a process at once.
+    """
+    signals = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+    def leave(number: int, _frame: object) -> None:
+        sys.exit(128 + number)
+
+    before = {one: signal.getsignal(one) for one in signals}
+    for one in signals:
+        # One that is ignored, as by nohup, stays ignored.
+        if before[one] is not signal.SIG_IGN:
+            signal.signal(one, leave)
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
