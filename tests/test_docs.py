@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 import lesiongeo
 from lesiongeo.cli import app
+from lesiongeo.read.problems import REASONS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -234,3 +235,106 @@ def test_attributes_are_documented(name: str) -> None:
     fields: list[str] = list(getattr(found, "__dataclass_fields__", ())) or list(getattr(found, "_fields", ()))
     listed = documented_names(sections(found)["Attributes"])
     assert {name for name in fields or found.__slots__ if not name.startswith("_")} <= listed
+
+
+# Problems
+
+
+def codes_of_the_core() -> set[str]:
+    """Codes of problems that the Rust sources name, wherever a problem is made."""
+    named = r'(?:"[^"]*"|[\w.]+)'
+    ways = (
+        rf'\breport\(\s*[\w.&]+,\s*{named},\s*"(\w+)"',
+        rf'\bUnreadable::fixed\(\s*{named},\s*"(\w+)"',
+        r'\bcode: "(\w+)"',
+        r'\bSkipped\(\s*"(\w+)"',
+        r'\(\s*"(unreadable_\w+|rest_\w+)",',
+    )
+    text = "\n".join(
+        path.read_text(encoding="utf-8").split("#[cfg(test)]\nmod tests")[0]
+        for path in sorted((ROOT / "src" / "read").glob("*.rs"))
+    )
+    return {code for way in ways for code in re.findall(way, text)}
+
+
+def codes_of_the_reader() -> set[str]:
+    """Codes that the Python half adds: the reasons of invalid outlines, and whatever is passed on as a code."""
+    ways = (
+        r'"code": "(\w+)"',
+        r'\bcode="(\w+)"',
+        r'\b_report\(problems, [^"]*"(\w+)", (?:f?"|message)',
+        r'"(?:id|data|value|completed_by|original_width)", "(\w+)", message',
+        r'\b_all_missing\((?:"\w+"|[\w.]+), "(\w+)"',
+        r'\ballowed\.check\(\w+, "(\w+)"',
+        r'\breturn \(?"(\w+)", [f"\']',
+        r'"(control_\w+_changed)"',
+    )
+    text = "\n".join(
+        path.read_text(encoding="utf-8") for path in sorted((ROOT / "python" / "lesiongeo" / "read").glob("*.py"))
+    )
+    return {code for way in ways for code in re.findall(way, text)} | set(REASONS)
+
+
+def documented_codes() -> dict[str, list[str]]:
+    """Rows of the tables of codes in docs/reading.md by code, as cells."""
+    text = (ROOT / "docs" / "reading.md").read_text(encoding="utf-8").split("## Problem codes")[1]
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| `")]
+    assert len(rows) == len({row[0] for row in rows}), "a code stands twice"
+    return {row[0].strip("`"): row[1:] for row in rows}
+
+
+def test_every_code_is_documented() -> None:
+    """Those that the sources name, and no others."""
+    core, reader = codes_of_the_core(), codes_of_the_reader()
+    assert len(core) >= 40
+    assert len(reader) >= 25
+    assert core | reader == set(documented_codes())
+
+
+def test_what_drops_a_region_is_documented() -> None:
+    """The column `dropped` says what the core does."""
+    rows = documented_codes()
+    damaged = (
+        "no_points",
+        "not_a_point",
+        "missing_number",
+        "no_image_size",
+        "no_value",
+        "rle_cut_off",
+        "kind_not_read",
+    )
+    assert {rows[code][0] for code in damaged} == {"yes"}
+    assert {rows[code][0] for code in ("unfinished", "outside_image", "no_annotator", "self_overlap")} == {"no"}
+    result = [
+        {"id": "a", "type": "polygon", "original_width": 9, "original_height": 9, "value": {"points": [[1, 2], "x"]}},
+        {"id": "b", "type": "polygon", "value": {"points": [[1, 2], [3, 4], [5, 7]]}},
+        {"id": "c", "type": "video", "value": {}},
+        {"id": "d", "type": "ellipse", "original_width": 9, "original_height": 9, "value": {}},
+        {"id": "e", "type": "brush", "original_width": 9, "original_height": 9, "value": {"rle": [0, 0]}},
+        {
+            "id": "f",
+            "type": "polygon",
+            "original_width": 9,
+            "original_height": 9,
+            "value": {"points": [[1, 2], [3, 4]]},
+        },
+        {"type": "relation"},
+        7,
+    ]
+    task = {"id": 1, "annotations": [{"result": result}]}
+    problems = lesiongeo.read_label_studio(json.dumps([task]).encode()).problems
+    found = dict(zip(problems["code"].to_pylist(), problems["dropped"].to_pylist(), strict=True))
+    assert len(found) >= 9
+    assert {code: rows[code][0] for code in found} == {code: "yes" if lost else "no" for code, lost in found.items()}
+
+
+def test_every_file_has_a_place() -> None:
+    """CONTRIBUTING names each file of the reader and of the package, in one row per place."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`[^|]*`) \| (.*) \|$", text.split("## Adding a metric")[0], re.MULTILINE)
+    assert len({place for place, _ in rows}) == len(rows) >= 10
+    named = {name for row in rows for cell in row for name in re.findall(r"`([\w/.]+)`", cell)}
+    package = ROOT / "python" / "lesiongeo"
+    files = [*(ROOT / "src" / "read").glob("*.rs"), *package.glob("*.py"), *package.glob("[a-su-z]*/*.py")]
+    assert {path.stem for path in files} - {"__init__", "mod"} <= named
+    assert {f"src/{path.name}" for path in (ROOT / "src").glob("*.rs")} - {"src/lib.rs"} <= named

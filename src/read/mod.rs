@@ -1,15 +1,12 @@
 //! Bytes of annotation exports become columns.
 //!
-//! [`window`] lets any source flow through bounded memory, `cut` finds whole values in it, `container` names what a
-//! file is, [`reader`] parses the values in parallel. [`json`] walks the text, [`label_studio`] knows tasks and
-//! annotations, [`results`] joins the entries of one
-//! annotation (`entry`) into regions with their `answers`, `privacy` keeps back what identifies people, [`shapes`] turns
-//! [`json`] walks the text (`number`, `strings` and `words` know digits, escapes and eight bytes at once), [`label_studio`] knows tasks and annotations, [`results`] joins the entries of one
-//! annotation (`entry`, its `value`) into regions with their `answers`, `privacy` keeps back what identifies people, [`shapes`] turns
-//! percent of an image into pixels (the only place that does), [`columns`] hold what was read.
-//! annotations, [`results`] joins the entries of one annotation (`entry`) into regions with their `answers`, [`privacy`]
-//! keeps back what identifies people, [`shapes`] turns percent of an image into pixels (the only place that does),
-//! [`columns`] hold what was read.
+//! [`window`] lets any source flow through bounded memory, `cut` finds whole values in it (`words` looks at eight bytes
+//! at once), `container` names what a file is, [`reader`] parses the values in parallel and `split` cuts long lists.
+//! [`json`] walks the text (`number` and `strings` know digits and escapes), [`label_studio`] knows tasks and annotations
+//! ([`time`] their timestamps), [`results`] joins the entries of one annotation (`entry`, its `value`) into regions with
+//! their `answers` and [`names`], [`privacy`] keeps back what identifies people. [`shapes`] turns percent of an image
+//! into pixels (the only place that does; `vector` knows paths), `painted` finds masks, [`brush`] and [`bitmask`] decode
+//! them, [`mask`] holds their runs, [`trace`] outlines them. [`columns`] hold what was read.
 
 mod answers;
 pub mod bitmask;
