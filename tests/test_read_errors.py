@@ -66,7 +66,8 @@ def zipped(text: str) -> bytes:
     ("raw", "words", "position"),
     [
         (b"", "empty", 0),
-        (b" \n", "cut off", 2),
+        (b" \n", "the file is empty", 0),
+        (b"\xef\xbb\xbf  ", "the file is empty", 0),
         (WHOLE.encode("utf-16"), "UTF-16", 0),
         (b"\xfe\xff" + WHOLE.encode("utf-16-be"), "UTF-16", 0),
         (zipped(WHOLE), "zip", 0),
@@ -166,7 +167,8 @@ def test_a_file_that_was_cut_off_anywhere_is_refused_there(whole: str, mark: byt
     raw = mark + whole.encode()
     read(raw)
     early = 0
-    for end in range(len(mark), len(raw)):
+    assert "the file is empty" in str(refusal(mark))
+    for end in range(len(mark) + 1, len(raw)):
         error = refusal(raw[:end])
         assert error.position is not None
         if error.position < end:
@@ -174,7 +176,7 @@ def test_a_file_that_was_cut_off_anywhere_is_refused_there(whole: str, mark: byt
             early += 1
         else:
             assert error.position == end
-            assert "cut off" in str(error) or end == 0, (end, str(error))
+            assert "cut off" in str(error), (end, str(error))
     # Inside null (3), false (4), true (3), and inside the one letter of two bytes.
     assert early == 11
 
@@ -452,3 +454,27 @@ def test_the_files_of_the_suite_themselves_never_crash_the_reader() -> None:
             assert read(record["raw"]).tasks.num_rows == 0
         else:
             assert refusal(record["raw"]).position is not None, record["name"]
+
+
+@pytest.mark.parametrize("space", [b" " * 5000, b"\n" * 300_000])
+def test_a_file_of_nothing_but_space_is_empty(space: bytes) -> None:
+    with pytest.raises(ExportError, match="the file is empty") as caught:
+        lesiongeo.read_label_studio(space)
+    assert caught.value.position == 0
+    (row,) = lesiongeo.read_label_studio(space, on_error="skip").problems.to_pylist()
+    assert row["code"] == "unreadable_file"
+    assert row["message"] == "<bytes>: the file is empty; export again (byte 0)"
+    assert row["dropped"]
+
+
+def test_an_annotation_that_stands_twice_in_its_task_is_reported() -> None:
+    twice = [{"id": 5, "completed_by": 1, "result": []}, {"id": 5, "completed_by": 2, "result": []}]
+    tasks = [{"id": 1, "data": {}, "annotations": twice}, {"id": 2, "data": {}, "annotations": twice[:1]}]
+    tasks += [{"id": 3, "data": {}, "annotations": [twice[0]], "predictions": [{"id": 5, "result": []}]}]
+    text = json.dumps(tasks).encode()
+    problems = lesiongeo.read_label_studio(text).problems
+    found = [(row["task_id"], row["annotation_id"], row["code"]) for row in problems.to_pylist()]
+    assert found == [(1, 5, "repeated_annotation")]
+    assert [
+        row for export in lesiongeo.scan_label_studio(text) for row in export.problems.to_pylist()
+    ] == problems.to_pylist()

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -189,6 +190,21 @@ def test_damaged_gzip_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.json.gz").write_bytes(bytes(packed))
     with pytest.raises(ExportError, match="damaged"):
         ids(tmp_path / "a.json.gz")
+
+
+def test_damaged_gzip_is_named_once(tmp_path: Path) -> None:
+    """The file and the byte stand once, both in the error and in the row of problems."""
+    path = tmp_path / "a.json.gz"
+    path.write_bytes(gzip.compress(text(1))[:15])
+    with pytest.raises(ExportError) as caught:
+        lesiongeo.read_label_studio(path)
+    assert re.fullmatch(r"a\.json\.gz: the gzip data ends [^()]*\(byte \d+, unpacked\)", str(caught.value))
+    for source in (path, path.read_bytes()):
+        name = re.escape("a.json.gz" if source is path else "<bytes>")
+        (row,) = lesiongeo.read_label_studio(source, on_error="skip").problems.to_pylist()
+        assert re.fullmatch(
+            rf"{name}: the file could not be read: the gzip data ends [^()<]*\(byte \d+\)", row["message"]
+        )
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is in other units elsewhere")

@@ -95,7 +95,8 @@ def print_reading(console: Console, export: Export, *, problems: bool = True) ->
     if counts and problems:
         listed = ", ".join(f"{code} {count}" for code, count in counts.items())
         dropped = _true(export.problems["dropped"])
-        console.print(f"[yellow]Problems[/]: {listed}" + (f"; {dropped} regions could not be read" if dropped else ""))
+        lost = f"; something was lost to {dropped} of them" if dropped else ""
+        console.print(f"[yellow]Problems[/]: {listed}{lost}")
         console.print("  [dim]`lesiongeo validate` with the same arguments says where, and what to do[/]")
 
 

@@ -54,11 +54,20 @@ fn raised(error: PyErr) -> io::Error {
         let kind = error.get_type(py).name().map_or_else(|_| "an exception".into(), |name| name.to_string());
         // What it says may hold an address with its signature; only our own errors are known not to.
         let own = error.get_type(py).module().is_ok_and(|module| module == "lesiongeo.errors");
-        let text = if own { error.value(py).to_string() } else { kind };
+        let text = if own { without_place(error.value(py)) } else { kind };
         let passes = !error.is_instance_of::<PyException>(py) || error.is_instance_of::<PyMemoryError>(py);
         (text, passes)
     });
     io::Error::other(Raised { text, passes, exception: Box::new(error) })
+}
+
+/// What an error of ours says, without the file and the byte: both are added where it is reported.
+fn without_place(error: &Bound<'_, PyAny>) -> String {
+    let text = error.to_string();
+    let source: Option<String> = error.getattr("source").and_then(|name| name.extract()).ok();
+    let named = source.and_then(|source| text.strip_prefix(&source)?.strip_prefix(": "));
+    let text = named.unwrap_or(&text);
+    text.rsplit_once(" (byte ").map_or(text, |(what, _)| what).to_owned()
 }
 
 fn input(file: Bound<'_, PyAny>) -> Input {

@@ -8,6 +8,9 @@ use crate::read::json::{Cursor, Kind};
 /// Bytes from the start of a file that tell what it is, if it is no JSON.
 pub(super) const HEAD_BYTES: usize = 4 << 10;
 
+/// Said of files without a byte, and of those with nothing but space.
+pub(super) const EMPTY: &str = "the file is empty; export again";
+
 /// What the objects of a file are; a hint, as each is judged for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Content {
@@ -40,7 +43,7 @@ const SIGNATURES: [(&[u8], &str); 16] = [
 /// Why a file that starts like this is not read; `None` where it may be JSON.
 pub(super) fn refusal(head: &[u8]) -> Option<&'static str> {
     if head.is_empty() {
-        return Some("the file is empty; export again");
+        return Some(EMPTY);
     }
     let signed = SIGNATURES.iter().find(|(start, _)| head.starts_with(start));
     if let Some((_, message)) = signed {

@@ -436,11 +436,9 @@ impl Intake {
         let end = len.wrapping_add(open.origin);
         match open.scan.pending() {
             None if open.scan.may_end() => Ok(()),
+            None if open.scan.begins() => self.refuse(open, container::EMPTY.into(), 0),
             None => {
                 let Error::Export { message, position } = container::cut_off(end) else { return Ok(()) };
-                if open.scan.begins() {
-                    return self.refuse(open, message, position);
-                }
                 self.lose(open, message, position, position)
             }
             Some(start) if open.scan.layout() == Layout::Lines && open.dropping.is_none() => {

@@ -15,7 +15,14 @@ from .export import Export
 from .fields import TaskFields, read_fields
 from .options import ReadOptions
 from .pages import drawn, page_table
-from .problems import columns_surplus, invalid_outlines, read_problems, repeated_tasks, sizes_differ
+from .problems import (
+    columns_surplus,
+    invalid_outlines,
+    read_problems,
+    repeated_in_task,
+    repeated_tasks,
+    sizes_differ,
+)
 from .tables import (
     MOST_COLUMNS,
     annotation_table,
@@ -66,6 +73,7 @@ def assemble(columns: dict[str, Any], options: ReadOptions, *, threads: int | No
             invalid_outlines(regions, codes),
             sizes_differ(regions),
             repeated_tasks(tasks),
+            repeated_in_task(annotations, columns["tasks"]["partial"]),
             fields.problems.table(),
             page_problems.table(),
             columns_surplus(surplus_names(columns), MOST_COLUMNS).table(),

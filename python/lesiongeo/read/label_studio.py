@@ -44,25 +44,28 @@ def read_label_studio(
 ) -> Export:
     """Read Label Studio's JSON export into regions with columns, in pixels.
 
-    Polygons, rectangles and ellipses become outlines; the controls of a region (track id, status, notes) become
-    columns named by their `from_name`. Whatever cannot be read or looks wrong is a row in `problems`, never dropped
-    in silence.
+    Polygons, rectangles, ellipses, brushes, bitmasks, vectors and key points become outlines; the controls of a region
+    (track id, status, notes) become columns named by their `from_name`. Whatever cannot be read or looks wrong is a row
+    in `problems`, never dropped in silence. ``docs/reading.md`` has every column and code.
 
     Parameters
     ----------
     source : path, glob, folder, "-", address, bytes, binary file object, or a sequence of these
-        Files as Label Studio writes them with Export, JSON (also a snapshot), or their content; compressed with gzip or
-        zstd where their first bytes say so. Of a folder the files directly in it that end in .json, .jsonl or .ndjson
-        (also .gz, .zst). ``"-"`` is standard input; addresses such as ``s3://`` need ``lesiongeo[remote]``. A file
-        that is given twice is read once (`source_repeated` in `problems`).
+        Files as Label Studio writes them with Export, JSON (also a snapshot), JSON lines, or a task or annotation per
+        file, or their content; compressed with gzip or zstd where their first bytes say so. Of a folder the files
+        directly in it that end in .json, .jsonl or .ndjson (also .gz, .zst). ``"-"`` is standard input; addresses such
+        as ``s3://`` need ``lesiongeo[remote]``. A file that is given twice is read once (`source_repeated` in
+        `problems`).
     config : path, str or bytes, optional
-        The labeling configuration (XML) of the project: a file or its text.
+        The labeling configuration of the project: its XML, or the project as the API returns it (JSON with
+        ``label_config``); a file, or the text itself. The export is checked against it, and roles follow from it.
     images, patient, visit_date, day_offset : str, optional
-        Dotted paths of fields in the task's data, with or without ``data.`` in front.
+        Dotted paths of fields in the task's data, with or without ``data.`` in front; a path that meets a list of
+        objects goes on in each. A list has one entry per page. They fill `pages`.
     spacing_mm : float, (float, float) or str, optional
-        Millimetres per pixel (x, y) of every image, or the path of the field that has them.
+        Millimetres per pixel (x, y) of every image, or the path of the field that has them. Unknown is null, never 1.
     track_id, status, note : str, optional
-        Names of controls (`from_name`) with these roles; inferred when not given.
+        Names of controls (`from_name`) with these roles; inferred when not given, see `Export.role`.
     on_error : {"raise", "skip"}, default "raise"
         "skip" goes on after what cannot be read and lists it in `problems`, with ``dropped`` true: unreadable_task,
         unreadable_file, rest_not_read.
@@ -76,16 +79,24 @@ def read_label_studio(
     Export
         `regions.table`: task_id, page (from 0, `item_index`), image (without query string), width, height (px),
         annotation_id, annotator (user id as text; null where the user was deleted), region_id, kind (polygon,
-        rectangle, ellipse), label (the first), labels, score, origin, source (annotation, prediction, draft),
-        ground_truth, cancelled, created_at, updated_at, lead_time_s, valid, problem, then a column per control:
-        numbers as float64, choices and texts as string, several values as a JSON list.
+        rectangle, ellipse, brush, bitmask, vector, keypoint, line), from_name (the control that drew it), label (the
+        first), labels, score, origin, readonly, parent_id (the region that it belongs to), meta_text (its note), source
+        (annotation, prediction, draft), ground_truth, cancelled, created_at, updated_at, lead_time_s, valid, problem,
+        then a column per control: numbers as float64, choices and texts as string, several values as a JSON list.
 
         `annotations`: task_id, annotation_id, source, annotator, cancelled, ground_truth, created_at, updated_at,
         lead_time_s, n_regions, model_version, score, parent_prediction, parent_annotation.
 
         `answers`: task_id, page (null for the whole task), annotation_id, annotator, source, name, kind, text, number.
 
-        `tasks`: task_id, inner_id, images, data (JSON), n_annotations, n_predictions, n_drafts.
+        `tasks`: task_id, inner_id, images, data (JSON), n_annotations, n_predictions, n_drafts, patient, file.
+
+        `relations`: task_id, annotation_id, annotator, source, from_region, to_region, direction, labels.
+
+        `pages`, one row per page of a task: task_id, page, image, width, height (px), patient, visit_date, day_offset,
+        spacing_x_mm, spacing_y_mm (mm per pixel), n_regions.
+
+        `controls`: name, kind, role, scope (region, page, task), in_config, count, values.
 
         `problems`: task_id, page, annotation_id, region_id, field, code, message, dropped.
 
@@ -94,14 +105,19 @@ def read_label_studio(
     ExportError
         A file that is no JSON, is cut off, or is no such export (JSON_MIN, COCO, ...): what it looks like, what to
         export instead, and the byte.
+    ConfigError, ValueError
+        A configuration that cannot be used, or an option that is wrong.
     FileNotFoundError, OSError
         A file that cannot be opened.
 
     Notes
     -----
     Points are percent of the image and become pixels as x / 100 * width. A rectangle turns about its top left corner in
-    pixel space; an ellipse becomes a polygon of exactly its area, within 0.05 px of it. E-mail addresses and names
-    never leave the reader: annotators are ids. Of several entries with one id the shape is taken once. O(bytes).
+    pixel space; an ellipse becomes a polygon of exactly its area, within 0.05 px of it; Bezier edges
+    become lines within 0.05 px. Masks are outlined along the edges of their pixels: the area is the number of painted
+    pixels, exactly. Key points (one ring of one point) and lines (an open vector, there and back) have no interior:
+    valid, area 0, left out of agreement. E-mail addresses and names of annotators never leave the reader: annotators
+    are ids. Of several entries with one id the shape is taken once. O(bytes), and for masks O(painted runs).
 
     Examples
     --------
@@ -173,20 +189,22 @@ def scan_label_studio(
     Returns
     -------
     Scan
-        An iterator of `Export`, each with the columns of `read_label_studio`; a control's column is in the batches
-        where the control was answered. Below each other the batches are what `read_label_studio` returns, but for the
-        order of `problems`.
+        An iterator of `Export`, each with the tables and columns of `read_label_studio`: regions, annotations, answers,
+        tasks, relations, pages, controls, problems; a control's column is in the batches where the control was
+        answered. Below each other the batches are what `read_label_studio` returns, but for the order of `problems`;
+        what only the whole can tell is in a last batch without tasks. `Scan.controls` has the controls met so far,
+        `Scan.bytes_read` how far it is.
 
     Raises
     ------
     ExportError, FileNotFoundError, OSError
         As `read_label_studio`; of what is in a file, when its batch is asked for.
-    ValueError
-        If an option is wrong.
+    ConfigError, ValueError
+        If the configuration or an option is wrong.
 
     Notes
     -----
-    Memory: see `Scan`. O(bytes).
+    Memory: about six times `window_bytes` or the largest task, and 8 bytes per task; see `Scan`. O(bytes).
 
     Examples
     --------

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ..arrow import nullable, strings
@@ -18,6 +19,7 @@ __all__ = [
     "columns_surplus",
     "invalid_outlines",
     "read_problems",
+    "repeated_in_task",
     "repeated_tasks",
     "sizes_differ",
     "superseded_problems",
@@ -161,6 +163,28 @@ def repeated_tasks(tasks: pa.Table) -> pa.Table:
     )
     message = "the task stands in the files more than once; its annotations were put together"
     return _report(place, "id", "repeated_task", message)
+
+
+def repeated_in_task(annotations: pa.Table, partial: NDArray[np.bool_]) -> pa.Table:
+    """Report annotations that stand twice in one task; of tasks that were read whole, so that batches tell the same."""
+    own = annotations.select(["task", "source", "annotation_id"])
+    wanted = ~partial[own["task"].to_numpy()] & own["annotation_id"].is_valid().to_numpy()
+    own = own.filter(pa.array(wanted))
+    if pc.count_distinct(own["annotation_id"]).as_py() == own.num_rows:
+        return PROBLEM_SCHEMA.empty_table()
+    groups = own.group_by(own.column_names, use_threads=False).aggregate([([], "count_all")])
+    again = groups.filter(pc.greater(groups["count_all"], 1))
+    first = pc.index_in(again["task"], annotations["task"])
+    place = pa.table(
+        {
+            "task_id": annotations["task_id"].take(first),
+            "page": pa.nulls(again.num_rows, pa.int32()),
+            "annotation_id": again["annotation_id"],
+            "region_id": pa.nulls(again.num_rows, pa.string()),
+        }
+    )
+    message = "the annotation stands more than once in its task; all of them were read"
+    return _report(place, "id", "repeated_annotation", message)
 
 
 def columns_surplus(names: set[int], most: int) -> ProblemRows:

@@ -448,7 +448,7 @@ class _Unpacked:
                 raise  # not the compression, but what is below it
             cut = "truncated" in str(error).lower()
             what = "ends in the middle; it was cut off, copy it again" if cut else "is damaged; copy it again"
-            message = f"{self.name}: the {self.codec} data {what} (unpacked, byte {self.bytes_out})"
+            message = f"{self.name}: the {self.codec} data {what} (byte {self.bytes_out}, unpacked)"
             raise ExportError(message, position=self.bytes_out, source=self.name) from error
         self.bytes_out += len(data)
         return data
