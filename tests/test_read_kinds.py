@@ -190,6 +190,16 @@ def test_the_area_of_a_mask_is_its_number_of_pixels(mask: Mask) -> None:
     assert np.allclose(lg.centroid(export.regions)[0], [xs.mean() + 0.5, ys.mean() + 0.5], rtol=1e-12)
 
 
+@pytest.mark.parametrize("name", ["png", "RLE", "", 1, True, []])
+def test_a_mask_of_another_format_is_reported(name: Json) -> None:
+    mask = blobs(1)
+    named = entry("brush", {"format": name, "rle": rle(mask)})
+    export = read(named)
+    assert lg.area(export.regions).tolist() == [mask.sum()]
+    (problem,) = export.problems.to_pylist()
+    assert (problem["code"], problem["field"], problem["dropped"]) == ("mask_format", "value.format", False)
+
+
 def test_the_overlap_of_masks_is_that_of_their_pixels() -> None:
     drawn = [blobs(seed) for seed in range(8)] + [np.roll(blobs(1), 3), noise(0, 0.5), noise(1, 0.5)]
     export = read(*(brush(mask, str(index)) for index, mask in enumerate(drawn)))

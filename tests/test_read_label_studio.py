@@ -645,6 +645,7 @@ class Twin(str):
 NO_SIZE = entry("r", "polygon", {"points": TRIANGLE}, original_width=None)
 ANSWER = {"id": "q", "type": "choices", "from_name": "visit", "item_index": 1, "value": {"choices": None}}
 BOX = {"x": 1, "y": 2, "width": None, "height": 4}
+PIXEL = {"format": "png", "rle": [0, 0, 0, 4, 57, 153, 156, 63, 240]}
 # Export, then field, code, whether a region is lost, region, page; task 7 and annotation 5 unless the last two differ.
 PROBLEMS: list[tuple[Row, tuple[str, str, bool, str | None, int | None], int | None, int | None]] = [
     (case(7), ("result", "entry_not_object", True, None, None), 7, 5),
@@ -698,6 +699,12 @@ PROBLEMS: list[tuple[Row, tuple[str, str, bool, str | None, int | None], int | N
     (case({"type": "relation", "from_id": "a"}), ("from_id", "relation_not_read", False, None, None), 7, 5),
     (case({**polygon(), Twin("value"): {"points": TRIANGLE}}), ("value", "repeated_key", False, "r", 0), 7, 5),
     (case(control("number", 1, "lost")), ("id", "control_without_region", False, "lost", None), 7, 5),
+    (
+        case(entry("r", "brush", PIXEL, original_width=1, original_height=1)),
+        ("value.format", "mask_format", False, "r", 0),
+        7,
+        5,
+    ),
     (case(polygon(points=[[1, 1], [2, 2], [1, 1]])), ("value", "too_few_points", False, "r", 0), 7, 5),
     (case(polygon(points=[[1, 1], [2, 2], [3, 3]])), ("value", "zero_area", False, "r", 0), 7, 5),
     (case(polygon(points=[[0, 0], [9, 9], [9, 0], [0, 9]])), ("value", "self_overlap", False, "r", 0), 7, 5),
@@ -742,6 +749,59 @@ def test_every_code_of_the_sources_has_a_case() -> None:
     codes |= set(re.findall(r'\bfixed\(\s*"[\w.]+",\s*"(\w+)"', text))
     assert len(codes) >= 22, "the pattern finds no codes any more"
     assert codes <= {expected[1] for _, expected, _, _ in PROBLEMS}
+
+
+TEXTS: list[Json] = [[], {}, True]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *((field, value) for field in ("id", "from_name", "origin", "parentID") for value in TEXTS),
+        *(("score", value) for value in ("0.5", True, [], {})),
+        *(("readonly", value) for value in ("true", 1, [], {})),
+        *(("meta", value) for value in ("note", 1, [], True)),
+    ],
+)
+def test_a_field_of_a_region_of_a_wrong_type_is_empty_and_reported(field: str, value: Json) -> None:
+    export = read(task(annotation({**polygon("r", "nevus"), field: value})))
+    (row,) = export.regions.table.to_pylist()
+    assert row["label"] == "nevus"
+    column = {"id": "region_id", "parentID": "parent_id", "meta": "meta_text"}.get(field, field)
+    assert row[column] == (False if field == "readonly" else None)
+    (problem,) = export.problems.to_pylist()
+    assert (problem["code"], problem["field"], problem["dropped"]) == ("wrong_type", field, False)
+    silent = read(task(annotation({**polygon("r", "nevus"), field: None})))
+    assert silent.problems.num_rows == 0
+
+
+def test_an_answer_whose_id_is_of_a_wrong_type_is_kept_and_reported() -> None:
+    answer = {"id": [], "type": "number", "from_name": "track_id", "value": {"number": 3}}
+    export = read(task(annotation(polygon(), answer)))
+    assert export.answers["number"].to_pylist() == [3]
+    (problem,) = export.problems.to_pylist()
+    assert (problem["code"], problem["field"], problem["region_id"]) == ("wrong_type", "id", None)
+
+
+def test_a_field_of_a_wrong_type_in_several_entries_of_a_region_is_reported_once() -> None:
+    export = read(task(annotation(polygon(score="x"), control("number", 1, score="x", original_width="w"))))
+    assert export.regions.table["number_name"].to_pylist() == [1]
+    assert export.problems["field"].to_pylist() == ["score", "original_width"]
+    assert export.problems["code"].to_pylist() == ["wrong_type"] * 2
+    relation = {"type": "relation", "from_id": "r", "to_id": "r", "direction": 4.5}
+    assert read(task(annotation(polygon(), relation))).problems.num_rows == 0
+    assert read(task(annotation(polygon(), {**relation, "direction": []}))).problems["field"].to_pylist() == [
+        "direction"
+    ]
+
+
+@pytest.mark.parametrize("closed", ["false", "true", 0, 1, {}, [], None])
+def test_an_outline_that_does_not_say_whether_it_is_closed_counts_as_closed(closed: Json) -> None:
+    export = read(task(annotation(entry("r", "polygon", {"points": TRIANGLE, "closed": closed}))))
+    assert lesiongeo.area(export.regions).tolist() == [200]
+    (problem,) = export.problems.to_pylist()
+    assert (problem["code"], problem["field"], problem["dropped"]) == ("wrong_type", "value.closed", False)
+    assert "counts as closed" in problem["message"]
 
 
 @pytest.mark.parametrize(

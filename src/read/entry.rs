@@ -31,6 +31,8 @@ pub(super) struct Entry<'a> {
     pub(super) value: Option<Value<'a>>,
     /// A key that stands here twice, of which the last counts.
     pub(super) repeated: Option<&'static str>,
+    /// Fields of a wrong type, a bit for each of [`FIELDS`].
+    odd: u32,
     /// The next entry of the same region, or the number of entries.
     pub(super) next: usize,
 }
@@ -80,7 +82,7 @@ fn role(kind: &str) -> Role {
 }
 
 /// The fields that are read, by the names that problems give them.
-const FIELDS: [&str; 15] = [
+const FIELDS: [&str; 17] = [
     "id",
     "from_name",
     "type",
@@ -96,7 +98,47 @@ const FIELDS: [&str; 15] = [
     "direction",
     "labels",
     "value",
+    "parentID",
+    "value.closed",
 ];
+
+/// Fields of a wrong type that are told here; what is wrong with a type, a page, a value, the ends and the labels of a
+/// relation, and the size of an image, is told where they are used.
+const TOLD: u32 = 1
+    | 1 << 1
+    | 1 << 3
+    | 1 << 4
+    | 1 << SIZE[0]
+    | 1 << SIZE[1]
+    | 1 << 8
+    | 1 << META
+    | 1 << 12
+    | 1 << PARENT
+    | 1 << CLOSED;
+const SIZE: [usize; 2] = [6, 7];
+const META: usize = 9;
+const PARENT: usize = 15;
+const CLOSED: usize = 16;
+
+impl Entry<'_> {
+    /// Fields of a wrong type, which were left empty, as bits.
+    pub(super) fn odd_fields(&self) -> u32 {
+        self.odd & TOLD
+    }
+}
+
+/// The names of fields of a wrong type, and what should stand there.
+pub(super) fn odd_names(odd: u32) -> impl Iterator<Item = (&'static str, &'static str)> {
+    FIELDS.iter().enumerate().filter(move |(field, _)| odd & (1 << field) != 0).map(|(_, &name)| {
+        let wanted = match name {
+            "score" | "original_width" | "original_height" => "finite number",
+            "readonly" | "value.closed" => "true or false",
+            "meta" => "object",
+            _ => "text",
+        };
+        (name, wanted)
+    })
+}
 
 /// Read one entry; what its value draws and answers is kept in the arena.
 pub(super) fn entry<'a>(cursor: &mut Cursor<'a>, arena: &mut Arena<'a>) -> Result<Entry<'a>> {
@@ -117,17 +159,18 @@ pub(super) fn entry<'a>(cursor: &mut Cursor<'a>, arena: &mut Arena<'a>) -> Resul
         relation: None,
         value: None,
         repeated: None,
+        odd: 0,
         next: usize::MAX,
     };
-    let mut seen = 0_u32;
+    let (mut seen, mut odd) = (0_u32, 0_u32);
     cursor.object(|cursor, key| {
         let field = match key {
             "id" => {
-                entry.id = text(cursor.scalar()?);
+                entry.id = expected(cursor.scalar()?, 0, &mut odd);
                 0
             }
             "from_name" => {
-                entry.from_name = text(cursor.scalar()?);
+                entry.from_name = expected(cursor.scalar()?, 1, &mut odd);
                 1
             }
             "type" => {
@@ -135,11 +178,11 @@ pub(super) fn entry<'a>(cursor: &mut Cursor<'a>, arena: &mut Arena<'a>) -> Resul
                 2
             }
             "origin" => {
-                entry.origin = text(cursor.scalar()?);
+                entry.origin = expected(cursor.scalar()?, 3, &mut odd);
                 3
             }
             "score" => {
-                entry.score = cursor.number_or_skip()?.unwrap_or(f64::NAN);
+                entry.score = finite(cursor, 4, &mut odd)?;
                 4
             }
             "item_index" => {
@@ -147,18 +190,21 @@ pub(super) fn entry<'a>(cursor: &mut Cursor<'a>, arena: &mut Arena<'a>) -> Resul
                 5
             }
             "original_width" => {
-                entry.size[0] = cursor.number_or_skip()?.unwrap_or(f64::NAN);
+                entry.size[0] = finite(cursor, SIZE[0], &mut odd)?;
                 6
             }
             "original_height" => {
-                entry.size[1] = cursor.number_or_skip()?.unwrap_or(f64::NAN);
+                entry.size[1] = finite(cursor, SIZE[1], &mut odd)?;
                 7
             }
             "readonly" => {
-                entry.readonly = cursor.scalar()? == Scalar::Bool(true);
+                let flag = cursor.scalar()?;
+                entry.readonly = flag == Scalar::Bool(true);
+                note_odd(!matches!(flag, Scalar::Bool(_) | Scalar::Null), 8, &mut odd);
                 8
             }
             "meta" => {
+                note_odd(!matches!(cursor.kind()?, Kind::Object | Kind::Null), META, &mut odd);
                 (entry.note, entry.odd_note) = note(cursor)?;
                 9
             }
@@ -171,7 +217,7 @@ pub(super) fn entry<'a>(cursor: &mut Cursor<'a>, arena: &mut Arena<'a>) -> Resul
                 11
             }
             "direction" => {
-                relation(&mut entry).direction = text(cursor.scalar()?);
+                relation(&mut entry).direction = expected(cursor.scalar()?, 12, &mut odd);
                 12
             }
             "labels" => {
@@ -191,7 +237,7 @@ pub(super) fn entry<'a>(cursor: &mut Cursor<'a>, arena: &mut Arena<'a>) -> Resul
             }
             // Files of 2020 call it parent_id.
             "parentID" | "parent_id" => {
-                entry.parent = text(cursor.scalar()?).or(entry.parent.take());
+                entry.parent = expected(cursor.scalar()?, PARENT, &mut odd).or(entry.parent.take());
                 return Ok(());
             }
             _ => return cursor.skip(),
@@ -203,7 +249,14 @@ pub(super) fn entry<'a>(cursor: &mut Cursor<'a>, arena: &mut Arena<'a>) -> Resul
         Ok(())
     })?;
     entry.role = role(&entry.kind);
+    entry.odd = odd;
+    if matches!(entry.role, Role::Outline(_)) {
+        // Reported as an image without size.
+        entry.odd &= !(1 << SIZE[0] | 1 << SIZE[1]);
+    }
     if let Some(value) = &entry.value {
+        let unsaid = value.null_closed && entry.role != Role::Outline(Shape::Vector);
+        note_odd(value.odd_closed || unsaid, CLOSED, &mut entry.odd);
         entry.repeated = entry.repeated.or(value.repeated);
         // Older builds wrote the page into the value.
         if entry.page.is_none() && !entry.odd_page {
@@ -251,6 +304,24 @@ pub(super) fn page(scalar: &Scalar) -> (Option<i32>, bool) {
         .and_then(|page| i32::try_from(page).ok())
         .filter(|page| (0..MOST_PAGES).contains(page));
     (page, page.is_none() && *scalar != Scalar::Null)
+}
+
+/// A text, or a number as its text; anything else but null is noted.
+fn expected<'a>(scalar: Scalar<'a>, field: usize, odd: &mut u32) -> Option<Cow<'a, str>> {
+    note_odd(matches!(scalar, Scalar::Bool(_) | Scalar::Container), field, odd);
+    text(scalar)
+}
+
+/// A finite number; anything else but null is noted.
+fn finite(cursor: &mut Cursor, field: usize, odd: &mut u32) -> Result<f64> {
+    let kind = cursor.kind()?;
+    let number = cursor.number_or_skip()?.unwrap_or(f64::NAN);
+    note_odd(!number.is_finite() && kind != Kind::Null, field, odd);
+    Ok(number)
+}
+
+fn note_odd(wrong: bool, field: usize, odd: &mut u32) {
+    *odd |= u32::from(wrong) << field;
 }
 
 /// A text, or a number as its text.

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use crate::error::Result;
 use crate::read::answers::{control, repeated_key};
 use crate::read::columns::{Answers, NO_ROW, Place, Scope, Tables};
-use crate::read::entry::{Entry, NOT_A_PAGE, Role, entry, text};
+use crate::read::entry::{Entry, NOT_A_PAGE, Role, entry, odd_names, text};
 use crate::read::json::{Cursor, Kind, Scalar};
 use crate::read::shapes::{Drawing, Remarks, Shape, Unreadable, no_polygon, outline, polygon_outline};
 use crate::read::value::{Arena, Value, same_border};
@@ -137,6 +137,10 @@ impl<'a> Results<'a> {
         for field in entries.iter().filter_map(|entry| entry.repeated) {
             repeated_key(place, field, tables);
         }
+        let odd = entries.iter().fold(0, |odd, entry| odd | entry.odd_fields());
+        if odd != 0 {
+            mistyped(odd, shaped.is_some_and(|(_, shape)| shape == Shape::Vector), place, tables);
+        }
         let Some((geometry, shape)) = shaped else {
             return no_outline(entries, arena, place, tables).map(|()| false);
         };
@@ -203,6 +207,10 @@ impl<'a> Results<'a> {
                         false,
                     );
                 }
+                if value.odd_format && shape == Shape::Brush {
+                    let message = "the painted mask says that it is of another format than rle; it was read as rle all the same";
+                    tables.problems.report(place, "value.format", "mask_format", message, false);
+                }
                 remarks.became.unwrap_or(shape)
             }
         };
@@ -265,6 +273,20 @@ impl<'a> Results<'a> {
             }
         }
         Ok(true)
+    }
+}
+
+/// Report fields of a wrong type, whichever entry of a region has them.
+#[cold]
+fn mistyped(odd: u32, path: bool, place: Place, tables: &mut Tables) {
+    for (field, wanted) in odd_names(odd) {
+        let taken = match (field, path) {
+            ("value.closed", true) => "counts as open",
+            ("value.closed", false) => "counts as closed",
+            _ => "was left empty",
+        };
+        let message = format!("the field holds no {wanted}; it {taken}");
+        tables.problems.report(place, field, "wrong_type", &message, false);
     }
 }
 

@@ -74,6 +74,12 @@ pub(super) struct Value<'a> {
     pub(super) points: Option<PointList<'a>>,
     /// `closed` is false.
     pub(super) unfinished: bool,
+    /// `closed` is neither true nor false nor null.
+    pub(super) odd_closed: bool,
+    /// `closed` is null, as in paths that are open.
+    pub(super) null_closed: bool,
+    /// A mask says that it is of another format than the run-length code.
+    pub(super) odd_format: bool,
     /// It repeats the outline of a region.
     pub(super) drawn: bool,
     /// It says something else about a border than its points.
@@ -113,6 +119,9 @@ pub(super) fn value<'a>(cursor: &mut Cursor<'a>, arena: &mut Arena<'a>) -> Resul
         base: start.position(),
         points: None,
         unfinished: false,
+        odd_closed: false,
+        null_closed: false,
+        odd_format: false,
         drawn: false,
         beside_points: false,
         page: None,
@@ -128,12 +137,20 @@ pub(super) fn value<'a>(cursor: &mut Cursor<'a>, arena: &mut Arena<'a>) -> Resul
                 0
             }
             "closed" => {
-                value.unfinished = cursor.raw()? == "false";
+                let raw = cursor.raw()?;
+                value.unfinished = raw == "false";
+                value.null_closed = raw == "null";
+                value.odd_closed = !matches!(raw, "true" | "false" | "null");
                 12
             }
             "item_index" => {
                 (value.page, value.odd_page) = page(&cursor.scalar()?);
                 13
+            }
+            "format" => {
+                let raw = cursor.raw()?;
+                value.odd_format = raw != "\"rle\"" && raw != "null";
+                return Ok(());
             }
             "rle" => large(cursor, arena, 0)?,
             "vertices" => large(cursor, arena, 1)?,
