@@ -836,7 +836,43 @@ def test_two_answers_under_one_key_are_one_answer_and_a_problem() -> None:
 def test_two_result_lists_lose_no_region() -> None:
     export = read(task({**annotation(polygon("a")), Twin("result"): [polygon("b")]}))
     kept, dropped = len(export.regions), export.problems["dropped"].to_pylist().count(True)
-    assert kept + dropped == 2
+    assert (kept, dropped) == (2, 0)
+    assert export.problems.select(["field", "code"]).to_pylist() == [{"field": "result", "code": "repeated_key"}]
+
+
+@pytest.mark.parametrize(
+    ("field", "first", "last", "column", "expected"),
+    [
+        ("id", 8, 9, "annotation_id", 9),
+        ("completed_by", 8, 9, "annotator", "9"),
+        ("completed_by", 8, {"id": 9}, "annotator", "9"),
+        ("was_cancelled", True, False, "cancelled", False),
+        ("was_cancelled", False, True, "cancelled", True),
+        ("ground_truth", True, False, "ground_truth", False),
+        ("lead_time", 8, 9, "lead_time_s", 9.0),
+    ],
+)
+def test_of_a_key_that_stands_twice_in_an_annotation_the_last_counts(
+    field: str, first: Json, last: Json, column: str, expected: Json
+) -> None:
+    rest = {key: value for key, value in annotation(polygon()).items() if key != field}
+    export = read(task({field: first, **rest, Twin(field): last}))
+    assert export.annotations[column].to_pylist() == [expected]
+    (problem,) = export.problems.to_pylist()
+    assert (problem["code"], problem["field"], problem["dropped"]) == ("repeated_key", field, False)
+    assert problem["annotation_id"] == export.annotations["annotation_id"][0].as_py()
+
+
+def test_keys_that_stand_twice_in_a_task_are_reported() -> None:
+    made = task(annotation(polygon("a")))
+    again = {Twin("id"): 70, Twin("data"): {"image": "/d/z.png"}, Twin("annotations"): [annotation(polygon("b"), id=6)]}
+    export = read({**made, **again})
+    (row,) = export.tasks.to_pylist()
+    assert (row["task_id"], row["images"], row["n_annotations"]) == (70, ["/d/z.png"], 2)
+    assert export.regions.table["region_id"].to_pylist() == ["a", "b"]
+    assert export.problems["field"].to_pylist() == ["id", "data", "annotations"]
+    assert export.problems["code"].to_pylist() == ["repeated_key"] * 3
+    assert set(export.problems["task_id"].to_pylist()) == {70}
 
 
 def test_an_outline_that_is_almost_repeated_is_another_one() -> None:

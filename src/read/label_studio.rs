@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::error::Result;
+use crate::read::answers::repeated_key;
 use crate::read::columns::{NO_ROW, NONE, Place, Tables};
 use crate::read::container::{Content, Keys};
 use crate::read::entry::text;
@@ -45,7 +46,53 @@ struct Task {
     data: Option<(String, Vec<String>)>,
     counts: [i32; 3],
     partial: bool,
+    keys: Seen,
 }
+
+/// Keys of one object that were met, and those that were met again, as bits.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    once: u32,
+    again: u32,
+}
+
+impl Seen {
+    /// Note a key, if it is one of these; whether it was there before.
+    fn note(&mut self, keys: &[&str], key: &str) -> bool {
+        let Some(field) = keys.iter().position(|name| *name == key) else { return false };
+        let again = self.once & 1 << field != 0;
+        self.once |= 1 << field;
+        self.again |= u32::from(again) << field;
+        again
+    }
+}
+
+/// Keys of a task that are read.
+const TASK_KEYS: [&str; 7] =
+    ["id", "inner_id", "data", "annotations", "completions", "predictions", "drafts"];
+
+/// Keys of an annotation that are read.
+const ANNOTATION_KEYS: [&str; 16] = [
+    "id",
+    "result",
+    "completed_by",
+    "user",
+    "was_cancelled",
+    "skipped",
+    "ground_truth",
+    "honeypot",
+    "created_at",
+    "updated_at",
+    "lead_time",
+    "model_version",
+    "score",
+    "parent_prediction",
+    "parent_annotation",
+    "task",
+];
+
+/// Keys whose lists are all read, however often they stand there: a list that is read adds rows at once.
+const ADDED: [&str; 5] = ["annotations", "completions", "predictions", "drafts", "result"];
 
 impl<'a> Reader<'a> {
     /// Read a value: a task, or an annotation on its own.
@@ -81,6 +128,7 @@ impl<'a> Reader<'a> {
                 }
                 _ => return task_field(cursor, key, &mut task),
             };
+            task.keys.note(&TASK_KEYS, key);
             lists = true;
             task.counts[source as usize] += self.list(cursor, row, source)?;
             Ok(())
@@ -125,6 +173,7 @@ impl<'a> Reader<'a> {
         if task.odd_inner_id {
             self.mistyped(here, "inner_id", WHOLE);
         }
+        self.repeated(here, &TASK_KEYS, task.keys);
         let tables = &mut self.tables;
         match task.data {
             Some((json, images)) => {
@@ -202,12 +251,19 @@ impl<'a> Reader<'a> {
         let mut own = Annotation::default();
         // The row comes first, so that regions can refer to it wherever `result` stands.
         self.tables.annotations.task.push(task);
+        let mut keys = Seen::default();
         cursor.object(|cursor, key| {
+            let again = keys.note(&ANNOTATION_KEYS, key);
             match key {
                 "result" => own.regions += self.results.read(cursor, here, &mut self.tables)?,
                 "id" => own.id = self.whole(cursor, here, "id")?.unwrap_or(NONE),
-                "completed_by" | "user" => own.annotator = person(cursor)?.or(own.annotator.take()),
-                "was_cancelled" | "skipped" => own.cancelled |= self.flag(cursor, here, key)?,
+                "completed_by" | "user" => {
+                    let before = own.annotator.take().filter(|_| !again);
+                    own.annotator = person(cursor)?.or(before);
+                }
+                "was_cancelled" | "skipped" => {
+                    own.cancelled = self.flag(cursor, here, key)? || own.cancelled && !again;
+                }
                 // Before 1.0 it was called a honeypot.
                 "ground_truth" | "honeypot" => own.ground_truth = self.flag(cursor, here, key)?,
                 "created_at" => own.created_at = self.time(cursor, here, "created_at")?,
@@ -222,6 +278,10 @@ impl<'a> Reader<'a> {
                     own.parent_annotation = self.whole(cursor, here, key)?.unwrap_or(NONE);
                 }
                 "task" if let Some(task) = own_task.as_deref_mut() => {
+                    if again {
+                        let counts = task.counts;
+                        *task = Task { partial: true, counts, ..Task::default() };
+                    }
                     if cursor.kind()? == Kind::Object {
                         return cursor.object(|cursor, key| task_field(cursor, key, task));
                     }
@@ -231,6 +291,11 @@ impl<'a> Reader<'a> {
             }
             Ok(())
         })?;
+        if own_task.is_none() {
+            // Not read here, so it does not matter which one counts.
+            keys.again &= !(1 << (ANNOTATION_KEYS.len() - 1));
+        }
+        self.repeated(here, &ANNOTATION_KEYS, keys);
         let table = &mut self.tables.annotations;
         table.annotation_id.push(own.id);
         table.source.push(source as u8);
@@ -259,6 +324,18 @@ impl<'a> Reader<'a> {
     fn mistyped(&mut self, here: Place, field: &str, wanted: &str) {
         let message = format!("the field holds no {wanted}; it was left empty");
         self.tables.problems.report(here, field, "wrong_type", &message, false);
+    }
+
+    /// Report keys that stand twice in one object.
+    fn repeated(&mut self, here: Place, keys: &[&str], seen: Seen) {
+        for (_, &key) in keys.iter().enumerate().filter(|(field, _)| seen.again & 1 << field != 0) {
+            if ADDED.contains(&key) {
+                let message = "a key stands twice in one object; its lists were read one after the other";
+                self.tables.problems.report(here, key, "repeated_key", message, false);
+            } else {
+                repeated_key(here, key, &mut self.tables);
+            }
+        }
     }
 
     fn whole(&mut self, cursor: &mut Cursor<'a>, here: Place, field: &str) -> Result<Option<i64>> {
@@ -307,14 +384,20 @@ impl<'a> Reader<'a> {
 }
 
 fn task_field<'a>(cursor: &mut Cursor<'a>, key: &str, task: &mut Task) -> Result<()> {
+    task.keys.note(&TASK_KEYS, key);
     match key {
-        "id" => task.id = whole(&cursor.scalar()?).or(task.id),
+        "id" => task.id = whole(&cursor.scalar()?),
         "inner_id" => {
             let scalar = cursor.scalar()?;
             task.inner_id = whole(&scalar);
             task.odd_inner_id = task.inner_id.is_none() && scalar != Scalar::Null;
         }
         "data" if cursor.kind()? == Kind::Object => task.data = Some(data_fields(cursor)?),
+        // The last one counts, whatever it is.
+        "data" => {
+            task.data = None;
+            cursor.skip()?;
+        }
         _ => cursor.skip()?,
     }
     Ok(())
