@@ -537,3 +537,37 @@ def test_one_reader_is_for_one_thread_at_a_time() -> None:
     leave.set()
     thread.join(10)
     assert not thread.is_alive()
+
+
+# Elements that are no tasks
+
+
+STRAYS = [None, 7, "x", [1, {"a": 2}], True]
+
+
+@pytest.mark.parametrize("stray", STRAYS)
+def test_a_list_that_starts_with_no_task_keeps_its_tasks(stray: Json) -> None:
+    text = json.dumps([stray, *TASKS])
+    with pytest.raises(ExportError, match="a task should stand here"):
+        read(text)
+    columns = read(text, on_error="skip")
+    assert regions_of(columns) == ROWS
+    assert codes(columns) == ["unreadable_task"]
+    assert texts(columns["problems"]["field"]) == ["byte 1"]
+    assert columns["problems"]["dropped"].tolist() == [True]
+
+
+def test_a_list_without_any_object_is_no_export() -> None:
+    for made in (STRAYS, [1] * 5000, [[1] * 5000]):
+        assert codes(read(json.dumps(made), on_error="skip")) == ["unreadable_file"]
+    # Some before a COCO file's dictionary say nothing about it.
+    columns = read(json.dumps([None, {"images": [], "categories": []}]), on_error="skip")
+    assert codes(columns) == ["unreadable_file"]
+
+
+def test_several_elements_before_the_first_task_are_a_row_each() -> None:
+    columns = read(json.dumps([*STRAYS, *TASKS]), on_error="skip")
+    assert codes(columns) == ["unreadable_task"] * len(STRAYS)
+    assert regions_of(columns) == ROWS
+    cut = json.dumps([*STRAYS, *TASKS])[: len(json.dumps(STRAYS)) + 5]
+    assert codes(read(cut, on_error="skip")) == ["unreadable_task"] * len(STRAYS) + ["rest_not_read"]

@@ -85,6 +85,8 @@ pub(super) struct Scan {
     depth: usize,
     string: bool,
     first_line: FirstLine,
+    /// A list may start with something that is no object.
+    lenient: bool,
 }
 
 const AFTER_THE_END: &str = "not JSON: something follows after the end";
@@ -106,7 +108,13 @@ impl Scan {
             depth: 0,
             string: false,
             first_line: FirstLine::Open,
+            lenient: false,
         }
+    }
+
+    /// Go on where a list starts with something that is no object, if so told; what it is shows an object after it.
+    pub(super) fn lenient(self, lenient: bool) -> Self {
+        Scan { lenient, ..self }
     }
 
     /// Find the next value. Returns [`Found::More`] once there is none; then call again with more text after it.
@@ -212,8 +220,9 @@ impl Scan {
                 }
                 (State::After, _) => Some(NO_COMMA),
                 (State::First | State::Next, b'{') => None,
-                (State::First, b'"' | b'[' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => Some(NO_TASK),
-                (State::Next, b'"' | b'[' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => None,
+                (State::First | State::Next, b'"' | b'[' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => {
+                    (self.state == State::First && !self.lenient).then_some(NO_TASK)
+                }
                 (State::First | State::Next, _) => Some(NO_VALUE),
                 (State::Between, b'{') => {
                     // Another one on the line of the first: lines mean nothing.

@@ -11,7 +11,7 @@ use std::time::Instant;
 use crate::batch::WATCH_INTERVAL;
 use crate::error::{Error, Result};
 use crate::read::container::{self, Content, HEAD_BYTES};
-use crate::read::cut::{Found, Layout, Scan};
+use crate::read::cut::{Found, Layout, NO_TASK, Scan};
 
 /// Bytes asked for at once: they are scanned while they are still in a near cache.
 const CHUNK_BYTES: usize = 256 << 10;
@@ -19,6 +19,8 @@ const CHUNK_BYTES: usize = 256 << 10;
 const MOST_RESERVED_BYTES: usize = 64 << 20;
 /// Smaller windows are taken as this.
 const LEAST_BYTES: usize = 4 << 10;
+/// Elements of a list before its first object that are no task, at most; a list of numbers is no export.
+const MOST_STRAYS: usize = 1000;
 /// A larger task is refused: no export has one, and it would have to be held whole.
 const MOST_BYTES: usize = 512 << 20;
 
@@ -165,6 +167,8 @@ struct Open {
     content: Option<Content>,
     /// Whether a value was found.
     found: bool,
+    /// Where the elements of a list lie that stand before its first object: its keys tell what the file is.
+    strays: Vec<Range<usize>>,
     /// Where the value starts that is too large to be kept.
     dropping: Option<usize>,
 }
@@ -317,7 +321,7 @@ impl Intake {
                 self.refuse(&open, message.into(), 0)?;
                 return Ok(Some(bytes));
             }
-            open.scan = Scan::new(open.start() + container::mark(head));
+            open.scan = Scan::new(open.start() + container::mark(head)).lenient(self.skip);
         }
         let goes_on = self.cut(&mut open)?;
         if ended && goes_on {
@@ -342,6 +346,7 @@ impl Intake {
             headed: false,
             content: None,
             found: false,
+            strays: Vec::new(),
             dropping: None,
         };
         match source.open() {
@@ -403,6 +408,15 @@ impl Intake {
     /// Keep a whole value; whether the file is read on.
     fn value(&mut self, open: &mut Open, range: Range<usize>) -> std::result::Result<bool, Stop> {
         let base = range.start.wrapping_add(open.origin);
+        let stray = !open.found && open.dropping.is_none() && open.scan.layout() == Layout::List;
+        if stray && self.text.get(range.start) != Some(&b'{') {
+            open.strays.push(base..base + range.len());
+            if open.strays.len() > MOST_STRAYS {
+                self.refuse(open, NO_TASK.into(), open.strays[0].start)?;
+                return Ok(false);
+            }
+            return Ok(true);
+        }
         open.found = true;
         if let Some(start) = open.dropping.take() {
             let end = range.end.wrapping_add(open.origin);
@@ -425,6 +439,7 @@ impl Intake {
                 Err(error) => return Err(Stop::at(open.file as usize, error)),
             }
         }
+        self.tell_strays(open);
         let content = open.content.unwrap_or(Content::Tasks);
         self.push(open, What::Value(content), range, base);
         Ok(true)
@@ -434,6 +449,12 @@ impl Intake {
     fn close(&mut self, open: &mut Open) -> std::result::Result<(), Stop> {
         let len = self.text.len();
         let end = len.wrapping_add(open.origin);
+        if !open.strays.is_empty() {
+            if open.scan.pending().is_none() && open.scan.may_end() {
+                return self.refuse(open, NO_TASK.into(), open.strays[0].start);
+            }
+            self.tell_strays(open);
+        }
         match open.scan.pending() {
             None if open.scan.may_end() => Ok(()),
             None if open.scan.begins() => self.refuse(open, container::EMPTY.into(), 0),
@@ -456,6 +477,14 @@ impl Intake {
                     other => Err(Stop::Other(other)),
                 }
             }
+        }
+    }
+
+    /// Elements before the first object of a list become a row each.
+    fn tell_strays(&mut self, open: &mut Open) {
+        for Range { start, end } in std::mem::take(&mut open.strays) {
+            let message = format!("no task stands here; bytes {start} to {end} were not read");
+            self.push(open, What::Skipped("unreadable_task", message, start), 0..0, start);
         }
     }
 
