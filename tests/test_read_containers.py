@@ -179,13 +179,16 @@ def test_snapshots_easy_exports_and_files_before_1_0() -> None:
     assert b"example.org" not in columns["annotations"]["annotator"][1].tobytes()
 
 
-def test_results_that_are_lists_are_reported() -> None:
-    old = {
-        "id": 3,
-        "data": {"image": "a"},
-        "completions": [{**annotation(31), "result": [[region("a")], [region("b")]]}],
-    }
+def test_results_of_lists_are_read_list_by_list() -> None:
+    """Before 1.0 an annotation that was merged from several had the entries of each in a list of its own."""
+    number = {**region("a"), "type": "number", "from_name": "track", "value": {"number": 4}}
+    result = [[region("a"), number], [], [region("b"), region("a")], region("c"), [7, [region("d")]]]
+    old = {"id": 3, "data": {"image": "a"}, "completions": [{**annotation(31), "aggregated": True, "result": result}]}
     columns = read(json.dumps([old]))
+    assert regions_of(columns) == [(3, 31, name) for name in ("c", "a", "b", "a")]
+    # The answer joins the region of its own list.
+    assert columns["controls"]["row"].tolist() == [1]
+    assert columns["annotations"]["n_regions"].tolist() == [4]
     assert codes(columns) == ["entry_not_object", "entry_not_object"]
     assert columns["problems"]["dropped"].tolist() == [True, True]
 

@@ -45,8 +45,6 @@ impl<'e, 'a> Group<'e, 'a> {
 impl<'a> Results<'a> {
     /// Read a `result` list into `tables`; returns the number of regions that became rows.
     pub fn read(&mut self, cursor: &mut Cursor<'a>, place: Place, tables: &mut Tables) -> Result<i32> {
-        self.entries.clear();
-        self.arena.clear();
         match cursor.kind()? {
             Kind::Array => {}
             Kind::Null => {
@@ -65,12 +63,38 @@ impl<'a> Results<'a> {
                 return Ok(0);
             }
         }
+        let mut lists = Vec::new();
+        let mut regions = self.list(cursor, place, tables, Some(&mut lists))?;
+        for mut list in lists {
+            regions += self.list(&mut list, place, tables, None)?;
+        }
+        Ok(regions)
+    }
+
+    /// Read a list of entries. Lists within it go to `lists`: files before Label Studio 1.0 have a list of entries for each
+    /// annotation that was merged into one, and ids are unique within each of these.
+    fn list(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        place: Place,
+        tables: &mut Tables,
+        mut lists: Option<&mut Vec<Cursor<'a>>>,
+    ) -> Result<i32> {
+        self.entries.clear();
+        self.arena.clear();
         let (entries, arena) = (&mut self.entries, &mut self.arena);
         let problems = &mut tables.problems;
         cursor.array(|cursor| {
-            if cursor.kind()? == Kind::Object {
+            let kind = cursor.kind()?;
+            if kind == Kind::Object {
                 entries.push(entry(cursor, arena)?);
                 return Ok(());
+            }
+            if kind == Kind::Array
+                && let Some(lists) = &mut lists
+            {
+                lists.push(cursor.clone());
+                return cursor.skip();
             }
             problems.report(
                 place,
