@@ -53,12 +53,12 @@ pub(super) fn survey<'py>(
     known_out(py, &seen)
 }
 
-/// x, y, and where rings, parts and regions end: GeoArrow multipolygons.
+/// x and y; where rings, parts and regions end.
+type MultiPolygonsOut<'py> = ([Bound<'py, PyArray1<f64>>; 2], [Bound<'py, PyArray1<i32>>; 3]);
+
+/// Outlines as GeoArrow multipolygons.
 #[pyfunction]
-pub(super) fn multipolygons<'py>(
-    py: Python<'py>,
-    polygons: Ragged<'py>,
-) -> PyResult<([Bound<'py, PyArray1<f64>>; 2], [Bound<'py, PyArray1<i32>>; 3])> {
+pub(super) fn multipolygons<'py>(py: Python<'py>, polygons: Ragged<'py>) -> PyResult<MultiPolygonsOut<'py>> {
     let polygons = polygons.polygons()?;
     let made = py.detach(|| geoarrow::levels(polygons)).map_err(to_python)?;
     let vertices = made.rings.last().map_or(0, |&end| end as usize);
