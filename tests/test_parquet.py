@@ -501,11 +501,11 @@ def test_agreement_is_the_same_from_either(tmp_path: Path) -> None:
             assert same, key
 
 
-def test_options_that_only_conversion_can_give_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "r.parquet"
-    write_parquet(lesiongeo.read_label_studio(EXAMPLE), path)
-    for option in ({"patient": "patient_id"}, {"spacing_mm": "spacing_mm"}, {"track_id": "track_id"}):
-        with pytest.raises(ValueError, match="convert"):
-            lesiongeo.read_export(path, **option)
-    # A number is a spacing of whoever measures.
-    assert len(lesiongeo.read_export(path, spacing_mm=0.1).regions) == 737
+def test_options_that_a_parquet_file_does_not_take_are_reported(tmp_path: Path) -> None:
+    path = tmp_path / "{a}.parquet"
+    lesiongeo.write_parquet(lesiongeo.read_label_studio(b'[{"id": 1, "data": {"who": "P"}, "annotations": []}]'), path)
+    assert not lesiongeo.read_export(path, patient=None, on_error="skip", spacing_mm=0.5).problems.num_rows
+    problems = lesiongeo.read_export(path, patient="who", track_id="t").problems
+    assert problems["code"].to_pylist() == ["option_not_used"] * 2
+    assert problems["field"].to_pylist() == ["patient", "track_id"]
+    assert problems["message"][0].as_py().startswith("patient was not used for {a}.parquet: ")

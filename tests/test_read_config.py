@@ -527,3 +527,13 @@ def test_the_real_export_fits_its_real_config() -> None:
     assert set(export.controls.filter(pa.compute.greater(export.controls["count"], 0))["in_config"].to_pylist()) == {
         True
     }
+
+
+def test_a_parsed_project_is_a_config() -> None:
+    """As clients of the API hold it."""
+    labels = '<PolygonLabels name="l" toName="i"><Label value="a"/></PolygonLabels>'
+    text = f'<View><Image name="i" value="$photo"/>{labels}</View>'
+    project = {"id": 3, "label_config": text}
+    assert labeling_config(project) == labeling_config(json.dumps(project)) == labeling_config(text)
+    with pytest.raises(ConfigError, match="label_config"):
+        labeling_config({"id": 3})

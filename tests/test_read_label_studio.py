@@ -980,6 +980,8 @@ def regions_in_result(result: Json) -> int:
         return 0
     if not isinstance(result, list):
         return 1
+    # Before Label Studio 1.0 results were lists of lists.
+    result = [entry for item in result for entry in (item if isinstance(item, list) else [item])]
     count = 0
     groups: dict[Json, list[Row]] = {}
     for index, item in enumerate(result):

@@ -29,7 +29,7 @@ const SIGNATURES: [(&[u8], &str); 16] = [
     (&[b'P', b'K', 3, 4], "the file is a zip archive; unpack it and read the JSON inside"),
     (&[b'P', b'K', 5, 6], "the file is an empty zip archive; export again"),
     (&[b'7', b'z', 0xbc, 0xaf], "the file is a 7z archive; unpack it and read the JSON inside"),
-    (b"PAR1", "the file is Parquet; read it with read_parquet"),
+    (b"PAR1", "the file is Parquet; pass its path to read_parquet, or to a command"),
     (b"SQLite format 3", "the file is a database; in Label Studio choose Export, JSON"),
     (&[0x89, b'P', b'N', b'G'], "the file is an image; pass the export that names it"),
     (&[0xff, 0xd8, 0xff], "the file is an image; pass the export that names it"),

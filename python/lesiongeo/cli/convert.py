@@ -107,4 +107,3 @@ def _ended_cleanly() -> Iterator[None]:
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)
-

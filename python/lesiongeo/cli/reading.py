@@ -100,7 +100,8 @@ class Reading:
         ):
             raise UsageError(
                 f"--spacing-mm {field}: no page has a spacing there; it is a number of mm per pixel, or the field of "
-                "the task's data that holds one per image"
+                "the task's data that holds one per image. A Parquet file has the spacing it was converted with: give "
+                "the field to convert"
             )
         return export
 

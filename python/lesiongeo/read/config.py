@@ -6,7 +6,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -18,7 +18,7 @@ from ..options import shown
 __all__ = ["Choice", "ConfigSource", "Control", "ImageObject", "LabelingConfig", "labeling_config", "path_text"]
 
 #: What `labeling_config` reads.
-ConfigSource: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | LabelingConfig"
+ConfigSource: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | Mapping[str, Any] | LabelingConfig"
 
 #: Configurations of real projects have kilobytes; taxonomies with tens of thousands of entries a few megabytes.
 MOST_BYTES = 16 << 20
@@ -196,9 +196,9 @@ def labeling_config(source: ConfigSource) -> LabelingConfig:
 
     Parameters
     ----------
-    source : path, str or bytes
-        An XML file or its text. Of a project as Label Studio's API returns it (JSON), the field `label_config`
-        is taken. Text that starts with ``<`` or ``{`` is the configuration itself, other text a path.
+    source : path, str, bytes or dict
+        An XML file or its text. Of a project as Label Studio's API returns it (JSON, also parsed), the field
+        `label_config` is taken. Text that starts with ``<`` or ``{`` is the configuration itself, other text a path.
 
     Returns
     -------
@@ -231,9 +231,13 @@ def labeling_config(source: ConfigSource) -> LabelingConfig:
     """
     if isinstance(source, LabelingConfig):
         return source
-    text, name = _text(source)
-    if text.startswith(("{", "[")):
-        text = _label_config(text, name)
+    if isinstance(source, Mapping):
+        name = "the config"
+        text = _of_project(source, name)
+    else:
+        text, name = _text(source)
+        if text.startswith(("{", "[")):
+            text = _of_project(_parsed(text, name), name)
     images: list[ImageObject] = []
     controls: dict[str, Control] = {}
     for element in _walk(_parse(text, name)):
@@ -285,16 +289,19 @@ def _text(source: ConfigSource) -> tuple[str, str]:
         raise ConfigError(f"{name}: not UTF-8 at byte {error.start}; save it as UTF-8", source=name) from error
 
 
-def _label_config(text: str, name: str) -> str:
-    """Take the configuration out of a project."""
+def _parsed(text: str, name: str) -> Any:
     try:
-        project = json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError) as error:
         line = f" at line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
         raise ConfigError(f"{name}: not JSON{line}; pass the XML of the labeling configuration", source=name) from error
+
+
+def _of_project(project: Any, name: str) -> str:
+    """Take the configuration out of a project."""
     if isinstance(project, list) and len(project) == 1:
         project = project[0]
-    found = project.get("label_config") if isinstance(project, dict) else None
+    found = project.get("label_config") if isinstance(project, Mapping) else None
     if not isinstance(found, str):
         raise ConfigError(
             f"{name}: no text `label_config` is in this JSON; pass one project as the API returns it, or the XML",

@@ -56,9 +56,10 @@ def read_label_studio(
         directly in it that end in .json, .jsonl or .ndjson (also .gz, .zst). ``"-"`` is standard input; addresses such
         as ``s3://`` need ``lesiongeo[remote]``. A file that is given twice is read once (`source_repeated` in
         `problems`).
-    config : path, str or bytes, optional
+    config : path, str, bytes or dict, optional
         The labeling configuration of the project: its XML, or the project as the API returns it (JSON with
-        ``label_config``); a file, or the text itself. The export is checked against it, and roles follow from it.
+        ``label_config``); a file, the text itself, or the parsed project. The export is checked against it, and roles
+        follow from it.
     images, patient, visit_date, day_offset : str, optional
         Dotted paths of fields in the task's data, with or without ``data.`` in front; a path that meets a list of
         objects goes on in each. A list has one entry per page. They fill `pages`.

@@ -73,7 +73,7 @@ def read_options(
 
     Parameters
     ----------
-    config : path, str, bytes or LabelingConfig, optional
+    config : path, str, bytes, dict or LabelingConfig, optional
         The labeling configuration, see `labeling_config`. Where it has one variable for images, that is `images`.
     images, patient, visit_date, day_offset : str, optional
         Dotted paths into the task's data, with or without ``data.`` or a dollar sign in front: ``"images"``,

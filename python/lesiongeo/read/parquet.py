@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -33,9 +34,6 @@ ENDINGS = (".parquet", ".geoparquet")
 GEOMETRY = "geometry"
 #: What Arrow raises where bytes are not what they should be.
 BROKEN = (pa.ArrowException, OSError, ValueError, KeyError)
-
-#: Options that change what conversion writes, where they are names or paths.
-FIXED_BY_CONVERSION = ("images", "patient", "visit_date", "day_offset", "spacing_mm", "track_id", "status", "note")
 
 
 def read_parquet(source: Source | Iterable[Source], *, threads: int | None = None) -> Export:
@@ -138,8 +136,8 @@ def read_export(
     progress : callable, optional
         Called as ``progress(done, total)`` in bytes while JSON is read.
     **options
-        What `read_label_studio` takes. A Parquet file holds what it was converted with, so they are for JSON only;
-        where there is no JSON, data fields and roles are refused rather than ignored.
+        What `read_label_studio` takes. A Parquet file holds what it was converted with, so they are for JSON only; what
+        was given in vain is a row of `problems` (`option_not_used`).
 
     Returns
     -------
@@ -150,8 +148,6 @@ def read_export(
     ------
     ExportError, FileNotFoundError, OSError
         As `read_label_studio` and `read_parquet`.
-    ValueError
-        If an option is wrong, or asks of Parquet what only the conversion can give.
 
     Examples
     --------
@@ -164,12 +160,6 @@ def read_export(
     if not written:
         return read_label_studio(found, threads=threads, progress=progress, **options)
     others = [one for one in found.inputs if one not in written]
-    ignored = [name for name in FIXED_BY_CONVERSION if isinstance(options.get(name), str)]
-    if ignored and not others:
-        raise ValueError(
-            f"{', '.join(ignored)}: a Parquet file holds the data fields and roles it was converted with; give "
-            "them to `lesiongeo convert` (or `scan_label_studio`) and convert the export again"
-        )
     exports = []
     for one in written:
         with _File(one, threads) as file:
@@ -177,7 +167,26 @@ def read_export(
     if others:
         left = Found(others, found.repeated)
         exports.append(read_label_studio(left, threads=threads, progress=progress, **options))
-    return concat_exports(exports)
+    export = concat_exports(exports)
+    unused = _unused([one.name for one in written], options)
+    return replace(export, problems=pa.concat_tables([export.problems, unused])) if unused.num_rows else export
+
+
+#: Options that say what to make of an export, which a converted file no longer takes.
+CONVERTED = ("images", "patient", "visit_date", "day_offset", "spacing_mm", "track_id", "status", "note")
+
+
+def _unused(names: list[str], options: dict[str, Any]) -> pa.Table:
+    """Report options that say nothing about Parquet files; one spacing for all images is for `measure`."""
+    given = [name for name in CONVERTED if options.get(name) is not None]
+    listed = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+    why = f"was not used for {listed}: Parquet holds what it was converted with; give the option to convert"
+    rows = [
+        {"field": name, "code": "option_not_used", "message": f"{name} {why}", "dropped": False}
+        for name in given
+        if name != "spacing_mm" or isinstance(options[name], str)
+    ]
+    return pa.Table.from_pylist(rows, schema=PROBLEM_SCHEMA)
 
 
 class Scans(Iterator[Export]):
