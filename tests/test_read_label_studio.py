@@ -833,6 +833,28 @@ def test_two_answers_under_one_key_are_one_answer_and_a_problem() -> None:
     assert export.problems["code"].to_pylist() == ["repeated_key"]
 
 
+def test_signed_addresses_leave_typed_texts_and_messages() -> None:
+    signed, clean = "see https://h/a.png?x=1&X-Amz-Signature=SECRET there, ok?", "see https://h/a.png there, ok?"
+    made = polygon("r", signed, meta={"text": [signed]})
+    text = control("textarea", [signed])
+    page = {"id": "q", "type": "textarea", "from_name": "t", "value": {"text": [signed, "b"]}}
+    other = {"id": "k", "type": signed, "value": {}}
+    relation = {"type": "relation", "from_id": "r", "to_id": "r", "labels": [signed]}
+    export = read(task(annotation(made, text, page, other, relation)))
+    (row,) = export.regions.table.to_pylist()
+    assert (row["label"], row["meta_text"], row["textarea_name"]) == (clean, clean, clean)
+    assert export.answers["text"].to_pylist() == [json.dumps([clean, "b"], separators=(",", ":"))]
+    assert export.relations["labels"].to_pylist() == [[clean]]
+    (problem,) = export.problems.to_pylist()
+    assert (problem["code"], "an unknown type" in problem["message"]) == ("kind_not_read", True)
+    assert "SECRET" not in str(
+        [table.to_pylist() for table in tables(export).values() if "geometry" not in table.column_names]
+    )
+    # Without a signature they stay as they were typed.
+    plain = "see https://h/a.png?x=1 there, ok?"
+    assert read(task(annotation(polygon("r", plain)))).regions.table["label"].to_pylist() == [plain]
+
+
 def test_two_result_lists_lose_no_region() -> None:
     export = read(task({**annotation(polygon("a")), Twin("result"): [polygon("b")]}))
     kept, dropped = len(export.regions), export.problems["dropped"].to_pylist().count(True)

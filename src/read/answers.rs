@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::read::columns::{Place, Tables};
 use crate::read::entry::Entry;
 use crate::read::json::{Cursor, Kind, Scalar};
+use crate::read::privacy::unsigned;
 use crate::read::value::Arena;
 
 /// A value as text or as number.
@@ -52,7 +53,7 @@ pub(super) fn control<'a>(
         let message = format!("the value of {} could not be read", entry.kind);
         tables.problems.report(place, "value", "control_not_read", &message, false);
     }
-    Ok(found)
+    Ok(found.map(|(text, number)| (text.map(unsigned), number)))
 }
 
 /// Report that a key stands twice in one object.

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::error::Result;
 use crate::read::answers::texts;
 use crate::read::json::{Cursor, Kind, Scalar};
+use crate::read::privacy::unsigned;
 use crate::read::shapes::Shape;
 use crate::read::value::{Arena, Value, value};
 
@@ -281,13 +282,13 @@ fn note<'a>(cursor: &mut Cursor<'a>) -> Result<(Option<Cow<'a, str>>, bool)> {
             return cursor.skip();
         }
         found = match cursor.kind()? {
-            Kind::Array => (texts(cursor.raw()?)?, false),
+            Kind::Array => (texts(cursor.raw()?)?.map(unsigned), false),
             Kind::Null => {
                 cursor.skip()?;
                 (None, false)
             }
             _ => {
-                let note = text(cursor.scalar()?);
+                let note = text(cursor.scalar()?).map(unsigned);
                 let odd = note.is_none();
                 (note, odd)
             }

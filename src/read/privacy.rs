@@ -51,7 +51,7 @@ pub(super) fn data_fields(cursor: &mut Cursor) -> Result<(String, Vec<String>)> 
         if json.len() > 1 {
             json.push(',');
         }
-        json.push_str(&quoted(key));
+        json.push_str(&quoted(&without_query(key)));
         json.push(':');
         let mut texts = Vec::new();
         let kind = cursor.kind()?;
@@ -102,7 +102,8 @@ fn copy_nested(cursor: &mut Cursor, json: &mut String, texts: &mut Vec<String>) 
         Kind::Object | Kind::Array => {
             let base = cursor.position();
             let raw = cursor.raw()?;
-            if !raw.contains('?') && !raw.contains('#') {
+            // An escape may stand for any of them.
+            if !raw.bytes().any(|byte| b"?#@\\".contains(&byte)) {
                 json.push_str(raw);
                 return Ok(());
             }
@@ -117,7 +118,7 @@ fn copy_nested(cursor: &mut Cursor, json: &mut String, texts: &mut Vec<String>) 
                 if !std::mem::take(&mut first) {
                     json.push(',');
                 }
-                json.push_str(&quoted(key));
+                json.push_str(&quoted(&without_query(key)));
                 json.push(':');
                 copy_nested(inner, json, &mut Vec::new())
             })?;
@@ -148,15 +149,16 @@ fn has_scheme(text: &str) -> bool {
     })
 }
 
-/// An address without query and fragment, where signatures of presigned links live. Other text stays as it is. Label
-/// Studio's local files keep the path that their query holds.
+/// A text without the queries and fragments of addresses, where signatures of presigned links live, and without names
+/// and passwords before a host. What follows an address stays, as does other text. Label Studio's local files keep the path
+/// that their query holds.
 pub fn without_query(text: &str) -> String {
-    if text.contains("://") && (!has_scheme(text) || text.contains(char::is_whitespace)) {
-        return without_queries(text);
+    if text.contains("://") {
+        return unsigned(Cow::Owned(without_queries(text))).into_owned();
     }
     let path = text.split(['?', '#']).next().unwrap_or_default();
-    if !has_scheme(text) && !text.starts_with('/') && !has_image_ending(path) {
-        return text.to_owned();
+    if !text.starts_with('/') && !has_image_ending(path) {
+        return unsigned(Cow::Borrowed(text)).into_owned();
     }
     if let Some((path, query)) = text.split_once("?d=")
         && path.ends_with("/local-files/")
@@ -164,21 +166,81 @@ pub fn without_query(text: &str) -> String {
         let kept = query.split(['&', '#']).next().unwrap_or_default();
         return format!("{path}?d={kept}");
     }
-    path.to_owned()
+    let rest = &text[path.len()..];
+    format!("{path}{}", &rest[query_end(rest)..])
 }
 
-/// A text with addresses in it, each without query and fragment.
+/// A text with addresses in it, each without query, fragment, name and password.
 fn without_queries(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("://") {
         let (before, address) = rest.split_at(at + 3);
-        let ends = |c: char| c.is_whitespace() || "\"'<>()[]{}".contains(c);
-        let end = address.find(ends).unwrap_or(address.len());
         out.push_str(before);
-        out.push_str(address[..end].split(['?', '#']).next().unwrap_or_default());
-        rest = &address[end..];
+        let ends = |c: char| ends_address(c) || "?#".contains(c);
+        let path = &address[..address.find(ends).unwrap_or(address.len())];
+        let host = path.split('/').next().unwrap_or_default();
+        out.push_str(&path[host.rfind('@').map_or(0, |at| at + 1)..]);
+        rest = &address[path.len()..];
+        if rest.starts_with(['?', '#']) {
+            let (query, after) = rest.split_at(query_end(rest));
+            if path.ends_with("/local-files/") && query.starts_with("?d=") {
+                out.push_str(query.split(['&', '#']).next().unwrap_or_default());
+            }
+            rest = after;
+        }
     }
     out.push_str(rest);
     out
+}
+
+fn ends_address(c: char) -> bool {
+    c.is_whitespace() || "\"'<>\\".contains(c)
+}
+
+/// Where a query or fragment, with which this text starts, ends: at space or quotes, or where another address follows a
+/// separator. Brackets that close behind it belong to the text around.
+fn query_end(text: &str) -> usize {
+    let mut end = text.find(ends_address).unwrap_or(text.len());
+    if let Some(next) = text[..end].find("://") {
+        let scheme = |c: char| c.is_ascii_alphanumeric() || "+.-".contains(c);
+        let before = text[..next].trim_end_matches(scheme);
+        if before.ends_with([',', ';', '|']) {
+            end = before.len() - 1;
+        }
+    }
+    text[..end].trim_end_matches([')', ']', '}']).len()
+}
+
+/// Parameters that sign an address or let its bearer in.
+const SIGNATURES: [&str; 6] =
+    ["X-Amz-Signature", "X-Goog-Signature", "Signature", "sig", "token", "AWSAccessKeyId"];
+
+/// A text that somebody typed, without those queries in it that let their bearer in.
+pub(super) fn unsigned(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.contains('?') { unsigned_queries(&text).map_or(text, Cow::Owned) } else { text }
+}
+
+/// The text without such queries; `None` where there are none.
+fn unsigned_queries(text: &str) -> Option<String> {
+    let mut out = String::new();
+    let (mut copied, mut from) = (0, 0);
+    while let Some(at) = text[from..].find('?') {
+        let start = from + at;
+        let end = start + query_end(&text[start..]);
+        from = end.max(start + 1);
+        let signs = text[start..end].split(['?', '&', ';', '#']).any(|parameter| {
+            let name = parameter.split_once('=').map_or("", |(name, _)| name);
+            SIGNATURES.iter().any(|known| known.eq_ignore_ascii_case(name))
+        });
+        if signs {
+            out.push_str(&text[copied..start]);
+            copied = end;
+        }
+    }
+    if copied == 0 {
+        return None;
+    }
+    out.push_str(&text[copied..]);
+    Some(out)
 }

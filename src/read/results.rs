@@ -12,6 +12,7 @@ use crate::read::answers::{control, repeated_key};
 use crate::read::columns::{Answers, NO_ROW, Place, Scope, Tables};
 use crate::read::entry::{Entry, NOT_A_PAGE, Role, entry, odd_names, text};
 use crate::read::json::{Cursor, Kind, Scalar};
+use crate::read::privacy::unsigned;
 use crate::read::shapes::{Drawing, Remarks, Shape, Unreadable, no_polygon, outline, polygon_outline};
 use crate::read::value::{Arena, Value, same_border};
 
@@ -290,7 +291,7 @@ impl<'a> Results<'a> {
                     place,
                     "type",
                     "kind_not_read",
-                    &format!("an entry of type {} was not read", entry.kind),
+                    &format!("an entry of {} was not read", named(&entry.kind)),
                     false,
                 ),
                 _ => {}
@@ -312,6 +313,12 @@ fn mistyped(odd: u32, path: bool, place: Place, tables: &mut Tables) {
         let message = format!("the field holds no {wanted}; it {taken}");
         tables.problems.report(place, field, "wrong_type", &message, false);
     }
+}
+
+/// A type, if it looks like one: any text can stand in its place.
+fn named(kind: &str) -> String {
+    let plain = (1..=32).contains(&kind.len()) && kind.bytes().all(|byte| byte.is_ascii_alphabetic());
+    if plain { format!("type '{kind}'") } else { "an unknown type".to_owned() }
 }
 
 /// Count the use of an entry's control; the number of its name, or [`NO_ROW`] where the entry names none.
@@ -366,7 +373,7 @@ fn no_outline(entries: Group, arena: &Arena, place: Place, tables: &mut Tables) 
     }
     if let Some(entry) = entries.iter().find(|entry| entry.role != Role::Control) {
         let message =
-            format!("a region of type '{}' was not read; outlines, masks and key points are", entry.kind);
+            format!("a region of {} was not read; outlines, masks and key points are", named(&entry.kind));
         tables.problems.report(place, "type", "kind_not_read", &message, true);
         return Ok(());
     }
@@ -422,7 +429,7 @@ fn relation(entry: &Entry, place: Place, tables: &mut Tables) -> Result<()> {
 fn listed(cursor: &mut Cursor, mut each: impl FnMut(&str)) -> Result<bool> {
     let mut odd = false;
     let mut add = |scalar: Scalar| match text(scalar) {
-        Some(label) => each(&label),
+        Some(label) => each(&unsigned(label)),
         None => odd = true,
     };
     match cursor.kind()? {
