@@ -57,6 +57,8 @@ def in_result(result: object) -> int:
         return 0
     if not isinstance(result, list):
         return 1
+    # Before Label Studio 1.0 results were lists of lists.
+    result = [entry for item in result for entry in (item if isinstance(item, list) else [item])]
     count = 0
     groups: dict[object, list[Row]] = {}
     for index, entry in enumerate(result):
