@@ -189,8 +189,9 @@ def test_results_of_lists_are_read_list_by_list() -> None:
     # The answer joins the region of its own list.
     assert columns["controls"]["row"].tolist() == [1]
     assert columns["annotations"]["n_regions"].tolist() == [4]
-    assert codes(columns) == ["entry_not_object", "entry_not_object"]
-    assert columns["problems"]["dropped"].tolist() == [True, True]
+    # The empty list, 7 and the list within a list.
+    assert codes(columns) == ["entry_not_object"] * 3
+    assert columns["problems"]["dropped"].tolist() == [True] * 3
 
 
 @pytest.mark.parametrize(
@@ -322,8 +323,8 @@ def test_no_field_of_any_type_stops_the_reader(place: str) -> None:
 )
 def test_a_field_of_a_wrong_type_is_reported(field: str) -> None:
     columns = read(json.dumps([task(1, annotation(11, **{field: {"x": 1}} if field != "id" else {}) | {field: {}})]))
-    assert codes(columns) == ["wrong_type"]
-    assert texts(columns["problems"]["field"]) == [field]
+    assert codes(columns) == ["wrong_type", *(["no_annotation_id"] if field == "id" else [])]
+    assert set(texts(columns["problems"]["field"])) == {field}
 
 
 @pytest.mark.parametrize(("number", "kept"), [(-1, True), (2**63 - 1, True), (-(2**63) + 1, True), (2**63, False)])

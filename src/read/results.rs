@@ -43,6 +43,8 @@ impl<'e, 'a> Group<'e, 'a> {
     }
 }
 
+const NOT_AN_ENTRY: &str = "an entry of result is no object; it was not read";
+
 impl<'a> Results<'a> {
     /// Read a `result` list into `tables`; returns the number of regions that became rows.
     pub fn read(&mut self, cursor: &mut Cursor<'a>, place: Place, tables: &mut Tables) -> Result<i32> {
@@ -94,16 +96,16 @@ impl<'a> Results<'a> {
             if kind == Kind::Array
                 && let Some(lists) = &mut lists
             {
-                lists.push(cursor.clone());
-                return cursor.skip();
+                let list = cursor.clone();
+                // An empty one may have been an entry.
+                if !cursor.raw()?[1..].trim_ascii_start().starts_with(']') {
+                    lists.push(list);
+                    return Ok(());
+                }
+                problems.report(place, "result", "entry_not_object", NOT_AN_ENTRY, true);
+                return Ok(());
             }
-            problems.report(
-                place,
-                "result",
-                "entry_not_object",
-                "an entry of result is no object; it was not read",
-                true,
-            );
+            problems.report(place, "result", "entry_not_object", NOT_AN_ENTRY, true);
             cursor.skip()
         })?;
         self.group();
