@@ -758,3 +758,20 @@ def test_a_reader_that_leaves_early() -> None:
     assert child.returncode in (0, 1)
     assert "Traceback" not in said
     assert "BrokenPipe" not in said
+
+
+@pytest.mark.parametrize("command", ["agree", "measure", "validate", "convert"])
+def test_an_address_is_no_place_to_write_to(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    there = "s3://bucket/out.parquet?X-Amz-Signature=secret"
+    target = [there] if command == "convert" else ["-o", there]
+    found = CliRunner().invoke(app, [command, str(EXAMPLE), *target])
+    assert found.exit_code == 2
+    assert "s3://" in found.stderr and "secret" not in found.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_address_in_an_error_loses_its_query() -> None:
+    found = CliRunner().invoke(app, ["measure", str(EXAMPLE), "--config", "https://h.example/c.xml?sig=secret"])
+    assert found.exit_code in (2, 3)
+    assert "secret" not in found.output

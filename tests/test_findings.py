@@ -549,7 +549,8 @@ def test_a_task_without_annotation() -> None:
     row = only(task([], images=2))
     assert key(row) == ("warning", "task_without_annotation", 7, None, None, None)
     assert row["value"] is None
-    found = rows_of(task([], predictions=[{"id": 5, "result": []}], drafts=[{"id": 6, "user": 1, "result": []}] * 2))
+    drafts = [{"id": number, "user": 1, "result": []} for number in (6, 7)]
+    found = rows_of(task([], predictions=[{"id": 5, "result": []}], drafts=drafts))
     assert [(row["code"], row["value"]) for row in found] == [
         ("task_without_annotation", "2 drafts, 1 prediction"),
         ("draft_not_submitted", None),

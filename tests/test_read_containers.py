@@ -331,7 +331,7 @@ def test_a_field_of_a_wrong_type_is_reported(field: str) -> None:
 def test_ids_keep_their_64_bits(number: int, kept: bool) -> None:
     columns = read(json.dumps([task(1, {**annotation(1), "id": number})]))
     assert columns["annotations"]["annotation_id"].tolist() == [number if kept else -(2**63)]
-    assert codes(columns) == ([] if kept else ["wrong_type"])
+    assert codes(columns) == ([] if kept else ["wrong_type", "no_annotation_id"])
 
 
 # Sources

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import os
+import random
 import re
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import pytest
 import lesiongeo
 from lesiongeo import ExportError
 from lesiongeo.read.sources import ENDINGS, find
+from lesiongeo.testing import make_export
 
 SECRET = "X-Amz-Signature=abcdef"  # noqa: S105
 
@@ -367,3 +369,20 @@ def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ExportError, match=r"lesiongeo\[remote\]") as caught:
         ids(f"s3://bucket/a.json?{SECRET}")
     assert "Signature" not in everything(caught.value)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_damaged_archive_is_never_read_in_silence(tmp_path: Path, seed: int) -> None:
+    """One bit flipped changes numbers or breaks the text long before the checksum is reached."""
+    raw = json.dumps(make_export(patients=60, seed=3))
+    packed = bytearray(gzip.compress(raw.encode(), mtime=0))
+    at = random.Random(seed).randrange(40, len(packed) - 8)
+    packed[at] ^= 1 << seed % 8
+    path = tmp_path / "e.json.gz"
+    path.write_bytes(packed)
+    with pytest.raises(ExportError, match=r"e\.json\.gz: the gzip data"):
+        lesiongeo.read_label_studio(path)
+    problems = lesiongeo.read_label_studio(path, on_error="skip").problems
+    assert sum("the gzip data" in message for message in problems["message"].to_pylist()) == 1
+    scanned = [one.problems["message"].to_pylist() for one in lesiongeo.scan_label_studio(path, on_error="skip")]
+    assert any("the gzip data" in message for messages in scanned for message in messages)

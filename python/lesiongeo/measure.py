@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from . import _core
@@ -54,8 +55,8 @@ def measure(
         spacing also area_mm2, perimeter_mm, spacing_x_mm, spacing_y_mm (null where the spacing is unknown); the columns
         of `shape_measures`, whose ratios are those of the outline in pixels where the spacing is unknown; valid and
         problem. A region without an area has area 0 and a null centroid; an empty one null bounds. Regions of kind
-        keypoint and line have no interior to be wrong, so they are valid, with area 0; the perimeter of a key point is
-        0, that of a line twice its length (its boundary runs there and back).
+        keypoint and line have no interior to be wrong, so they are valid, with area 0; the centroid of a key point is
+        its position and its perimeter 0, the perimeter of a line twice its length (its boundary runs there and back).
 
     Raises
     ------
@@ -97,6 +98,10 @@ def measure(
     bounds = polygons._boxes(threads)
     columns["area_px2"] = pa.array(area)
     columns["perimeter_px"] = pa.array(_core.perimeter(interior, (1.0, 1.0), threads=threads))
+    if isinstance(regions, Regions) and "kind" in regions.table.column_names:
+        # A key point has no interior whose centroid there could be, but a position.
+        point = np.asarray(pc.equal(regions.table["kind"], "keypoint"))
+        centroid[point] = bounds[point, :2]
     for axis, name in enumerate("xy"):
         columns[f"centroid_{name}_px"] = numbers(centroid[:, axis])
     for column, name in enumerate(("min_x_px", "min_y_px", "max_x_px", "max_y_px")):

@@ -16,7 +16,7 @@ from ..files import write_json, write_table
 from ..measure import measure, with_measures
 from ..read.problems import superseded_problems
 from ..summary import print_agreement, print_reading, printable, summary_json
-from .common import Json, Quiet, Sources, Threads, errors, print_json, progress_bars
+from .common import Json, Quiet, Sources, Threads, errors, local, print_json, progress_bars
 from .reading import Reading
 
 __all__ = ["EPILOG", "agree"]
@@ -48,6 +48,7 @@ def agree(
     """
     # The outlines are most of what is written and no matter of agreement: a second thread writes them meanwhile.
     with errors(), ThreadPoolExecutor(1) as writer:
+        local(out)
         with progress_bars(quiet) as stage:
             export = reading.read(sources, threads=threads, progress=stage("reading"))
             sizes = measure(export.regions, spacing_mm=reading.spacing_of(export), shape=False, threads=threads)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -26,6 +28,7 @@ __all__ = [
     "UsageError",
     "errors",
     "fail",
+    "local",
     "print_json",
     "progress_bars",
 ]
@@ -45,8 +48,26 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but er
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON, for pipelines.")]
 
 
+#: How an address begins; one letter and a colon is a drive.
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+
+
 class UsageError(Exception):
     """The options do not go together."""
+
+
+def local(path: Path) -> Path:
+    """Refuse addresses where a file or folder is to be written: they would become folders of that name here."""
+    if ADDRESS.match(str(path)):
+        scheme = str(path).split(":", 1)[0]
+        raise UsageError(f"output goes to local files, not to {scheme}://; write to a file and copy it there")
+    return path
+
+
+def _named(path: object) -> str:
+    """Return a path as it was given; of an address no query, which can hold a signature."""
+    text = str(path)
+    return re.split(r"[?#]", text, maxsplit=1)[0] if ADDRESS.match(text) else text
 
 
 @contextmanager
@@ -57,7 +78,7 @@ def errors() -> Iterator[None]:
     except UsageError as error:
         fail(str(error), EXIT_USAGE)
     except OSError as error:
-        fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), EXIT_UNREADABLE)
+        fail(f"{_named(error.filename)}: {error.strerror}" if error.filename else str(error), EXIT_UNREADABLE)
     except LesiongeoError as error:
         fail(str(error), EXIT_UNREADABLE)
     except ValueError as error:

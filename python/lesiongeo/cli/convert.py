@@ -16,7 +16,7 @@ from rich.markup import escape
 from ..parquet import MAX_REGIONS, write_parquet
 from ..read.parquet import scan_exports
 from ..summary import printable
-from .common import Json, Quiet, Threads, UsageError, errors, print_json, progress_bars
+from .common import Json, Quiet, Threads, UsageError, errors, local, print_json, progress_bars
 from .reading import Reading
 
 __all__ = ["EPILOG", "convert"]
@@ -54,7 +54,7 @@ def convert(
     """
     with errors(), _ended_cleanly():
         *sources, last = paths
-        out = Path(last)
+        out = local(Path(last))
         if not sources or out.suffix != ".parquet":
             raise UsageError(
                 f"{printable(out.name)} should be the file to write, and end in .parquet: SRC... OUT.parquet"

@@ -14,7 +14,7 @@ from rich.markup import escape
 from ..files import write_table
 from ..measure import measure
 from ..summary import measures_json, print_reading, printable
-from .common import Json, Quiet, Sources, Threads, UsageError, errors, print_json, progress_bars
+from .common import Json, Quiet, Sources, Threads, UsageError, errors, local, print_json, progress_bars
 from .reading import Reading
 
 __all__ = ["EPILOG", "measure_command"]
@@ -42,6 +42,8 @@ def measure_command(
     alike (column `source`).
     """
     with errors():
+        if out is not None:
+            local(out)
         if out is not None and out.suffix not in (".parquet", ".csv"):
             raise UsageError(f"{out.name} should end in .parquet or .csv")
         with progress_bars(quiet) as stage:

@@ -22,7 +22,7 @@ from ..files import write_table
 from ..findings import findings
 from ..read import Export
 from ..summary import TABLE_WIDTH, print_reading, printable, reading_json
-from .common import EXIT_FINDINGS, EXIT_UNREADABLE, Quiet, Sources, Threads, UsageError, errors, progress_bars
+from .common import EXIT_FINDINGS, EXIT_UNREADABLE, Quiet, Sources, Threads, UsageError, errors, local, progress_bars
 from .reading import Reading
 
 __all__ = ["EPILOG", "validate"]
@@ -84,6 +84,8 @@ def validate(
     and the rest is checked (--on-error skip).
     """
     with errors():
+        if out is not None:
+            local(out)
         if out is not None and out.suffix not in (".parquet", ".csv"):
             raise UsageError(f"{out.name} should end in .parquet or .csv")
         with progress_bars(quiet or as_json) as stage:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeAlias
 
 import pyarrow as pa
 
 from .. import _core
+from ..errors import ExportError
 from ..options import shown
 from .assemble import assemble
 from .controls import merge_controls
@@ -148,14 +150,16 @@ def read_label_studio(
     )
     found = find(source)
     reader = _Reader(found, on_error)
-    try:
-        columns = reader.core.read_all(threads=threads, progress=progress)
-    finally:
-        reader.close()
+    with _blaming(found, reader):
+        try:
+            columns = reader.core.read_all(threads=threads, progress=progress)
+        finally:
+            reader.close()
     partial, differing = join_partial(columns)
     export = assemble(columns, options, threads=threads)
     again = repeated_annotations(export.annotations, export.tasks["task_id"].to_numpy()[partial])
-    extra = [table for table in (_notices(found), differing, again) if table.num_rows]
+    told = export.problems["message"].to_pylist() if any(one.damage for one in found.inputs) else []
+    extra = [table for table in (_notices(found, told), differing, again) if table.num_rows]
     return replace(export, problems=pa.concat_tables([export.problems, *extra])) if extra else export
 
 
@@ -233,7 +237,8 @@ def scan_label_studio(
     reader = _Reader(found, on_error, window_bytes)
 
     def read() -> tuple[dict[str, Any] | None, int]:
-        columns = reader.core.read_window(threads=threads, progress=progress)
+        with _blaming(found, reader):
+            columns = reader.core.read_window(threads=threads, progress=progress)
         return columns, reader.core.bytes_read
 
     def make(columns: dict[str, Any]) -> Export:
@@ -281,10 +286,34 @@ def _nothing() -> dict[str, Any]:
     return dict(_core.LabelStudioReader([("<none>", b"[]")], window_bytes=WINDOW_BYTES).read_all())
 
 
-def _notices(found: Found) -> pa.Table:
-    """Report files that were given more than once."""
+@contextmanager
+def _blaming(found: Found, reader: _Reader) -> Iterator[None]:
+    """Where the compression of a file is damaged, blame that and not the text which came out of it."""
+    try:
+        yield
+    except ExportError as error:
+        reader.close()
+        for one in found.inputs:
+            for damage in one.damage if one.damage and one.damage[0] not in str(error) else ():
+                raise ExportError(damage, position=error.position, source=one.name) from error
+        raise
+
+
+def _notices(found: Found, told: Sequence[str] = ()) -> pa.Table:
+    """Report files that were given more than once, and those whose compression is damaged, unless that was told."""
     rows = [
         {"code": "source_repeated", "message": f"{name} was given more than once; it was read once", "dropped": False}
         for name in found.repeated
+    ]
+    rows += [
+        {
+            "field": "compression",
+            "code": "archive_damaged",
+            "message": f"{damage}; what was read of it may be wrong too, coordinates included",
+            "dropped": True,
+        }
+        for one in found.inputs
+        for damage in one.damage
+        if not any(one.name in message and damage.removeprefix(f"{one.name}: ") in message for message in told)
     ]
     return pa.Table.from_pylist(rows, schema=PROBLEM_SCHEMA)

@@ -39,6 +39,10 @@ ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(?:::[a-z][a-z0-9+.-]*)*://")
 STANDARD_INPUT = "<stdin>"
 
 
+#: Unpacked bytes that are read after the reader has stopped, to reach the checksum.
+MOST_CHECKED = 256 << 20
+
+
 @dataclass(frozen=True)
 class Input:
     """One file to read.
@@ -53,12 +57,15 @@ class Input:
         The bytes themselves, or the path of a local file, where there is one.
     identity : tuple or None
         The same for two ways to one file.
+    damage : list of str
+        Filled while reading and when it is closed: what is wrong with its compression.
     """
 
     name: str
     stored: Callable[[], Any]
     content: bytes | str | None = None
     identity: tuple[Any, ...] | None = None
+    damage: list[str] = field(default_factory=list, compare=False)
 
     def entry(self) -> Entry:
         """Return what the core takes; nothing is read but the first bytes of local files."""
@@ -102,7 +109,8 @@ class Input:
         if codec is None:
             return whole
         unpacked = pa.CompressedInputStream(pa.PythonFile(whole, mode="r"), codec)
-        return _Unpacked(unpacked, codec, self.name)
+        # A stream may never end, and then nobody waits for its checksum.
+        return _Unpacked(unpacked, codec, self.name, self.damage, ends=not isinstance(self.stored, _Stream | _Pipe))
 
 
 @dataclass(frozen=True)
@@ -436,9 +444,9 @@ class _Chained:
 class _Unpacked:
     """Decompressed bytes; damage is named as such."""
 
-    def __init__(self, stream: Any, codec: str, name: str) -> None:
-        self.stream, self.codec, self.name = stream, codec, name
-        self.bytes_out = 0
+    def __init__(self, stream: Any, codec: str, name: str, damage: list[str], *, ends: bool) -> None:
+        self.stream, self.codec, self.name, self.damage, self.ends = stream, codec, name, damage, ends
+        self.bytes_out, self.closed = 0, False
 
     def read(self, size: int) -> bytes:
         try:
@@ -448,13 +456,25 @@ class _Unpacked:
                 raise  # not the compression, but what is below it
             cut = "truncated" in str(error).lower()
             what = "ends in the middle; it was cut off, copy it again" if cut else "is damaged; copy it again"
-            message = f"{self.name}: the {self.codec} data {what} (byte {self.bytes_out}, unpacked)"
+            self.damage[:] = [f"{self.name}: the {self.codec} data {what}"]
+            message = f"{self.damage[0]} (byte {self.bytes_out}, unpacked)"
             raise ExportError(message, position=self.bytes_out, source=self.name) from error
         self.bytes_out += len(data)
         return data
 
     def close(self) -> None:
-        self.stream.close()
+        """Close, but look at the checksum first: damage makes text that breaks off long before it, or wrong numbers."""
+        if self.closed:
+            return
+        self.closed = True
+        try:
+            left = MOST_CHECKED if self.ends and not self.damage else 0
+            while left > 0 and (data := self.read(1 << 20)):
+                left -= len(data)
+        except (ExportError, OSError):
+            pass  # in `damage`, where it is the compression; else nothing of it is wanted any more
+        finally:
+            self.stream.close()
 
 
 def _exactly(stream: Any, size: int) -> bytes:
