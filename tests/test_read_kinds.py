@@ -363,6 +363,7 @@ def test_a_key_point_has_a_position_and_no_area() -> None:
     (measured,) = lg.measure(export.regions).to_pylist()
     assert (measured["area_px2"], measured["perimeter_px"]) == (0, 0)
     assert (measured["min_x_px"], measured["max_y_px"]) == (50, 60)
+    assert (measured["centroid_x_px"], measured["centroid_y_px"]) == (50, 60)
     assert (measured["valid"], measured["problem"]) == (True, None)
     outside = read(keypoint(x=101))
     assert (len(outside.regions), outside.problems["code"].to_pylist()) == (1, ["outside_image"])
@@ -507,18 +508,3 @@ def test_damaged_masks_never_pass_for_others() -> None:
     assert len(export.regions) + dropped == len(damaged)
     assert dropped > 200
     assert np.isfinite(lg.area(export.regions)).all()
-
-
-def test_a_key_point_has_a_position_and_no_area() -> None:
-    entry = {
-        "id": "k",
-        "type": "keypointlabels",
-        "from_name": "spot",
-        "original_width": 200,
-        "original_height": 100,
-        "value": {"x": 10, "y": 50, "width": 1, "keypointlabels": ["mole"]},
-    }
-    text = json.dumps([{"id": 1, "data": {}, "annotations": [{"id": 2, "completed_by": 3, "result": [entry]}]}])
-    (row,) = lesiongeo.measure(lesiongeo.read_label_studio(text.encode())).to_pylist()
-    assert (row["centroid_x_px"], row["centroid_y_px"]) == (20.0, 50.0)
-    assert (row["area_px2"], row["perimeter_px"], row["valid"], row["problem"]) == (0.0, 0.0, True, None)
