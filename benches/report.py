@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -179,7 +180,7 @@ SECTIONS = {
 }
 
 
-def preamble(run: dict[str, Any], provisional: bool) -> list[str]:
+def preamble(run: dict[str, Any], later: Sequence[dict[str, Any]], provisional: bool) -> list[str]:
     machine, ours, commit = run["machine_info"], run["machine_info"]["lesiongeo"], run.get("commit_info") or {}
     known = commit.get("id") not in (None, "unversioned")
     state = f"{commit['id'][:9]}{' with uncommitted changes' if commit.get('dirty') else ''}" if known else "unknown"
@@ -191,6 +192,11 @@ def preamble(run: dict[str, Any], provisional: bool) -> list[str]:
         - **Machine**: {machine["cpu"].get("brand_raw", machine["machine"])}, {ours["processors"]} processors,
           {machine["system"]}; load (1 minute) before {ours["load"][0]:.2f}, after {ours["load"][1]:.2f}
         - **Versions**: {versions}"""
+    for other in later:
+        its, when = other["machine_info"]["lesiongeo"], other.get("commit_info") or {}
+        facts += f"""
+        - **Sections {", ".join(sorted(load(other["benchmarks"])))}**: a run of their own at commit
+          {str(when.get("id", "unknown"))[:9]}; load before {its["load"][0]:.2f}, after {its["load"][1]:.2f}"""
     method = f"""
         - Times are the **minimum** of {ours["rounds"]} rounds in each of {ours["turns"]} turns, after a
           warm-up; calls of more than a second have fewer rounds, thread comparisons more. In a turn the
@@ -212,7 +218,12 @@ def preamble(run: dict[str, Any], provisional: bool) -> list[str]:
     return [
         "# Benchmarks",
         "",
-        *prose("Written by `benches/report.py` from one run of the benchmarks; edit that, not this."),
+        *prose(
+            "Written by `benches/report.py`; edit that, not this. Every table comes from one run, but for those "
+            "named below all from the same one."
+            if later
+            else "Written by `benches/report.py` from one run of the benchmarks; edit that, not this."
+        ),
         *([warning, ""] if provisional else []),
         *prose(facts),
         *["`make bench` runs everything and writes this file and its figures.", ""],
@@ -223,12 +234,20 @@ def preamble(run: dict[str, Any], provisional: bool) -> list[str]:
     ]
 
 
-def report(run: dict[str, Any], kernels: list[dict[str, float]], *, provisional: bool = False) -> str:
-    """Return the text of RESULTS.md; `kernels` are the rows of `cargo bench`."""
+def report(
+    run: dict[str, Any],
+    kernels: list[dict[str, float]],
+    *,
+    later: Sequence[dict[str, Any]] = (),
+    provisional: bool = False,
+) -> str:
+    """Return the text of RESULTS.md; `kernels` are the rows of `cargo bench`, tables of `later` runs replace others."""
     tables = load(run["benchmarks"])
+    for other in later:
+        tables |= load(other["benchmarks"])
     add_kernels(tables, kernels)
     lines = [
-        *preamble(run, provisional),
+        *preamble(run, later, provisional),
         *summary(tables),
         *targets(tables),
         *losses(tables),
@@ -244,12 +263,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Write RESULTS.md from pytest-benchmark's JSON.")
     parser.add_argument("json", type=Path, help="what --benchmark-json wrote")
     parser.add_argument("--kernels", type=Path, help="what `cargo bench` wrote")
+    parser.add_argument("--later", type=Path, action="append", default=[], help="a later run of some of the files")
     parser.add_argument("--output", type=Path, default=Path(__file__).with_name("RESULTS.md"))
     parser.add_argument("--provisional", action="store_true", help="say at the top that the figures are rough")
     arguments = parser.parse_args()
     run = json.loads(arguments.json.read_text(encoding="utf-8"))
     kernels = json.loads(arguments.kernels.read_text(encoding="utf-8")) if arguments.kernels else []
-    arguments.output.write_text(report(run, kernels, provisional=arguments.provisional), encoding="utf-8")
+    later = [json.loads(path.read_text(encoding="utf-8")) for path in arguments.later]
+    text = report(run, kernels, later=later, provisional=arguments.provisional)
+    arguments.output.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
