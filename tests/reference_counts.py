@@ -52,14 +52,17 @@ def candidates(whole: object) -> int:
     return count
 
 
-def in_result(result: object) -> int:
+def in_result(result: object, *, inner: bool = False) -> int:
     if result is None:
         return 0
     if not isinstance(result, list):
         return 1
-    # Before Label Studio 1.0 results were lists of lists.
-    result = [entry for item in result for entry in (item if isinstance(item, list) else [item])]
     count = 0
+    if not inner:
+        # Before Label Studio 1.0 results were lists of lists, each with ids of its own; an empty one is something lost.
+        lists = [item for item in result if isinstance(item, list)]
+        count = sum(in_result(one, inner=True) if one else 1 for one in lists)
+        result = [item for item in result if not isinstance(item, list)]
     groups: dict[object, list[Row]] = {}
     for index, entry in enumerate(result):
         if not isinstance(entry, dict):
