@@ -29,6 +29,7 @@ def candidates(whole: object) -> int:
       - A group with an entry of a known kind is one region, plus one loss for every further such entry that draws
         something else (another kind, image size, or other points, position, size, rotation, pixels, vertices).
       - A group without one is a region of an unknown kind, unless all of it are relations or all of it are answers.
+      - A list among the entries (before Label Studio 1.0) is counted on its own in the same way; an empty one is lost.
 
     * One loss each, because what was in it cannot be known: an entry of a ``result`` that is no object, a ``result``
       that is neither a list nor null, an annotation that is no object (a prediction or draft may be a whole number,

@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 import lesiongeo
 from lesiongeo import Export, ExportError
 from lesiongeo.testing import make_export
+from reference_counts import candidates
 
 Json = Any
 Row = dict[str, Any]
@@ -965,92 +966,13 @@ def test_an_entry_of_the_file_that_is_no_task_leaves_an_empty_row() -> None:
 
 # Nothing is lost in silence
 #
-# What must come out of a file, as a row of `regions` or as a problem with `dropped`, counted from the file alone:
-#
-# * in each list of annotations, predictions or drafts, each object with a `result` list: its entries that are objects
-#   are grouped by `id` (a text, or a number by its digits; an entry without one stands alone), and each group
-#   - with a polygon, rectangle or ellipse is one region, plus one lost shape for every further such entry that draws
-#     something else (another shape, image size, or other points, position, size, rotation);
-#   - without one is a region of an unknown kind, unless all of it are relations or all of it are answers;
-# * each entry of a `result` that is no object, each `result` that is neither a list nor null, each annotation that
-#   is no object (a prediction or draft may be a whole number, its id), and each of the three lists that is neither
-#   a list nor null: one loss each, because what was in it cannot be known.
-
-SHAPES = {f"{kind}{labels}" for kind in ("polygon", "rectangle", "ellipse") for labels in ("", "labels")}
-ANSWERS = {"number", "choices", "textarea", "rating", "taxonomy", "datetime", "pairwise", "ranker"}
-
-
-def text_of(value: Json) -> str | None:
-    """A text, or a number by its digits."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def drawing(item: Row) -> Json:
-    """What says where a border runs."""
-    fields = ("points", "x", "y", "width", "height", "radiusX", "radiusY", "rotation")
-    value = item.get("value")
-    drawn = {key: json.dumps(value[key]) for key in fields if key in value} if isinstance(value, dict) else None
-    sizes = [item.get(name) for name in ("original_width", "original_height")]
-    numbers = [size if isinstance(size, int | float) and not isinstance(size, bool) else None for size in sizes]
-    return str(item["type"]).removesuffix("labels"), numbers, drawn
-
-
-def regions_in_result(result: Json, *, inner: bool = False) -> int:
-    if result is None:
-        return 0
-    if not isinstance(result, list):
-        return 1
-    count = 0
-    if not inner:
-        # Before Label Studio 1.0 results were lists of lists, each with ids of its own; an empty one is something lost.
-        lists = [item for item in result if isinstance(item, list)]
-        count = sum(regions_in_result(one, inner=True) if one else 1 for one in lists)
-        result = [item for item in result if not isinstance(item, list)]
-    groups: dict[Json, list[Row]] = {}
-    for index, item in enumerate(result):
-        if not isinstance(item, dict):
-            count += 1
-            continue
-        name = text_of(item.get("id"))
-        groups.setdefault(index if name is None else name, []).append(item)
-    for group in groups.values():
-        kinds = [text_of(item.get("type")) for item in group]
-        shapes = [item for item, kind in zip(group, kinds, strict=True) if kind in SHAPES]
-        if shapes:
-            count += 1 + sum(drawing(shape) != drawing(shapes[0]) for shape in shapes[1:])
-        else:
-            count += not (set(kinds) == {"relation"} or set(kinds) <= ANSWERS)
-    return count
-
-
-def is_whole(value: Json) -> bool:
-    """A whole number of 64 bits, also written as 7.0 where a double is still exact."""
-    if isinstance(value, float):
-        return value.is_integer() and abs(value) < 9e15
-    return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
-
-
-def regions_in(export: Json) -> int:
-    count = 0
-    for one in export if isinstance(export, list) else [export]:
-        for key in ("annotations", "completions", "predictions", "drafts") if isinstance(one, dict) else ():
-            listed = one.get(key)
-            if not isinstance(listed, list):
-                count += listed is not None
-                continue
-            for item in listed:
-                if isinstance(item, dict):
-                    count += regions_in_result(item.get("result"))
-                else:
-                    count += key in ("annotations", "completions") or not is_whole(item)
-    return count
+# What must come out of a file, as a row of `regions` or as a problem with `dropped`, is counted from the file alone:
+# the law is written down in reference_counts.
 
 
 def check_nothing_is_lost(raw: bytes, export: Export) -> None:
     kept, dropped = len(export.regions), export.problems["dropped"].to_pylist().count(True)
-    assert kept + dropped == regions_in(json.loads(raw))
+    assert kept + dropped == candidates(json.loads(raw))
     assert sum(export.annotations["n_regions"].to_pylist()) == kept
     assert export.regions.table.num_rows == kept
 
@@ -1165,7 +1087,7 @@ def test_a_damaged_export_is_refused_or_nothing_of_it_is_lost(changes: list[tupl
 @pytest.mark.parametrize("name", ["delete", "null", "text", "number", "list", "object"])
 def test_no_single_node_is_lost_in_silence(name: str) -> None:
     replacement = {"delete": DELETE, "null": None, "text": "x", "number": 7, "list": [], "object": {}}[name]
-    assert regions_in(json.loads(small_export())) == 11
+    assert candidates(json.loads(small_export())) == 11
     refused = []
     for path in small_places():
         raw = json.dumps(mutate(json.loads(small_export()), path, replacement)).encode()

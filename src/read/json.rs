@@ -8,8 +8,6 @@ use crate::read::number;
 use crate::read::strings::{Fault, string_end, unescape};
 use crate::read::words::after_space;
 
-pub use crate::read::split::split_list;
-
 /// Deepest nesting accepted; real exports need about 12.
 const MAX_DEPTH: usize = 512;
 

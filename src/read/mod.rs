@@ -25,7 +25,6 @@ pub mod privacy;
 pub mod reader;
 pub mod results;
 pub mod shapes;
-mod split;
 mod strings;
 pub mod time;
 pub mod trace;
