@@ -202,6 +202,10 @@ pub(super) fn breaks_off(error: Error, end: usize) -> Error {
 
 /// UTF-8, or an error at the first wrong byte, be it of the encoding or of the grammar before it.
 fn utf8(bytes: &[u8], base: usize) -> Result<&str> {
+    if let Ok(text) = simdutf8::basic::from_utf8(bytes) {
+        return Ok(text);
+    }
+    // Where it is wrong only the slower way tells.
     std::str::from_utf8(bytes).map_err(|error| {
         let mut before = String::from_utf8_lossy(&bytes[..error.valid_up_to()]).into_owned();
         let position = base + before.len();

@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use crate::read::blocks::{BLOCK, Block, Marks, between};
 use crate::read::words::{HIGH, ONES, word};
 
 /// What the scan found.
@@ -288,8 +289,43 @@ impl Scan {
         self.braces(text)
     }
 
-    /// Count braces outside strings.
+    /// Count braces outside strings; whether the object ended.
     fn braces(&mut self, text: &[u8]) -> bool {
+        while let Some(block) = Block::at(text, self.at) {
+            if !block.is_marked() {
+                self.at += BLOCK;
+                continue;
+            }
+            let Marks { quotes, escapes, opens, closes } = block.marks();
+            if escapes != 0 {
+                if self.braces_one_by_one(&text[..self.at + BLOCK]) {
+                    return true;
+                }
+                continue;
+            }
+            let outside = !(between(quotes) ^ if self.string { !0 } else { 0 });
+            let (opens, mut closes) = (opens & outside, closes & outside);
+            let (opened, closed) = (opens.count_ones() as usize, closes.count_ones() as usize);
+            if closed >= self.depth {
+                // The object may end here.
+                for count in 1..=closed {
+                    let at = closes.trailing_zeros();
+                    if self.depth + (opens & !(!0 << at)).count_ones() as usize == count {
+                        self.at += at as usize + 1;
+                        return true;
+                    }
+                    closes &= closes - 1;
+                }
+            }
+            self.depth = self.depth + opened - closed;
+            self.string ^= quotes.count_ones() % 2 == 1;
+            self.at += BLOCK;
+        }
+        self.braces_one_by_one(text)
+    }
+
+    /// The same where a string has escapes, and at the end of the text.
+    fn braces_one_by_one(&mut self, text: &[u8]) -> bool {
         loop {
             if self.string {
                 self.at = find_string_stop(text, self.at);

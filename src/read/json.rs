@@ -218,11 +218,6 @@ impl<'a> Cursor<'a> {
         Ok(&self.text[start..self.at])
     }
 
-    /// Go on by so many bytes, which are known to be whole values.
-    pub(super) fn pass(&mut self, bytes: usize) {
-        self.at += bytes;
-    }
-
     /// The text from here to a later place.
     pub fn until(&self, later: &Self) -> &'a str {
         self.text.get(self.at..later.at).unwrap_or_default()

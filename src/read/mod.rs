@@ -1,8 +1,7 @@
 //! Bytes of annotation exports become columns.
 //!
-//! [`window`] lets any source flow through bounded memory, `cut` finds whole values in it (`words` looks at eight bytes
-//! at once), `container` names what a file is, [`reader`] parses the values in parallel and `split` cuts long lists.
-//! [`json`] walks the text (`number` and `strings` know digits and escapes), [`label_studio`] knows tasks and annotations
+//! [`window`] lets any source flow through bounded memory, `cut` finds whole values in it (`blocks` looks at 64
+//! bytes at once, `words` at eight), `container` names what a file is, [`reader`] parses the values in parallel. [`json`] walks the text (`number` and `strings` know digits and escapes), [`label_studio`] knows tasks and annotations
 //! ([`time`] their timestamps), [`results`] joins the entries of one annotation (`entry`, its `value`) into regions with
 //! their `answers` and [`names`], [`privacy`] keeps back what identifies people. [`shapes`] turns percent of an image
 //! into pixels (the only place that does; `vector` knows paths), `painted` finds masks, [`brush`] and [`bitmask`] decode
@@ -10,6 +9,7 @@
 
 mod answers;
 pub mod bitmask;
+mod blocks;
 pub mod brush;
 pub mod columns;
 mod container;

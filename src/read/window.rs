@@ -4,7 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -147,12 +147,67 @@ pub(super) enum What {
 /// Whole values, in the order of the files.
 #[derive(Debug, Default)]
 pub(super) struct Window {
-    pub(super) text: Vec<u8>,
+    pub(super) text: Text,
     pub(super) units: Vec<Unit>,
     /// What ended reading after these values.
     pub(super) stop: Option<Stop>,
     /// Bytes of all sources up to the end of this window.
     pub(super) bytes_read: u64,
+}
+
+/// Text that grows at its end. What lies behind its end is kept, so that memory is cleared once and not before each read.
+#[derive(Debug, Default)]
+pub(super) struct Text {
+    bytes: Vec<u8>,
+    len: usize,
+}
+
+impl Deref for Text {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
+impl Text {
+    /// Keep no more than so many bytes.
+    fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
+    /// Room for so many bytes behind the end.
+    fn room(&mut self, bytes: usize) -> &mut [u8] {
+        let end = self.len + bytes;
+        if self.bytes.len() < end {
+            self.bytes.resize(end, 0);
+        }
+        &mut self.bytes[self.len..end]
+    }
+
+    fn extend(&mut self, more: &[u8]) {
+        self.room(more.len()).copy_from_slice(more);
+        self.len += more.len();
+    }
+
+    /// Read so many bytes, or fewer where the input ends.
+    fn read(&mut self, input: &mut Input, wanted: usize) -> (usize, io::Result<()>) {
+        let room = self.room(wanted);
+        let (mut at, mut outcome) = (0, Ok(()));
+        while at < wanted {
+            match input.read(&mut room[at..]) {
+                Ok(0) => break,
+                Ok(bytes) => at += bytes,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    outcome = Err(error);
+                    break;
+                }
+            }
+        }
+        self.len += at;
+        (at, outcome)
+    }
 }
 
 /// The file that is being read.
@@ -179,11 +234,11 @@ pub(super) struct Intake {
     next: usize,
     open: Option<Open>,
     /// The window that is being filled.
-    text: Vec<u8>,
+    text: Text,
     /// The start of a value that did not end in the window before.
     tail: Vec<u8>,
     units: Vec<Unit>,
-    spare: Vec<u8>,
+    spare: Text,
     window_bytes: usize,
     chunk_bytes: usize,
     head_bytes: usize,
@@ -201,10 +256,10 @@ impl Intake {
             sources: sources.into_iter().map(Some).collect(),
             next: 0,
             open: None,
-            text: Vec::new(),
+            text: Text::default(),
             tail: Vec::new(),
             units: Vec::new(),
-            spare: Vec::new(),
+            spare: Text::default(),
             window_bytes: window_bytes.clamp(LEAST_BYTES, MOST_BYTES),
             chunk_bytes: CHUNK_BYTES,
             head_bytes: HEAD_BYTES,
@@ -237,9 +292,9 @@ impl Intake {
     }
 
     /// Take back the text of a window, for the next but one.
-    pub(super) fn recycle(&mut self, text: Vec<u8>) {
+    pub(super) fn recycle(&mut self, text: Text) {
         // One huge task does not keep its memory for ever.
-        if text.capacity() <= 4 * self.window_bytes.max(self.chunk_bytes) {
+        if text.bytes.capacity() <= 4 * self.window_bytes.max(self.chunk_bytes) {
             self.spare = text;
         }
     }
@@ -250,14 +305,15 @@ impl Intake {
         let mut looked = Instant::now();
         // Only now, so that no more than two windows are held: this one and the one that is being parsed.
         self.text = std::mem::take(&mut self.spare);
-        self.text.clear();
+        self.text.truncate(0);
         let mut read = self.tail.len();
         if self.open.is_some() || self.next < self.sources.len() {
             // At once, so that growing copies nothing; memory that is not touched costs nothing.
             let room = (self.window_bytes + self.chunk_bytes).min(MOST_RESERVED_BYTES);
-            self.text.reserve(room.max(read));
+            self.text.bytes.reserve(room.max(read).saturating_sub(self.text.bytes.len()));
         }
-        self.text.append(&mut self.tail);
+        self.text.extend(&self.tail);
+        self.tail.clear();
         let mut stop = None;
         while stop.is_none() && (read < self.window_bytes || self.units.is_empty()) {
             match self.step() {
@@ -302,10 +358,10 @@ impl Intake {
             // Nothing but space so far.
             open.origin = open.origin.wrapping_add(self.text.len());
             open.scan.shift(self.text.len());
-            self.text.clear();
+            self.text.truncate(0);
         }
         let wanted = if open.headed { self.chunk_bytes.min(self.window_bytes) } else { self.head_bytes };
-        let (bytes, read) = read_into(&mut open.input, &mut self.text, wanted);
+        let (bytes, read) = self.text.read(&mut open.input, wanted);
         open.bytes += bytes;
         self.bytes_read += bytes as u64;
         if let Err(error) = read {
@@ -551,24 +607,4 @@ impl Open {
     fn start(&self) -> usize {
         0_usize.wrapping_sub(self.origin)
     }
-}
-
-/// Add so many bytes to a text, or fewer where the input ends.
-fn read_into(input: &mut Input, text: &mut Vec<u8>, wanted: usize) -> (usize, io::Result<()>) {
-    let before = text.len();
-    text.resize(before + wanted, 0);
-    let (mut at, mut outcome) = (before, Ok(()));
-    while at < text.len() {
-        match input.read(&mut text[at..]) {
-            Ok(0) => break,
-            Ok(bytes) => at += bytes,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => {
-                outcome = Err(error);
-                break;
-            }
-        }
-    }
-    text.truncate(at);
-    (at - before, outcome)
 }
