@@ -46,6 +46,12 @@ impl Strings {
         if self.present[row] { std::str::from_utf8(inner).ok() } else { None }
     }
 
+    fn clear(&mut self) {
+        self.offsets.truncate(1);
+        self.bytes.clear();
+        self.present.clear();
+    }
+
     fn append(&mut self, other: &Strings) -> Result<()> {
         let before = self.bytes.len();
         let total = before + other.bytes.len();
@@ -80,6 +86,11 @@ impl Lists {
         self.offsets.push(self.values.len() as i32);
     }
 
+    fn clear(&mut self) {
+        self.offsets.truncate(1);
+        self.values.clear();
+    }
+
     fn append(&mut self, other: &Lists) -> Result<()> {
         let before = self.values.len() as i32;
         self.values.append(&other.values)?;
@@ -96,6 +107,11 @@ macro_rules! table {
         $(#[$doc])*
         #[derive(Clone, Debug, Default, PartialEq)]
         pub struct $name { $($(#[$field_doc])* pub $field: $kind $(<$inner>)?,)* }
+
+        impl $name {
+            /// Empty the columns, to fill them anew.
+            fn clear(&mut self) { $(self.$field.clear();)* }
+        }
     };
 }
 
@@ -277,6 +293,32 @@ pub struct Tables {
 
 /// Add what a later part has read. Row numbers of the later part are shifted.
 impl Tables {
+    /// Empty all columns, to fill them anew.
+    pub fn clear(&mut self) {
+        let Tables {
+            tasks,
+            annotations,
+            regions,
+            controls,
+            answers,
+            relations,
+            problems,
+            names,
+            kinds,
+            uses,
+        } = self;
+        tasks.clear();
+        annotations.clear();
+        regions.clear();
+        controls.clear();
+        answers.clear();
+        relations.clear();
+        problems.clear();
+        names.clear();
+        kinds.clear();
+        uses.clear();
+    }
+
     /// Join two parts.
     pub fn append(&mut self, other: &Tables) -> Result<()> {
         let count =

@@ -16,6 +16,13 @@ pub struct Names {
 }
 
 impl Names {
+    pub(super) fn clear(&mut self) {
+        self.list.clear();
+        self.codes.clear();
+        self.after.clear();
+        self.last = 0;
+    }
+
     /// The number of a name.
     pub fn code(&mut self, name: &str) -> u32 {
         let guess = self.after.get(self.last as usize).copied().unwrap_or(NO_ROW);
@@ -82,6 +89,16 @@ pub struct Uses {
 }
 
 impl Uses {
+    pub(super) fn clear(&mut self) {
+        self.name.clear();
+        self.kind.clear();
+        self.scope.clear();
+        self.count.clear();
+        self.rows.clear();
+        self.after.clear();
+        self.last = 0;
+    }
+
     /// Count some uses of a control.
     pub fn add(&mut self, name: u32, kind: u32, scope: u8, count: i64) {
         let guess = self.after.get(self.last as usize).copied().unwrap_or(NO_ROW) as usize;

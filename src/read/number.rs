@@ -140,7 +140,7 @@ fn over_power_of_ten(w: u64, decimals: usize) -> f64 {
     let (mut high, mut low) = ((product >> 64) as u64, product as u64);
     // Otherwise what is missing cannot reach the bits that are kept.
     if high & 0x1ff == 0x1ff {
-        let missing = u128::from(normal) * u128::from(lower) >> 64;
+        let missing = (u128::from(normal) * u128::from(lower)) >> 64;
         let (sum, carry) = low.overflowing_add(missing as u64);
         (high, low) = (high + u64::from(carry), sum);
     }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crate::batch::{self, Batch};
 use crate::error::{Error, Result};
@@ -20,6 +21,10 @@ pub struct Exports {
     names: Vec<String>,
     skip: bool,
     ready: Option<Window>,
+    /// What was parsed last, where it is joined while the next window is parsed.
+    parsed: Vec<Tables>,
+    /// Emptied tables whose room serves the next parts.
+    spare: Vec<Tables>,
     /// Bytes of all sources that have become rows.
     bytes_read: usize,
     total: usize,
@@ -44,6 +49,8 @@ impl Exports {
             names,
             skip,
             ready: None,
+            parsed: Vec::new(),
+            spare: Vec::new(),
             bytes_read: 0,
             total: 0,
             state: State::Reading,
@@ -73,17 +80,20 @@ impl Exports {
     /// The tables of the next window; `None` after the last.
     pub fn next_window(&mut self, batch: &Batch) -> std::result::Result<Option<Tables>, Stop> {
         let mut tables = Tables::default();
-        Ok(self.step(batch, &mut tables)?.then_some(tables))
+        let more = self.step(batch, &mut tables)?;
+        join(&mut tables, &mut self.parsed, &mut self.spare).map_err(Stop::Other)?;
+        Ok(more.then_some(tables))
     }
 
     /// The tables of everything that is left.
     pub fn all(&mut self, batch: &Batch) -> std::result::Result<Tables, Stop> {
         let mut tables = Tables::default();
         while self.step(batch, &mut tables)? {}
+        join(&mut tables, &mut self.parsed, &mut self.spare).map_err(Stop::Other)?;
         Ok(tables)
     }
 
-    /// Add the tables of one window; whether there was one.
+    /// Parse one window, and add what was parsed before it to the tables; whether there was one.
     fn step(&mut self, batch: &Batch, tables: &mut Tables) -> std::result::Result<bool, Stop> {
         match self.state {
             State::Reading => {}
@@ -116,6 +126,8 @@ impl Exports {
         let done = AtomicUsize::new(self.bytes_read);
         let watch = |_: usize, _: usize| (batch.watch)(done.load(Ordering::Relaxed), total);
         let (names, skip, intake) = (&self.names, self.skip, &mut self.intake);
+        let (mut before, mut emptied) = (std::mem::take(&mut self.parsed), Vec::new());
+        let spare = Mutex::new(std::mem::take(&mut self.spare));
         let (results, next) = batch::run_beside(
             &Batch { threads: batch.threads, watch: &watch },
             &parts,
@@ -124,16 +136,21 @@ impl Exports {
             |(), part| {
                 let units = &window.units[part.clone()];
                 // An error is a value here, so that the first one in the file is reported, not the first one found.
-                let tables = parse(&window.text, units, names, skip);
+                let room = spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
+                let tables = parse(&window.text, units, names, skip, room.unwrap_or_default());
                 done.fetch_add(units.iter().map(|unit| unit.range.len()).sum(), Ordering::Relaxed);
                 Ok(tables)
             },
-            || if window.stop.is_some() { Ok(None) } else { intake.fill(|| watch(0, 0)).map(Some) },
+            || {
+                let next = if window.stop.is_some() { None } else { Some(intake.fill(|| watch(0, 0))?) };
+                join(tables, &mut before, &mut emptied)?;
+                Ok(next)
+            },
         )
         .map_err(Stop::Other)?;
-        for part in results {
-            tables.append(&part?).map_err(Stop::Other)?;
-        }
+        self.spare = spare.into_inner().unwrap_or_else(PoisonError::into_inner);
+        self.spare.append(&mut emptied);
+        self.parsed = results.into_iter().collect::<std::result::Result<_, _>>()?;
         self.bytes_read = window.bytes_read as usize;
         self.intake.recycle(window.text);
         if let Some(stop) = window.stop {
@@ -143,6 +160,19 @@ impl Exports {
         self.state = State::Reading;
         Ok(true)
     }
+}
+
+/// Add parts to the tables, in order, and empty them.
+fn join(tables: &mut Tables, parts: &mut Vec<Tables>, emptied: &mut Vec<Tables>) -> Result<()> {
+    for mut part in parts.drain(..) {
+        tables.append(&part)?;
+        // One huge task does not keep its memory for ever.
+        if part.regions.outlines.xy.capacity() <= PART_BYTES / 4 {
+            part.clear();
+            emptied.push(part);
+        }
+    }
+    Ok(())
 }
 
 /// Neighbouring values of about half a megabyte together.
@@ -160,9 +190,16 @@ fn parts(units: &[Unit]) -> Vec<Range<usize>> {
     parts
 }
 
-/// The rows of some values.
-fn parse(text: &[u8], units: &[Unit], names: &[String], skip: bool) -> std::result::Result<Tables, Stop> {
+/// The rows of some values, in the room of emptied tables.
+fn parse(
+    text: &[u8],
+    units: &[Unit],
+    names: &[String],
+    skip: bool,
+    room: Tables,
+) -> std::result::Result<Tables, Stop> {
     let mut reader = Reader::default();
+    reader.tables = room;
     for unit in units {
         if let Err(error) = value(&mut reader, text, unit, names) {
             if skip {
