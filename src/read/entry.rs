@@ -141,6 +141,22 @@ pub(super) fn odd_names(odd: u32) -> impl Iterator<Item = (&'static str, &'stati
     })
 }
 
+/// What stands before the value in the entries of one image: its size and the page, if nothing else. Up to there most
+/// entries are the same text as the one before.
+#[derive(Default)]
+pub(super) struct Head<'a> {
+    /// From the brace to the colon before the value.
+    text: &'a str,
+    size: [f64; 2],
+    page: Option<i32>,
+    odd_page: bool,
+    seen: u32,
+    odd: u32,
+}
+
+/// The fields of a [`Head`], a bit for each of [`FIELDS`]: `item_index` and the size.
+const IN_HEAD: u32 = 1 << 5 | 1 << SIZE[0] | 1 << SIZE[1];
+
 /// Read one entry; what its value draws and answers is kept in the arena.
 pub(super) fn entry<'a>(cursor: &mut Cursor<'a>, arena: &mut Arena<'a>) -> Result<Entry<'a>> {
     let mut entry = Entry {
@@ -164,8 +180,16 @@ pub(super) fn entry<'a>(cursor: &mut Cursor<'a>, arena: &mut Arena<'a>) -> Resul
         next: usize::MAX,
     };
     let (mut seen, mut odd) = (0_u32, 0_u32);
-    cursor.object(|cursor, key| {
-        let field = match key {
+    cursor.kind()?;
+    let start = cursor.clone();
+    let again = cursor.repeated(arena.head.text);
+    if again {
+        let head = &arena.head;
+        (entry.size, entry.page, entry.odd_page) = (head.size, head.page, head.odd_page);
+        (seen, odd) = (head.seen, head.odd);
+    }
+    let member = |cursor: &mut Cursor<'a>, key: Cow<'a, str>| {
+        let field = match &*key {
             "id" => {
                 entry.id = expected(cursor.scalar()?, 0, &mut odd);
                 0
@@ -228,6 +252,11 @@ pub(super) fn entry<'a>(cursor: &mut Cursor<'a>, arena: &mut Arena<'a>) -> Resul
                 13
             }
             "value" => {
+                if !again && seen & !IN_HEAD == 0 && entry.repeated.is_none() && entry.parent.is_none() {
+                    let text = start.until(cursor);
+                    let Entry { size, page, odd_page, .. } = entry;
+                    arena.head = Head { text, size, page, odd_page, seen, odd };
+                }
                 entry.value = if cursor.kind()? == Kind::Object {
                     Some(value(cursor, arena)?)
                 } else {
@@ -248,7 +277,12 @@ pub(super) fn entry<'a>(cursor: &mut Cursor<'a>, arena: &mut Arena<'a>) -> Resul
         }
         seen |= 1 << field;
         Ok(())
-    })?;
+    };
+    if again {
+        cursor.members_from(Cow::Borrowed("value"), member)?
+    } else {
+        cursor.members(member)?
+    }
     entry.role = role(&entry.kind);
     entry.odd = odd;
     if matches!(entry.role, Role::Outline(_)) {

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::polygons::Point;
 use crate::read::number;
 use crate::read::strings::{Fault, string_end, unescape};
-use crate::read::words::after_space;
+use crate::read::words::{after_space, string_stop};
 
 /// Deepest nesting accepted; real exports need about 12.
 const MAX_DEPTH: usize = 512;
@@ -158,21 +158,34 @@ impl<'a> Cursor<'a> {
 
     /// Walk an object as [`Cursor::object`] does, with keys that may be kept.
     #[inline]
-    pub fn members(&mut self, mut member: impl FnMut(&mut Self, Cow<'a, str>) -> Result<()>) -> Result<()> {
+    pub fn members(&mut self, member: impl FnMut(&mut Self, Cow<'a, str>) -> Result<()>) -> Result<()> {
         self.require(b'{')?;
         self.space();
         if self.peek() == Some(b'}') {
             self.at += 1;
             return Ok(());
         }
+        self.space();
+        let key = self.string()?;
+        self.require(b':')?;
+        self.members_from(key, member)
+    }
+
+    /// Walk an object from behind a key on.
+    #[inline]
+    pub(super) fn members_from(
+        &mut self,
+        mut key: Cow<'a, str>,
+        mut member: impl FnMut(&mut Self, Cow<'a, str>) -> Result<()>,
+    ) -> Result<()> {
         loop {
-            self.space();
-            let key = self.string()?;
-            self.require(b':')?;
             member(self, key)?;
             if !self.more(b'}')? {
                 return Ok(());
             }
+            self.space();
+            key = self.string()?;
+            self.require(b':')?;
         }
     }
 
@@ -303,7 +316,31 @@ impl<'a> Cursor<'a> {
     }
 
     /// A string, unescaped; borrowed where nothing was escaped.
+    #[inline]
     pub fn string(&mut self) -> Result<Cow<'a, str>> {
+        match self.plain_string() {
+            Some(plain) => Ok(Cow::Borrowed(plain)),
+            None => self.any_string(),
+        }
+    }
+
+    /// A string without escapes, as almost all are.
+    #[inline(always)]
+    fn plain_string(&mut self) -> Option<&'a str> {
+        let bytes = self.text.as_bytes();
+        if self.peek() != Some(b'"') {
+            return None;
+        }
+        let end = string_stop(bytes, self.at + 1);
+        if bytes.get(end) != Some(&b'"') {
+            return None;
+        }
+        let inner = self.text.get(self.at + 1..end);
+        self.at = end + 1;
+        inner
+    }
+
+    fn any_string(&mut self) -> Result<Cow<'a, str>> {
         let start = self.at + 1;
         let escaped = self.skip_string()?;
         let inner = &self.text[start..self.at - 1];
@@ -324,7 +361,10 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub fn skip(&mut self) -> Result<()> {
         match self.kind()? {
-            Kind::String => self.skip_string().map(|_| ()),
+            Kind::String => match self.plain_string() {
+                Some(_) => Ok(()),
+                None => self.skip_string().map(|_| ()),
+            },
             Kind::Number => self.skip_number(),
             Kind::Bool | Kind::Null => self.skip_literal(),
             Kind::Object | Kind::Array => self.skip_container(),

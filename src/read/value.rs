@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use crate::error::Result;
 use crate::polygons::Point;
-use crate::read::entry::page;
+use crate::read::entry::{Head, page};
 use crate::read::json::{Cursor, Kind};
 
 /// What the values of one annotation hold.
@@ -18,6 +18,8 @@ pub(super) struct Arena<'a> {
     /// Labels and answers of all values, not looked into yet.
     members: Vec<Member<'a>>,
     last_points: Option<PointList<'a>>,
+    /// How the last entry began.
+    pub(super) head: Head<'a>,
     /// The last list of run lengths, list of vertices, and image.
     last_large: [&'a str; LARGE.len()],
 }
