@@ -274,7 +274,9 @@ impl<'a> Cursor<'a> {
                     None => all = false,
                 },
             }
-            if !self.more(b']')? {
+            if self.peek() == Some(b',') {
+                self.at += 1;
+            } else if !self.more(b']')? {
                 return Ok(all);
             }
         }
