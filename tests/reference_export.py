@@ -60,7 +60,21 @@ from reference_values import (
     without_queries,
 )
 
-__all__ = ["FIXED", "Annotation", "Points", "ProblemRegion", "Reference", "Region", "read", "read_all", "same_answer"]
+__all__ = [
+    "FIXED",
+    "REMARKS",
+    "Annotation",
+    "Points",
+    "ProblemRegion",
+    "Reference",
+    "Region",
+    "read",
+    "read_all",
+    "same_answer",
+]
+
+#: Problems, besides lost regions, that this reader knows too.
+REMARKS = {"image_size_not_whole", "mask_rest", "relation_without_region"}
 
 FIXED = (
     "task_id page image width height annotation_id annotator region_id kind from_name label labels score origin "
@@ -142,6 +156,7 @@ class Reference:
     tasks: list[Row] = field(default_factory=list)
     pages: list[Row] = field(default_factory=list)
     controls: dict[tuple[str, str, str], int] = field(default_factory=dict)  # (name, kind, scope): entries
+    remarks: list[tuple[object, ...]] = field(default_factory=list)  # task, annotation, region, code of `REMARKS`
 
 
 # Files
@@ -174,6 +189,9 @@ def load(path_or_bytes: str | Path | bytes) -> list[Row]:
         found.append(item)
     return found
 
+
+#: No image is so wide or high, in px.
+LARGEST_SIZE = 1e9
 
 #: Marks a task that was made around a single annotation.
 PARTIAL = "reference: partial"
@@ -280,6 +298,7 @@ def add_annotation(
     }
     place = {key: common[key] for key in ("task_id", "annotation_id", "annotator", "source")}
     n_regions = 0
+    here: set[str | None] = set()
     for name, entries in groups.items():
         region_id = name if isinstance(name, str) else None
         shapes = [entry for entry in entries if entry.get("type") in KINDS]
@@ -290,15 +309,15 @@ def add_annotation(
                 places.append((page, None))
                 is_text = isinstance(answer, str | list)
                 text = listed(answer) if isinstance(answer, list) else answer if is_text else None
-                told = {"name": entry.get("from_name"), "kind": entry["type"], "text": text}
-                found.answers.append({**place, "page": page, **told, "number": None if is_text else answer})
+                about = {"name": entry.get("from_name"), "kind": entry["type"], "text": text}
+                found.answers.append({**place, "page": page, **about, "number": None if is_text else answer})
             continue
         try:
             if not shapes:
                 raise UnreadableError(f"unknown kind {entries[0].get('type')!r}")
             first = shapes[0]
             width, height = number(first.get("original_width")), number(first.get("original_height"))
-            if width <= 0 or height <= 0:
+            if not (0 < width < LARGEST_SIZE and 0 < height < LARGEST_SIZE):
                 raise UnreadableError("the image has no size")
             if not isinstance(first.get("value"), dict):
                 raise UnreadableError("no value")
@@ -307,14 +326,18 @@ def add_annotation(
             found.dropped.append(ProblemRegion(task["id"], source, item["id"], str(region_id), str(error)))
             continue
         n_regions += 1
+        here.add(region_id)
+        odd = [not (width.is_integer() and height.is_integer()), drawn.rest > 0]
+        told = [code for code, found_odd in zip(("image_size_not_whole", "mask_rest"), odd, strict=True) if found_odd]
+        found.remarks += [(task["id"], item.get("id"), region_id, code) for code in told]
         labels = labels_of(entries)
         page = page_of(first)
         row: Row = {
             **common,
             "page": page,
             "image": images[page] if page < len(images) else None,
-            "width": int(width),
-            "height": int(height),
+            "width": whole_pixels(width),
+            "height": whole_pixels(height),
             "region_id": region_id,
             "kind": drawn.kind,
             "from_name": text_or_none(first.get("from_name")),
@@ -353,13 +376,20 @@ def add_annotation(
     for entry in item.get("result") or []:
         if entry.get("type") == "relation":
             ends = {"from_region": entry.get("from_id"), "to_region": entry.get("to_id")}
-            told = {"direction": entry.get("direction"), "labels": texts_of(entry.get("labels") or [])}
-            found.relations.append({**place, **ends, **told})
+            more = {"direction": entry.get("direction"), "labels": texts_of(entry.get("labels") or [])}
+            found.relations.append({**place, **ends, **more})
+            lost = [end for end in ends.values() if end not in here]
+            found.remarks += [(task["id"], item.get("id"), end, "relation_without_region") for end in lost]
     more = {key: item.get(key) for key in ("model_version", "score", "parent_prediction", "parent_annotation")}
     found.annotations.append({**common, "n_regions": n_regions, **more})
     own = {key: common[key] for key in ("source", "annotator", "cancelled", "ground_truth", "created_at", "updated_at")}
     n_images = number_of_images(task.get("data"))
     found.owners.append(Annotation(task["id"], item["id"], **own, n_regions=n_regions, n_task_images=n_images))
+
+
+def whole_pixels(length: float) -> int:
+    """A size of the columns: the nearest whole number, at least one."""
+    return max(1, int(length + 0.5))
 
 
 def count_uses(found: Reference, entries: list[Row], shapes: list[Row]) -> None:

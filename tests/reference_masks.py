@@ -53,6 +53,17 @@ class Bits:
 
 def rle_values(rle: object) -> list[int]:
     """All values of a stream of run lengths."""
+    return rle_parts(rle)[0]
+
+
+def rle_rest(rle: object) -> int:
+    """Bits behind the last value that are no padding: the vendor's encoders write up to eight zeros."""
+    rest = rle_parts(rle)[1]
+    return len(rest) if len(rest) > 8 or "1" in rest else 0
+
+
+def rle_parts(rle: object) -> tuple[list[int], str]:
+    """All values of a stream of run lengths, and the bits behind the last one."""
     if not isinstance(rle, list) or not all(type(byte) is int and 0 <= byte <= 255 for byte in rle):
         raise MaskError("the run lengths are not a list of bytes")
     bits = Bits(bytes(rle))
@@ -71,7 +82,7 @@ def rle_values(rle: object) -> list[int]:
             values += [bits.take(width) for _ in range(length)]
     if len(values) > count:
         raise MaskError("more values than there should be")
-    return values
+    return values, bits.text[bits.at :]
 
 
 def brush_mask(rle: object, width: int, height: int) -> Mask:

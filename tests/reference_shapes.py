@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from reference_masks import Mask, MaskError, bitmask_mask, brush_mask
+from reference_masks import Mask, MaskError, bitmask_mask, brush_mask, rle_rest
 from reference_values import Row, UnreadableError, number
 
 Points = npt.NDArray[np.float64]
@@ -29,6 +29,7 @@ class Shape:
     ellipse: Oval | None = None
     mask: Mask | None = None
     curve: Points | None = None
+    rest: int = 0  # bits of a brush mask that nobody needs
 
 
 def turned(x: float, y: float, u: float, v: float, degrees: float) -> tuple[float, float]:
@@ -49,7 +50,7 @@ def outline(kind: str, value: Row, width: float, height: float) -> Shape:
             raise UnreadableError(str(error)) from None
         if mask.shape != (height, width):
             raise UnreadableError("the mask has not the size of the image")
-        return Shape(kind, none, mask=mask)
+        return Shape(kind, none, mask=mask, rest=rle_rest(value.get("rle")) if kind == "brush" else 0)
     if kind == "vector":
         return vector(value, width, height)
     if kind == "polygon":

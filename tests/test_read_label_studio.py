@@ -673,7 +673,8 @@ PROBLEMS: list[tuple[Row, tuple[str, str, bool, str | None, int | None], int | N
     (case(polygon(item_index=-1)), ("item_index", "not_a_page", True, "r", None), 7, 5),
     (case(polygon(meta={"text": True})), ("meta.text", "note_not_read", False, "r", 0), 7, 5),
     (case(NO_SIZE), ("original_width", "no_image_size", True, "r", 0), 7, 5),
-    (case(polygon(original_height=-1)), ("original_width", "no_image_size", True, "r", 0), 7, 5),
+    (case(polygon(original_height=-1)), ("original_height", "no_image_size", True, "r", 0), 7, 5),
+    (case(polygon(original_width=100.5)), ("original_width", "image_size_not_whole", False, "r", 0), 7, 5),
     (case(entry("r", "polygon", None)), ("value", "no_value", True, "r", 0), 7, 5),
     (case(polygon(points=None)), ("value.points", "no_points", True, "r", 0), 7, 5),
     (case(polygon(points=[])), ("value.points", "no_points", True, "r", 0), 7, 5),
@@ -698,11 +699,23 @@ PROBLEMS: list[tuple[Row, tuple[str, str, bool, str | None, int | None], int | N
     (case(entry("k", "video", {"x": 1, "y": 2}, item_index=1)), ("type", "kind_not_read", True, "k", 1), 7, 5),
     (case(polygon(), entry("r", "video", {})), ("type", "kind_not_read", False, "r", 0), 7, 5),
     (case({"type": "relation", "from_id": "a"}), ("from_id", "relation_not_read", False, None, None), 7, 5),
+    (
+        case(polygon(), {"type": "relation", "from_id": "r", "to_id": "gone"}),
+        ("to_id", "relation_without_region", False, "gone", None),
+        7,
+        5,
+    ),
     (case({**polygon(), Twin("value"): {"points": TRIANGLE}}), ("value", "repeated_key", False, "r", 0), 7, 5),
     (case(control("number", 1, "lost")), ("id", "control_without_region", False, "lost", None), 7, 5),
     (
         case(entry("r", "brush", PIXEL, original_width=1, original_height=1)),
         ("value.format", "mask_format", False, "r", 0),
+        7,
+        5,
+    ),
+    (
+        case(entry("r", "brush", {"rle": [*PIXEL["rle"], 0, 0]}, original_width=1, original_height=1)),
+        ("value.rle", "mask_rest", False, "r", 0),
         7,
         5,
     ),
@@ -750,6 +763,64 @@ def test_every_code_of_the_sources_has_a_case() -> None:
     codes |= set(re.findall(r'\bfixed\(\s*"[\w.]+",\s*"(\w+)"', text))
     assert len(codes) >= 22, "the pattern finds no codes any more"
     assert codes <= {expected[1] for _, expected, _, _ in PROBLEMS}
+
+
+@pytest.mark.parametrize(
+    ("width", "told"),
+    [
+        ("1e10", "the width of the image is 10000000000 pixels, which is too large"),
+        ("1e400", "the width of the image is more than 1.7e308 pixels, which is too large"),
+        ("-200", "the width of the image is -200 pixels, which is not positive"),
+        ("0", "the width of the image is 0 pixels, which is not positive"),
+        ("null", "is missing or no number"),
+        ('"200"', "is missing or no number"),
+    ],
+)
+def test_a_size_that_is_none_is_named(width: str, told: str) -> None:
+    text = json.dumps([task(annotation(polygon(original_width="?")))]).replace('"?"', width)
+    (row,) = lesiongeo.read_label_studio(text.encode()).problems.to_pylist()
+    assert (row["field"], row["code"], row["dropped"]) == ("original_width", "no_image_size", True)
+    assert told in row["message"]
+    assert "original_width" in row["message"].split("percent")[1], "the remedy"
+
+
+@pytest.mark.parametrize(
+    ("size", "columns"), [((100.5, 50), (101, 50)), ((0.001, 0.4), (1, 1)), ((100, 49.4), (100, 49))]
+)
+def test_a_size_that_is_not_whole_is_used_and_named(size: tuple[float, float], columns: tuple[int, int]) -> None:
+    export = read(task(annotation(polygon(original_width=size[0], original_height=size[1]))))
+    (row,) = export.regions.table.to_pylist()
+    assert (row["width"], row["height"]) == columns
+    (ring,) = export.regions.polygons.to_rings()[0]
+    assert ring.max(axis=0).tolist() == [20 / 100 * size[0], 30 / 100 * size[1]]
+    (problem,) = export.problems.to_pylist()
+    assert problem["field"] == ("original_height" if size[0] == 100 else "original_width")
+    assert f"{size[0]} x {size[1]} pixels" in problem["message"]
+    assert f"{columns[0]} x {columns[1]};" in problem["message"]
+
+
+def test_relations_of_regions_that_are_not_there() -> None:
+    """Each end is named; regions that were dropped are not there either, wherever they stand."""
+
+    def relation(start: Json, end: Json) -> Row:
+        return {"type": "relation", "from_id": start, "to_id": end, "direction": "right"}
+
+    lost = polygon("lost", original_width=None)
+    result = [relation("a", "b"), relation("a", "lost"), relation("x", "y"), polygon("a"), lost, polygon("b")]
+    export = read(task(annotation(*result)), {**task(annotation(polygon("x"))), "id": 8})
+    assert export.relations["to_region"].to_pylist() == ["b", "lost", "y"]
+    rows = [row for row in export.problems.to_pylist() if row["code"] == "relation_without_region"]
+    ends = [(row["field"], row["region_id"]) for row in rows]
+    assert ends == [("to_id", "lost"), ("from_id", "x"), ("to_id", "y")]
+    assert {(row["task_id"], row["annotation_id"], row["dropped"]) for row in rows} == {(7, 5, False)}
+    assert "leads to" in rows[0]["message"]
+    assert "starts from" in rows[1]["message"]
+
+
+def test_a_relation_under_the_id_of_a_region_is_kept() -> None:
+    export = read(task(annotation(polygon("a"), {"id": "a", "type": "relation", "from_id": "a", "to_id": "a"})))
+    assert export.relations["from_region"].to_pylist() == ["a"]
+    assert (len(export.regions), export.problems.num_rows) == (1, 0)
 
 
 TEXTS: list[Json] = [[], {}, True]
@@ -832,6 +903,46 @@ def test_two_answers_under_one_key_are_one_answer_and_a_problem() -> None:
     export = read(task(annotation(polygon(), entry("r", "number", value))))
     assert export.regions.table["number_name"].to_pylist() == [4]
     assert export.problems["code"].to_pylist() == ["repeated_key"]
+
+
+def test_signed_addresses_leave_ids_names_and_types() -> None:
+    """Wherever a text of a region becomes part of a row; entries still join by what the file says."""
+    signed, clean = "https://h/{}.png?Signature=SECRET", "https://h/{}.png"
+    made = {key: signed.format(key) for key in ("region", "parent", "name", "asked", "origin", "kind", "way", "gone")}
+    asked = control("number", 1, made["region"], from_name=made["asked"])
+    result = [
+        polygon(made["region"], from_name=made["name"], parentID=made["parent"], origin=made["origin"]),
+        asked,
+        {**asked, "value": {"number": 2}},
+        entry(made["region"], made["kind"], {}),
+        polygon(made["region"].replace("SECRET", "OTHER"), from_name=made["name"].replace("SECRET", "OTHER")),
+        entry("q", "choices", {"choices": ["x"]}, from_name=made["asked"]),
+        {"type": "relation", "from_id": made["region"], "to_id": made["gone"], "direction": made["way"]},
+    ]
+    prediction = {"id": 1, "model_version": signed.format("model"), "result": []}
+    text = json.dumps([task(annotation(*result), predictions=[prediction])]).encode()
+    parts = list(lesiongeo.scan_label_studio([text, text.replace(b'"id": 7', b'"id": 8')], window_bytes=1))
+    for export in (lesiongeo.read_label_studio(text), *parts):
+        everything = [*tables(export).values(), export.relations, export.pages, export.controls]
+        assert "SECRET" not in str([table.to_pylist() for table in everything])
+        assert not [name for table in everything for name in table.column_names if "SECRET" in name]
+    export = lesiongeo.read_label_studio(text)
+    first, second = export.regions.table.to_pylist()
+    own = {key: clean.format(key) for key in made}
+    assert (first["region_id"], first["from_name"], first["parent_id"]) == (own["region"], own["name"], own["parent"])
+    assert (first["origin"], first[own["asked"]]) == (own["origin"], 2)
+    assert (second["region_id"], second["from_name"]) == (own["region"], own["name"])
+    assert export.annotations["model_version"].to_pylist() == [None, clean.format("model")]
+    assert export.answers["name"].to_pylist() == [own["asked"]]
+    counts = {(row["name"], row["scope"]): row["count"] for row in export.controls.to_pylist()}
+    assert counts == {(own["name"], "region"): 2, (own["asked"], "region"): 2, (own["asked"], "task"): 1}
+    (relation,) = export.relations.to_pylist()
+    assert (relation["from_region"], relation["to_region"]) == (own["region"], own["gone"])
+    assert relation["direction"] == own["way"]
+    told = [(row["code"], row["region_id"]) for row in export.problems.to_pylist()]
+    assert ("repeated_control", own["region"]) in told
+    assert ("relation_without_region", own["gone"]) in told
+    assert ("relation_without_region", own["region"]) not in told
 
 
 def test_signed_addresses_leave_typed_texts_and_messages() -> None:

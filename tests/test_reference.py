@@ -20,7 +20,7 @@ import exports
 import lesiongeo
 from lesiongeo import Export
 from real_exports import MAKER, real_export
-from reference_export import FIXED, Points, Reference, Region, read_all, same_answer
+from reference_export import FIXED, REMARKS, Points, Reference, Region, read_all, same_answer
 from reference_masks import MaskError, bitmask_mask, brush_mask, rle_values, windings
 from reference_shapes import curve_area
 
@@ -185,6 +185,9 @@ def assert_tables(export: Export, reference: Reference) -> None:
         assert key == (owner["task_id"], owner["annotation_id"], owner["source"])
     lost = Counter((row["task_id"], row["region_id"]) for row in export.problems.to_pylist() if row["dropped"])
     assert lost == Counter((region.task_id, region.region_id) for region in reference.dropped)
+    keys = ("task_id", "annotation_id", "region_id", "code")
+    odd = [tuple(row[key] for key in keys) for row in export.problems.to_pylist() if row["code"] in REMARKS]
+    assert Counter(odd) == Counter(reference.remarks)
 
 
 def assert_new_tables(export: Export, reference: Reference) -> None:
@@ -284,6 +287,29 @@ def test_seeded_exports_of_one_kind(kind: str) -> None:
     raw = json.dumps(exports.tasks(51, 8, kinds=(kind,), regions=8)).encode()
     reference = read_all([raw])
     assert len(reference.regions) > 15
+    assert_tables(lesiongeo.read_label_studio(raw), reference)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_is_odd_but_kept(seed: int) -> None:
+    """Sizes that are not whole or none, relations of regions that are not there, masks with something behind them."""
+    rng = random.Random(seed)
+    made = exports.tasks(seed + 60, 12, kinds=("polygon", "brush", "ellipse"), regions=6)
+    sizes = (100.5, 0.25, 640.0, 1e8, 1e9, 1e10, 0, -3, 1e300)
+    for item in [item for one in made for item in one["annotations"]]:
+        entries = item["result"]
+        ids = [entry["id"] for entry in entries if entry.get("id")]
+        for entry in entries:
+            if "rle" in entry.get("value", {}):
+                entry["value"]["rle"] += rng.choice(([], [0], [0, 0], [1], [0, 7, 0]))
+            elif "original_width" in entry and rng.random() < 0.3:
+                entry["original_width"], entry["original_height"] = rng.choices(sizes, k=2)
+        ends = [*rng.choices([*ids, "gone"], k=4), "away"]
+        for start, end in zip(ends, ends[1:], strict=False):
+            entries.insert(0, {"type": "relation", "from_id": start, "to_id": end, "direction": "right"})
+    raw = json.dumps(made).encode()
+    reference = read_all([raw])
+    assert {code for *_, code in reference.remarks} == REMARKS
     assert_tables(lesiongeo.read_label_studio(raw), reference)
 
 

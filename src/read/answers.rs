@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::error::Result;
 use crate::read::columns::{Place, Tables};
-use crate::read::entry::Entry;
+use crate::read::entry::{Entry, text};
 use crate::read::json::{Cursor, Kind, Scalar};
 use crate::read::privacy::unsigned;
 use crate::read::value::Arena;
@@ -94,6 +94,25 @@ pub(super) fn texts(raw: &str) -> Result<Option<Cow<'_, str>>> {
     }
     joined.push(']');
     Ok(Some(Cow::Owned(joined)))
+}
+
+/// Hand out the texts of a list, or of a value that should be one; returns whether something was no text.
+pub(super) fn listed(cursor: &mut Cursor, mut each: impl FnMut(&str)) -> Result<bool> {
+    let mut odd = false;
+    let mut add = |scalar: Scalar| match text(scalar) {
+        Some(label) => each(&unsigned(label)),
+        None => odd = true,
+    };
+    match cursor.kind()? {
+        Kind::Array => cursor.array(|cursor| {
+            add(cursor.scalar()?);
+            Ok(())
+        })?,
+        // Nothing at all.
+        Kind::Null => cursor.skip()?,
+        _ => add(cursor.scalar()?),
+    }
+    Ok(odd)
 }
 
 /// JSON in one form, however the file spaces and escapes it: no spaces, strings as [`quoted`], numbers as written. So the

@@ -36,11 +36,12 @@ const NOT_A_BYTE: Unreadable = Unreadable::fixed(
     "the painted mask is no list of whole numbers from 0 to 255; export it again, or redraw the region",
 );
 
-/// Decode the mask of an image of `width` x `height` pixels.
+/// Decode the mask of an image of `width` x `height` pixels; with it, how many bits behind its end are neither used nor
+/// padding.
 ///
 /// What is painted comes out as runs, so a run costs the same whatever its length, and memory and time are in
 /// proportion to the code, never to what it claims.
-pub fn decode(rle: &[u8], width: u32, height: u32) -> Result<Mask, Unreadable> {
+pub fn decode(rle: &[u8], width: u32, height: u32) -> Result<(Mask, u64), Unreadable> {
     let mut mask = Mask::new(width, height)?;
     let mut bits = Bits { bytes: rle, at: 0, end: rle.len() as u64 * 8 };
     if bits.end < HEADER_BITS {
@@ -94,7 +95,7 @@ pub fn decode(rle: &[u8], width: u32, height: u32) -> Result<Mask, Unreadable> {
         bits.at += words * WORD_BITS;
         done = end;
     }
-    Ok(mask)
+    Ok((mask, bits.rest()))
 }
 
 /// The bytes of a JSON list, given as its text, whose grammar has been checked.
@@ -151,6 +152,14 @@ impl Bits<'_> {
         let value = self.peek() >> (64 - count);
         self.at += count;
         value
+    }
+
+    /// How many bits are left, unless they pad a byte: zeros, up to seven in codes of the editor, one to eight in those of
+    /// `label_studio_converter.brush`.
+    fn rest(&self) -> u64 {
+        let left = self.end - self.at;
+        let padding = left == 0 || left <= 8 && self.peek() >> (64 - left) == 0;
+        if padding { 0 } else { left }
     }
 
     /// The eight bits from a place on; zeros beyond the end.
@@ -219,9 +228,8 @@ mod tests {
 
     #[test]
     fn the_documented_example() {
-        let mask = decode(&EXAMPLE, 2, 2).unwrap();
-        assert_eq!(mask.runs(), [[1, 4]]);
-        assert_eq!(mask.count(), 3);
+        let (mask, rest) = decode(&EXAMPLE, 2, 2).unwrap();
+        assert_eq!((mask.runs(), rest), (&[[1, 4]][..], 0));
     }
 
     #[test]
@@ -251,11 +259,36 @@ mod tests {
             }
             let mut rle = writer.bytes();
             let expected: Vec<bool> = values.chunks(4).map(|pixel| pixel[3] > 0).collect();
-            assert_eq!(pixels(&decode(&rle, width as u32, height as u32).unwrap()), expected);
-            // What follows the last block is padding.
+            let (mask, rest) = decode(&rle, width as u32, height as u32).unwrap();
+            assert_eq!((pixels(&mask), rest), (expected.clone(), 0));
+            // What follows the last block changes nothing.
+            let padding = 8 * rle.len() as u64 - writer.bits.len() as u64;
             rle.extend([255; 9]);
-            assert_eq!(pixels(&decode(&rle, width as u32, height as u32).unwrap()), expected);
+            let (mask, rest) = decode(&rle, width as u32, height as u32).unwrap();
+            assert_eq!((pixels(&mask), rest), (expected, padding + 72));
         }
+    }
+
+    #[test]
+    fn what_pads_a_byte_and_what_does_not() {
+        // Blocks of 3 + 8 + 8 bits and of 3 + 3 + 8 bits after a head of 53: 72 bits, and 86.
+        let mut whole = Writer::header(4, [8, 3, 3, 3]);
+        whole.block(0, 8, 4, &[255]);
+        let mut part = Writer::header(8, [8, 3, 3, 3]);
+        part.block(0, 8, 4, &[255]);
+        part.block(1, 3, 4, &[255]);
+        assert_eq!((whole.bits.len(), part.bits.len()), (72, 86));
+        let rest = |writer: &Writer, more: &[u8], last: u8, width| {
+            let mut rle = writer.bytes();
+            *rle.last_mut().unwrap() |= last;
+            rle.extend(more);
+            decode(&rle, width, 1).unwrap().1
+        };
+        assert_eq!([rest(&whole, &[], 0, 1), rest(&whole, &[0], 0, 1), rest(&part, &[], 0, 2)], [0; 3]);
+        assert_eq!(rest(&whole, &[1], 0, 1), 8);
+        assert_eq!(rest(&whole, &[0, 0], 0, 1), 16);
+        assert_eq!(rest(&part, &[], 1, 2), 2);
+        assert_eq!(rest(&part, &[0], 0, 2), 10);
     }
 
     #[test]
@@ -300,7 +333,7 @@ mod tests {
         // A claim without the data behind it.
         let claim = Writer::header(4 << 28, [3, 4, 8, 16]).bytes();
         assert_eq!(code(&claim, 1 << 14, 1 << 14), "rle_cut_off");
-        assert_eq!(decode(&Writer::header(0, [1; 4]).bytes(), 0, 7).unwrap().count(), 0);
+        assert!(decode(&Writer::header(0, [1; 4]).bytes(), 0, 7).unwrap().0.runs().is_empty());
     }
 
     #[test]

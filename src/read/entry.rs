@@ -284,6 +284,9 @@ pub(super) fn entry<'a>(cursor: &mut Cursor<'a>, arena: &mut Arena<'a>) -> Resul
         cursor.members(member)?
     }
     entry.role = role(&entry.kind);
+    if entry.role == Role::Other {
+        entry.kind = unsigned(std::mem::take(&mut entry.kind));
+    }
     entry.odd = odd;
     if matches!(entry.role, Role::Outline(_)) {
         // Reported as an image without size.

@@ -8,7 +8,7 @@ use crate::read::columns::{NO_ROW, NONE, Place, Tables};
 use crate::read::container::{Content, Keys};
 use crate::read::entry::text;
 use crate::read::json::{Cursor, Kind, Scalar};
-use crate::read::privacy::{data_fields, person};
+use crate::read::privacy::{data_fields, person, unsigned};
 use crate::read::results::Results;
 use crate::read::time::microseconds;
 
@@ -269,7 +269,7 @@ impl<'a> Reader<'a> {
                 "created_at" => own.created_at = self.time(cursor, here, "created_at")?,
                 "updated_at" => own.updated_at = self.time(cursor, here, "updated_at")?,
                 "lead_time" => own.lead_time_s = self.number(cursor, here, "lead_time")?,
-                "model_version" => own.model_version = text(cursor.scalar()?),
+                "model_version" => own.model_version = text(cursor.scalar()?).map(unsigned),
                 "score" => own.score = self.number(cursor, here, "score")?,
                 "parent_prediction" => {
                     own.parent_prediction = self.whole(cursor, here, key)?.unwrap_or(NONE);

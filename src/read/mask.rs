@@ -45,11 +45,6 @@ impl Mask {
         &self.runs
     }
 
-    /// Number of painted pixels.
-    pub fn count(&self) -> u64 {
-        self.runs.iter().map(|[start, end]| u64::from(end - start)).sum()
-    }
-
     /// Paint the pixels from `start` to before `end`. Runs come in order.
     pub(super) fn paint(&mut self, start: u32, end: u32) {
         if start >= end {

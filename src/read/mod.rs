@@ -3,7 +3,7 @@
 //! [`window`] lets any source flow through bounded memory, `cut` finds whole values in it (`blocks` looks at 64
 //! bytes at once, `words` at eight), `container` names what a file is, [`reader`] parses the values in parallel. [`json`] walks the text (`number` and `strings` know digits and escapes), [`label_studio`] knows tasks and annotations
 //! ([`time`] their timestamps), [`results`] joins the entries of one annotation (`entry`, its `value`) into regions with
-//! their `answers` and [`names`], [`privacy`] keeps back what identifies people. [`shapes`] turns percent of an image
+//! their `answers`, `relations`, `remarks` and [`names`], [`privacy`] keeps back what identifies people. [`shapes`] turns percent of an image
 //! into pixels (the only place that does; `vector` knows paths), `painted` finds masks, [`brush`] and [`bitmask`] decode
 //! them, [`mask`] holds their runs, [`trace`] outlines them. [`columns`] hold what was read.
 
@@ -23,6 +23,8 @@ mod number;
 mod painted;
 pub mod privacy;
 pub mod reader;
+mod relations;
+mod remarks;
 pub mod results;
 pub mod shapes;
 mod strings;

@@ -17,11 +17,16 @@ const ONLY_STROKES: Unreadable = Unreadable::fixed(
     "the draft has brush strokes that are not in its mask yet; submit or update the annotation and export again",
 );
 
-/// Outline a region painted with the brush: run-length code, or in drafts a PNG image.
+/// Outline a region painted with the brush: run-length code, or in drafts a PNG image. Returns how many bits behind the end
+/// of the code were not used.
 ///
 /// A draft keeps strokes (`touches`) beside the mask until it is submitted; without them the mask is not what was
 /// painted.
-pub(super) fn brush(value: &mut Cursor, size: [f64; 2], drawing: &mut Drawing) -> Result<Read> {
+pub(super) fn brush(
+    value: &mut Cursor,
+    size: [f64; 2],
+    drawing: &mut Drawing,
+) -> Result<std::result::Result<u64, Unreadable>> {
     let (mut rle, mut image, mut strokes) = (None, None, false);
     value.object(|value, key| {
         match key {
@@ -43,11 +48,11 @@ pub(super) fn brush(value: &mut Cursor, size: [f64; 2], drawing: &mut Drawing) -
         }
         // As the editor has it: an empty code is none.
         if !code.is_empty() {
-            let mask = whole(size, "value.rle").and_then(|[width, height]| decode(&code, width, height));
-            return Ok(mask.and_then(|mask| trace(&mask, drawing)));
+            let read = whole(size, "value.rle").and_then(|[width, height]| decode(&code, width, height));
+            return Ok(read.and_then(|(mask, rest)| trace(&mask, drawing).map(|()| rest)));
         }
     }
-    Ok(png(image, "value.maskDataURL", size, drawing))
+    Ok(png(image, "value.maskDataURL", size, drawing).map(|()| 0))
 }
 
 /// Outline a region painted as a PNG image.

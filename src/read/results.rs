@@ -8,11 +8,14 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::error::Result;
-use crate::read::answers::{control, repeated_key};
+use crate::read::answers::{control, listed, repeated_key};
 use crate::read::columns::{Answers, NO_ROW, Place, Scope, Tables};
-use crate::read::entry::{Entry, NOT_A_PAGE, Role, entry, odd_names, text};
-use crate::read::json::{Cursor, Kind, Scalar};
+use crate::read::entry::{Entry, NOT_A_PAGE, Role, entry, odd_names};
+use crate::read::json::{Cursor, Kind};
+use crate::read::names::Names;
 use crate::read::privacy::unsigned;
+use crate::read::relations::{missing_ends, relation};
+use crate::read::remarks::{no_size, remark, sized, whole};
 use crate::read::shapes::{Drawing, Remarks, Shape, Unreadable, no_polygon, outline, polygon_outline};
 use crate::read::value::{Arena, Value, same_border};
 
@@ -24,6 +27,8 @@ pub struct Results<'a> {
     /// First and last entry of each group of one id.
     groups: Vec<(usize, usize)>,
     by_id: HashMap<Cow<'a, str>, usize>,
+    /// Whether each group became a row of regions.
+    kept: Vec<bool>,
     drawing: Drawing,
     /// For each control, the last join that had an answer of it.
     answered: Vec<u64>,
@@ -87,10 +92,13 @@ impl<'a> Results<'a> {
         self.arena.clear();
         let (entries, arena) = (&mut self.entries, &mut self.arena);
         let problems = &mut tables.problems;
+        let mut related = false;
         cursor.array(|cursor| {
             let kind = cursor.kind()?;
             if kind == Kind::Object {
-                entries.push(entry(cursor, arena)?);
+                let entry = entry(cursor, arena)?;
+                related |= entry.role == Role::Relation;
+                entries.push(entry);
                 return Ok(());
             }
             if kind == Kind::Array
@@ -110,10 +118,32 @@ impl<'a> Results<'a> {
         })?;
         self.group();
         let mut regions = 0;
+        self.kept.clear();
         for index in 0..self.groups.len() {
-            regions += i32::from(self.join(self.groups[index].0, place, tables)?);
+            let kept = self.join(self.groups[index].0, place, tables)?;
+            self.kept.push(kept);
+            regions += i32::from(kept);
+        }
+        if related {
+            self.related(place, tables);
         }
         Ok(regions)
+    }
+
+    /// Report relations whose regions are not there, now that all regions are known.
+    fn related(&self, place: Place, tables: &mut Tables) {
+        let is_region = |id: &str| {
+            self.by_id.get(id).is_some_and(|&group| self.kept.get(group).copied().unwrap_or(false))
+        };
+        for (&(first, _), &kept) in self.groups.iter().zip(&self.kept) {
+            let entries = Group { entries: &self.entries, first };
+            // Others are lost with their group.
+            if kept || entries.iter().all(|entry| entry.role == Role::Relation) {
+                for entry in entries.iter().filter(|entry| entry.role == Role::Relation) {
+                    missing_ends(entry, is_region, place, tables);
+                }
+            }
+        }
     }
 
     /// Entries of one id belong together, wherever they stand; entries without id stand alone.
@@ -151,7 +181,8 @@ impl<'a> Results<'a> {
     fn join(&mut self, first: usize, place: Place, tables: &mut Tables) -> Result<bool> {
         let entries = Group { entries: &self.entries, first };
         let arena = &self.arena;
-        let region = self.entries[first].id.as_deref();
+        let region = self.entries[first].id.as_deref().map(|id| unsigned(Cow::Borrowed(id)));
+        let region = region.as_deref();
         let page = entries.iter().find_map(|entry| entry.page);
         let place = Place { region, page: page.unwrap_or(-1), ..place };
         let shaped = entries.iter().find_map(|entry| match entry.role {
@@ -196,8 +227,8 @@ impl<'a> Results<'a> {
             tables.problems.report(place, "meta.text", "note_not_read", message, false);
         }
         let size = geometry.size;
-        if !(size[0] > 0.0 && size[1] > 0.0 && size[0] < 1e9 && size[1] < 1e9) {
-            tables.problems.report(place, "original_width", "no_image_size", "width or height of the image is missing, so percent cannot become pixels; import the task with original_width and original_height", true);
+        if !sized(size) {
+            no_size(size, place, tables);
             return Ok(false);
         }
         let Some(value) = &geometry.value else {
@@ -216,24 +247,7 @@ impl<'a> Results<'a> {
                 return Ok(false);
             }
             Ok(remarks) => {
-                if remarks.unfinished {
-                    tables.problems.report(
-                        place,
-                        "value.closed",
-                        "unfinished",
-                        "the outline was never closed in the editor; it is measured as if it were",
-                        false,
-                    );
-                }
-                if remarks.outside {
-                    tables.problems.report(
-                        place,
-                        "value",
-                        "outside_image",
-                        "the outline leaves the image; redraw it or check the image size",
-                        false,
-                    );
-                }
+                remark(&remarks, place, tables);
                 if value.odd_format && shape == Shape::Brush {
                     let message = "the painted mask says that it is of another format than rle; it was read as rle all the same";
                     tables.problems.report(place, "value.format", "mask_format", message, false);
@@ -243,19 +257,22 @@ impl<'a> Results<'a> {
         };
         let row = tables.regions.annotation.len() as u32;
         let from_name = used(geometry, Scope::Shape, tables);
+        let [width, height] = whole(size, place, tables);
+        let clean = |text| unsigned(Cow::Borrowed(text));
         let regions = &mut tables.regions;
         regions.annotation.push(place.annotation);
         regions.page.push(place.page);
-        regions.width.push(size[0].round() as i32);
-        regions.height.push(size[1].round() as i32);
+        regions.width.push(width);
+        regions.height.push(height);
         regions.region_id.push(region);
         regions.kind.push(shape as u8);
         regions.from_name.push(from_name);
-        regions.origin.push(geometry.origin.as_deref());
+        regions.origin.push(geometry.origin.as_deref().map(clean).as_deref());
         regions.score.push(geometry.score);
         // The editor copies what belongs to a region into each of its entries.
         regions.readonly.push(entries.iter().any(|entry| entry.readonly));
-        regions.parent_id.push(entries.iter().find_map(|entry| entry.parent.as_deref()));
+        let parent = entries.iter().find_map(|entry| entry.parent.as_deref());
+        regions.parent_id.push(parent.map(clean).as_deref());
         regions.meta_text.push(entries.iter().find_map(|entry| entry.note.as_deref()));
         for ring in self.drawing.rings() {
             regions.outlines.push_ring(ring.iter().copied())?;
@@ -296,6 +313,7 @@ impl<'a> Results<'a> {
                     &format!("an entry of {} was not read", named(&entry.kind)),
                     false,
                 ),
+                Role::Relation => relation(entry, place, tables)?,
                 _ => {}
             }
         }
@@ -331,12 +349,27 @@ fn used(entry: &Entry, scope: Scope, tables: &mut Tables) -> u32 {
 /// The numbers of the name and the type of a control, which is called like its type where it has no name. Its use is
 /// counted.
 fn codes(entry: &Entry, scope: Scope, tables: &mut Tables) -> (u32, u32) {
-    let name = tables.names.code(entry.from_name.as_deref().unwrap_or(&entry.kind));
+    let name = named_code(entry.from_name.as_deref().unwrap_or(&entry.kind), &mut tables.names);
     let kind = tables.kinds.code(&entry.kind);
     if entry.from_name.is_some() {
         tables.uses.add(name, kind, scope as u8, 1);
     }
     (name, kind)
+}
+
+/// The number of a name without what signs an address in it. Only a name that is new is looked at: one that is signed
+/// leaves an empty text in the list, so that it is known when it comes again.
+fn named_code(name: &str, names: &mut Names) -> u32 {
+    let known = names.list.len();
+    let code = names.code(name);
+    let Some(listed) = names.list.get_mut(code as usize) else { return code };
+    if code as usize == known
+        && let Cow::Owned(clean) = unsigned(Cow::Borrowed(name))
+    {
+        listed.clear();
+        return names.code(&clean);
+    }
+    if listed.is_empty() { names.code(&unsigned(Cow::Borrowed(name))) } else { code }
 }
 
 /// The outline of a region, in pixels.
@@ -399,51 +432,6 @@ fn no_outline(entries: Group, arena: &Arena, place: Place, tables: &mut Tables) 
         push(&mut tables.answers, row, page, name, kind, text.as_deref(), number);
     }
     Ok(())
-}
-
-/// Add a relation; one that does not name two regions is reported.
-fn relation(entry: &Entry, place: Place, tables: &mut Tables) -> Result<()> {
-    let given = entry.relation.as_deref();
-    let ends = given.and_then(|given| given.from.as_deref().zip(given.to.as_deref()));
-    let (Some(given), Some((from, to))) = (given, ends) else {
-        let message = "a relation does not name two regions; it was left out";
-        tables.problems.report(place, "from_id", "relation_not_read", message, false);
-        return Ok(());
-    };
-    let relations = &mut tables.relations;
-    relations.annotation.push(place.annotation);
-    relations.from_id.push(Some(from));
-    relations.to_id.push(Some(to));
-    relations.direction.push(given.direction.as_deref());
-    let mut odd = false;
-    if let Some((labels, base)) = given.labels {
-        odd = listed(&mut Cursor::new(labels, base), |label| relations.labels.values.push(Some(label)))?;
-    }
-    relations.labels.end();
-    if odd {
-        let message = "a label of a relation is no text; it was left out";
-        tables.problems.report(place, "labels", "label_not_read", message, false);
-    }
-    Ok(())
-}
-
-/// Hand out the texts of a list, or of a value that should be one; returns whether something was no text.
-fn listed(cursor: &mut Cursor, mut each: impl FnMut(&str)) -> Result<bool> {
-    let mut odd = false;
-    let mut add = |scalar: Scalar| match text(scalar) {
-        Some(label) => each(&unsigned(label)),
-        None => odd = true,
-    };
-    match cursor.kind()? {
-        Kind::Array => cursor.array(|cursor| {
-            add(cursor.scalar()?);
-            Ok(())
-        })?,
-        // Nothing at all.
-        Kind::Null => cursor.skip()?,
-        _ => add(cursor.scalar()?),
-    }
-    Ok(odd)
 }
 
 fn push(answers: &mut Answers, row: u32, page: i32, name: u32, kind: u32, text: Option<&str>, number: f64) {
@@ -523,9 +511,10 @@ mod tests {
         let answer =
             r#"{"id":"q","from_name":"visit","type":"choices","item_index":2,"value":{"choices":["worse"]}}"#;
         let tables = read(&format!("[{keypoint},{relation},{unsized_shape},{answer},7]"));
-        let codes: Vec<_> = (0..3).map(|row| tables.problems.code.get(row).unwrap()).collect();
-        assert_eq!(codes, ["entry_not_object", "no_image_size", "no_image_size"]);
-        assert_eq!(tables.problems.dropped, [true, true, true]);
+        let codes: Vec<_> = (0..5).map(|row| tables.problems.code.get(row).unwrap()).collect();
+        let away = "relation_without_region";
+        assert_eq!(codes, ["entry_not_object", "no_image_size", "no_image_size", away, away]);
+        assert_eq!(tables.problems.dropped, [true, true, true, false, false]);
         assert_eq!(tables.relations.from_id.get(0), Some("a1"));
         assert_eq!((tables.answers.page[0], tables.answers.text.get(0)), (2, Some("worse")));
         assert!(read("null").problems.code.is_empty());

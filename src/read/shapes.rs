@@ -87,6 +87,8 @@ pub struct Remarks {
     pub outside: bool,
     /// The kind it turned out to be, where the type alone does not tell.
     pub became: Option<Shape>,
+    /// Bits behind the end of a mask that were not used, without padding.
+    pub rest: u64,
 }
 
 /// Percent beyond the border that is rounding of the editor's own clamping, not a point outside.
@@ -124,7 +126,10 @@ pub fn outline(
     let read = match shape {
         Shape::Polygon => return polygon(value, size, drawing),
         // Masks are in pixels of the image as they are.
-        Shape::Brush => return Ok(painted::brush(value, size, drawing)?.map(|()| Remarks::default())),
+        Shape::Brush => {
+            let read = painted::brush(value, size, drawing)?;
+            return Ok(read.map(|rest| Remarks { rest, ..Remarks::default() }));
+        }
         Shape::Bitmask => return Ok(painted::bitmask(value, size, drawing)?.map(|()| Remarks::default())),
         Shape::Rectangle => given(value)?.and_then(|given| rectangle(&given, size, ring)),
         Shape::Ellipse => given(value)?.and_then(|given| ellipse(&given, size, ring)),
@@ -219,7 +224,7 @@ pub(super) fn polygon_outline(
         ring.reverse();
     }
     drawing.ends.push(drawing.points.len());
-    Ok(Remarks { unfinished, outside: !inside, became: None })
+    Ok(Remarks { unfinished, outside: !inside, ..Remarks::default() })
 }
 
 /// What a polygon without a sound list of points suffers from.

@@ -42,7 +42,7 @@ fuzz_target!(|input: &[u8]| {
             decoded.as_ref().err()
         );
     }
-    let Ok(mask) = decoded else { return };
+    let Ok((mask, _)) = decoded else { return };
     let mut before = None;
     for &[start, end] in mask.runs() {
         assert!(before.is_none_or(|before| before < start) && start < end, "runs are apart and in order");
