@@ -156,6 +156,7 @@ class Reference:
     tasks: list[Row] = field(default_factory=list)
     pages: list[Row] = field(default_factory=list)
     controls: dict[tuple[str, str, str], int] = field(default_factory=dict)  # (name, kind, scope): entries
+    several: set[str] = field(default_factory=set)  # names of choices with an answer of several values
     remarks: list[tuple[object, ...]] = field(default_factory=list)  # task, annotation, region, code of `REMARKS`
 
 
@@ -400,3 +401,5 @@ def count_uses(found: Reference, entries: list[Row], shapes: list[Row]) -> None:
         scope = "region" if is_region else "task" if page_or_none(entry) is None else "page"
         use = (str(entry.get("from_name")), str(kind), scope)
         found.controls[use] = found.controls.get(use, 0) + 1
+        if kind == "choices" and isinstance(answer_of(entry), list):
+            found.several.add(use[0])

@@ -15,6 +15,7 @@ from lesiongeo import ConfigError, Export
 from lesiongeo.read.config import LabelingConfig, labeling_config
 from lesiongeo.read.controls import merge_controls, roles
 from lesiongeo.read.drift import whole_problems
+from lesiongeo.read.join import merged_controls
 from lesiongeo.read.options import ReadOptions, read_options
 from lesiongeo.read.tables import MOST_COLUMNS
 from lesiongeo.testing.config import LABELING_CONFIG
@@ -270,6 +271,47 @@ def test_a_role_that_was_given_counts() -> None:
     assert export.regions.table["control_label"].to_pylist() == ["x"]
     roles_of = dict(zip(*(export.controls[key].to_pylist() for key in ("name", "role")), strict=True))
     assert roles_of == {"lesion": "geometry", "a": None, "b": "track_id", "label": "status"}
+
+
+def test_a_choice_of_several_values_is_no_status() -> None:
+    """By any answer, of a region or of a page, in any batch; of those that are left the rules are the same."""
+    one, two = answer("choices", ["x"], "status"), answer("choices", ["x", "y"], "status")
+    single, double = read(polygon(), one), read(polygon(), two)
+    assert (single.role("status"), double.role("status")) == ("status", None)
+    assert (single.controls["several"].to_pylist(), double.controls["several"].to_pylist()) == (
+        [False, False],
+        [False, True],
+    )
+    assert read(polygon(), one, alone("choices", ["x", "y"], "status")).role("status") is None
+    assert read(polygon(), two, answer("choices", ["x"], "change")).role("status") == "change"
+    assert read(polygon(), answer("choices", ["1", "2"], "track")).role("track_id") is None
+    assert double.regions.table["status"].to_pylist() == ['["x","y"]']
+    # Texts that look like a list of several are one text where they are typed, and one value is one however it looks.
+    assert read(polygon(), answer("textarea", ["a", "b"], "note")).role("note") == "note"
+    assert read(polygon(), answer("choices", ["[x"], "status")).role("status") == "status"
+    assert read(polygon(), two, status="status").role("status") == "status"
+    for first, second in ((single, double), (double, single)):
+        merged = merge_controls([first.controls, second.controls])
+        assert merged["role"].to_pylist() == ["geometry", None]
+        assert merged_controls([first.controls, second.controls]).equals(merged)
+    given = read(polygon(), two, status="status").controls
+    assert merged_controls([given, given])["role"].to_pylist() == ["geometry", "status"]
+
+
+def test_a_choice_of_several_values_is_no_status_of_a_scan(tmp_path: Path) -> None:
+    """The first windows have single values only."""
+    made = [{"id": n, "data": {}, "annotations": [{"id": n, "completed_by": 1, "result": []}]} for n in range(1, 400)]
+    for n, one in enumerate(made):
+        values = ["x", "y"] if n == 390 else ["x"]
+        one["annotations"][0]["result"] = [polygon(), answer("choices", values, "status")]  # type: ignore[index]
+    raw = json.dumps(made).encode()
+    with lesiongeo.scan_label_studio(raw, window_bytes=1, threads=1) as scan:
+        roles_of = [export.role("status") for export in scan]
+        assert roles_of[0] == "status"
+        assert scan.controls is not None
+        assert scan.controls["role"].to_pylist() == ["geometry", None]
+    lesiongeo.write_parquet(lesiongeo.scan_label_studio(raw, window_bytes=1), tmp_path / "a.parquet")
+    assert lesiongeo.read_parquet(tmp_path / "a.parquet").role("status") is None
 
 
 def test_a_role_of_a_control_that_nobody_used_is_reported_with_the_names_there_are() -> None:

@@ -7,6 +7,7 @@ import json
 import math
 import random
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -196,6 +197,8 @@ def assert_new_tables(export: Export, reference: Reference) -> None:
     rows = export.controls.to_pylist()
     assert {(row["name"], row["kind"], row["scope"]): row["count"] for row in rows} == reference.controls
     assert len(rows) == len(reference.controls)
+    assert {row["name"] for row in rows if row["several"]} == reference.several
+    assert export.role("status") not in reference.several
     assert {row["in_config"] for row in rows} <= {None}
 
 
@@ -305,7 +308,7 @@ def test_what_is_odd_but_kept(seed: int) -> None:
             elif "original_width" in entry and rng.random() < 0.3:
                 entry["original_width"], entry["original_height"] = rng.choices(sizes, k=2)
         ends = [*rng.choices([*ids, "gone"], k=4), "away"]
-        for start, end in zip(ends, ends[1:], strict=False):
+        for start, end in pairwise(ends):
             entries.insert(0, {"type": "relation", "from_id": start, "to_id": end, "direction": "right"})
     raw = json.dumps(made).encode()
     reference = read_all([raw])

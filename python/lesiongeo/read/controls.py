@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from ..arrow import strings
 from .config import SHAPES
 from .options import ReadOptions
 
@@ -23,6 +26,7 @@ CONTROL_SCHEMA = pa.schema(
         ("scope", pa.string()),
         ("in_config", pa.bool_()),
         ("count", pa.int64()),
+        ("several", pa.bool_()),
         ("values", pa.list_(pa.string())),
     ]
 )
@@ -80,6 +84,30 @@ def uses_of(columns: dict[str, Any]) -> Uses:
     return Uses(name, kind, scopes, count[order])
 
 
+def several_valued(columns: dict[str, Any]) -> set[str]:
+    """Return the names of choices that have an answer of several values."""
+    choices = [code for code, kind in enumerate(columns["kinds"]) if kind == "choices"]
+    found: set[str] = set()
+    for own in (columns["controls"], columns["answers"]):
+        texts = strings(own["text"])
+        listed = pc.fill_null(pc.starts_with(texts, "["), False).to_numpy(zero_copy_only=False)
+        rows = np.flatnonzero(listed & np.isin(own["kind"], choices))
+        for code in np.unique(own["name"][rows]).tolist():
+            given = texts.take(pa.array(rows[own["name"][rows] == code])).unique().to_pylist()
+            if any(_several(text) for text in given):
+                found.add(columns["names"][code])
+    return found
+
+
+def _several(text: str) -> bool:
+    """Whether a text is a JSON list of two values or more."""
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(values, list) and len(values) > 1
+
+
 class _Row(NamedTuple):
     """A control as one row of the table."""
 
@@ -97,7 +125,7 @@ def control_table(columns: dict[str, Any], options: ReadOptions) -> pa.Table:
     for name, kind, scope, times in places:
         row = _Row(names[name], kinds[kind], SCOPES[scope])
         counts[row] = counts.get(row, 0) + times
-    return _table(counts, options)
+    return _table(counts, several_valued(columns), options)
 
 
 def merge_controls(tables: Iterable[pa.Table], options: ReadOptions | None = None) -> pa.Table:
@@ -116,19 +144,21 @@ def merge_controls(tables: Iterable[pa.Table], options: ReadOptions | None = Non
         As `Export.controls` of the whole.
     """
     counts: dict[_Row, int] = {}
+    several: set[str] = set()
     for table in tables:
-        rows = (table[name].to_pylist() for name in ("name", "kind", "scope", "count"))
-        for name, kind, scope, count in zip(*rows, strict=True):
+        rows = (table[name].to_pylist() for name in ("name", "kind", "scope", "count", "several"))
+        for name, kind, scope, count, of_several in zip(*rows, strict=True):
             row = _Row(name, kind, scope)
             counts[row] = counts.get(row, 0) + count
-    return _table({row: count for row, count in counts.items() if count}, options or ReadOptions())
+            several.update([name] if of_several else [])
+    return _table({row: count for row, count in counts.items() if count}, several, options or ReadOptions())
 
 
-def _table(counts: dict[_Row, int], options: ReadOptions) -> pa.Table:
+def _table(counts: dict[_Row, int], several: set[str], options: ReadOptions) -> pa.Table:
     config = options.config
     expected = {} if config is None else {control.name: control for control in config.controls}
     listed = {_Row(control.name, control.kind, control.scope): 0 for control in expected.values()} | counts
-    given = {name: role for role, name in roles(list(listed), options).items() if name is not None}
+    given = {name: role for role, name in roles(list(listed), options, several=several).items() if name is not None}
     rows = []
     for row, count in listed.items():
         control = expected.get(row.name)
@@ -137,7 +167,8 @@ def _table(counts: dict[_Row, int], options: ReadOptions) -> pa.Table:
             role = _drawing_role(row.kind)
         known = None if config is None else control is not None
         values = None if control is None or row.kind != control.kind else control.values()
-        rows.append((*row[:2], role if row.scope == "region" else None, row.scope, known, count, values))
+        of_several = row.kind == "choices" and row.name in several
+        rows.append((*row[:2], role if row.scope == "region" else None, row.scope, known, count, of_several, values))
     columns: list[tuple[Any, ...]] = list(zip(*rows, strict=True)) or [()] * len(CONTROL_SCHEMA)
     return pa.table(
         [pa.array(column, field.type) for column, field in zip(columns, CONTROL_SCHEMA, strict=True)],
@@ -152,7 +183,9 @@ def _drawing_role(kind: str) -> str | None:
     return "label" if kind.endswith("labels") else None
 
 
-def roles(rows: Sequence[tuple[str, str, str]], options: ReadOptions) -> dict[str, str | None]:
+def roles(
+    rows: Sequence[tuple[str, str, str]], options: ReadOptions, *, several: Collection[str] = ()
+) -> dict[str, str | None]:
     """Tell which control holds the track ids, which the status, which the notes of regions.
 
     Parameters
@@ -161,6 +194,8 @@ def roles(rows: Sequence[tuple[str, str, str]], options: ReadOptions) -> dict[st
         Controls of the export and of the configuration.
     options : ReadOptions
         The configuration, and names that were given.
+    several : collection of str, optional
+        Names of choices that have an answer of several values.
 
     Returns
     -------
@@ -176,6 +211,7 @@ def roles(rows: Sequence[tuple[str, str, str]], options: ReadOptions) -> dict[st
        words "lesion id" (or number), else the word "id"; the status is a choice, one at a time, named "status..." or
        "change..."; notes are texts named "note...", "comment..." or "remark...". Words are parted by underscores,
        hyphens, spaces, digits and capitals. Of several names with the same word none is taken.
+       A choice of several values, by the configuration or by any answer, is neither status nor track id.
     2. Where no name says so, the only number is the track id, the only choice (one at a time) the status, the only text
        the note, unless its name says that it is something else (a size, a score, a certainty, a body site, ...).
 
@@ -189,10 +225,10 @@ def roles(rows: Sequence[tuple[str, str, str]], options: ReadOptions) -> dict[st
     >>> roles(rows, ReadOptions())
     {'track_id': 'trackId', 'status': None, 'note': None}
     """
-    several: set[str] = set()
+    allowed: set[str] = set()
     settled: list[tuple[str, str]] = []
     if options.config is not None:
-        several = {control.name for control in options.config.controls if control.several}
+        allowed = {control.name for control in options.config.controls if control.several}
         settled = [(control.name, control.kind) for control in options.config.controls if control.per_region]
     used = [(name, kind) for name, kind, scope in rows if scope == "region"]
     found: dict[str, str | None] = {}
@@ -200,7 +236,8 @@ def roles(rows: Sequence[tuple[str, str, str]], options: ReadOptions) -> dict[st
         found[role] = options.roles.get(role)
         for candidates in (settled, used):
             if found[role] is None:
-                found[role] = _choose(role, [c for c in candidates if c[0] not in several or role == "note"])
+                single = [c for c in candidates if c[0] not in allowed and not (c[1] == "choices" and c[0] in several)]
+                found[role] = _choose(role, candidates if role == "note" else single)
     return found
 
 

@@ -123,18 +123,27 @@ def repeated_annotations(annotations: pa.Table, tasks: NDArray[np.int64]) -> pa.
 
 
 def merged_controls(tables: Iterable[pa.Table | None]) -> pa.Table | None:
-    """Return the controls of several batches: what is said of a control first holds, its answers add up."""
+    """Return the controls of several batches: what is said of a control first holds, its answers add up.
+
+    A status that had several values elsewhere, where it was not called the status, is none.
+    """
     given = [table for table in tables if table is not None]
     if not given:
         return None
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+    no_status: set[str] = set()
     for table in given:
         for row in table.to_pylist():
             key = (row["name"], row["kind"], row["scope"])
             before = rows.setdefault(key, {**row, "count": 0})
             before["count"] += row["count"] or 0
             for name, value in row.items():
-                before[name] = value if before[name] is None else before[name]
+                before[name] = value if before.get(name) is None else before[name]
+            before["several"] = bool(before.get("several") or row.get("several"))
+            no_status.update([row["name"]] if row.get("several") and row["role"] != "status" else [])
+    for row in rows.values():
+        if row["role"] == "status" and row["name"] in no_status:
+            row["role"] = None
     return pa.Table.from_pylist(list(rows.values()), schema=given[0].schema)
 
 
