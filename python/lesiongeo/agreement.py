@@ -35,7 +35,7 @@ MATCHED, LABEL_CONFLICT, NEAR_MISS, MISSING = range(4)
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Agreement:
-    """Tables of agreement, the worst rows first. See `agreement` for the columns.
+    """Tables of agreement, the worst rows first, those alike by task, page and annotators. See `agreement` for columns.
 
     Attributes
     ----------
@@ -258,7 +258,7 @@ def _task_table(
     columns["score"] = nullable(score, single)
     columns["label_studio_score"] = nullable(two_way, single)
     columns["reason"] = pa.array(["both_empty", "single_annotator", None], pa.string()).take(pa.array(reason))
-    # Worst first; tasks without a score last; then in the order of the file.
+    # Worst first; tasks without a score last; then by task, page and annotators, as comparisons are.
     worst_first = np.lexsort((np.arange(count), -slots, np.where(single, 2.0, score)))
     return pa.table(columns).take(pa.array(worst_first)).combine_chunks()
 
@@ -270,7 +270,7 @@ def _pair_table(export: Export, counted: Counted, comparisons: Comparisons, rows
     area_a, area_b = rows.area_a[keep], rows.area_b[keep]
     score = np.where(kind <= LABEL_CONFLICT, iou, 0.0)
     size = np.fmax(area_a, area_b)
-    # Worst first, larger regions before smaller ones, then in the order of the file.
+    # Worst first, larger regions before smaller ones, then by task, page and annotators, then as annotations have them.
     worst_first = np.lexsort((np.arange(len(keep)), rows.comparison[keep], -size, score))
     keep, kind, a, b = keep[worst_first], kind[worst_first], a[worst_first], b[worst_first]
     area_a, area_b = area_a[worst_first], area_b[worst_first]

@@ -27,15 +27,10 @@ class Counted:
         author = pc.fill_null(table["annotator"], UNKNOWN)
         self.names = sorted(author.unique().to_pylist(), key=annotator_order)
         rank = ranks(author, self.names)
-        self.task_ids, first, code = np.unique(
-            np.concatenate((export.tasks["task_id"].to_numpy(), table["task_id"].to_numpy())),
-            return_index=True,
-            return_inverse=True,
+        # By id, so that nothing depends on the order of tasks in the files: converted ones are sorted.
+        self.task_ids, codes = np.unique(
+            np.concatenate((export.tasks["task_id"].to_numpy(), table["task_id"].to_numpy())), return_inverse=True
         )
-        # Tasks keep the order in which the files have them.
-        place = np.argsort(np.argsort(first, kind="stable"), kind="stable")
-        self.task_ids = self.task_ids[np.argsort(first, kind="stable")]
-        codes = place[code]
         self.export_task = codes[: export.tasks.num_rows]
         task = codes[export.tasks.num_rows :]
 
