@@ -49,6 +49,31 @@ def test_convert_takes_the_reading_options(tmp_path: Path) -> None:
     assert export.pages["spacing_x_mm"].null_count == 0
 
 
+@pytest.mark.parametrize("command", ["agree", "convert", "validate", "measure"])
+def test_parquet_comes_through_standard_input(tmp_path: Path, command: str) -> None:
+    made = tmp_path / "made.parquet"
+    assert ran("convert", EXAMPLE, made, "-q").exit_code == 0
+    out = {"agree": ["-o", tmp_path / "out"], "convert": [tmp_path / "out.parquet"]}.get(command, [])
+    call = [sys.executable, "-m", "lesiongeo", command, "-", *map(str, out), "--quiet"]
+    done = subprocess.run(call, input=made.read_bytes(), capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (1 if command == "validate" else 0, b"")
+    if command == "convert":
+        assert ran("convert", made, tmp_path / "again.parquet", "-q").exit_code == 0
+        assert out[0].read_bytes() == (tmp_path / "again.parquet").read_bytes()
+    if command == "agree":
+        summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+        assert summary["read"]["tasks"] == lesiongeo.read_parquet(made).tasks.num_rows
+
+
+def test_options_for_parquet_are_reported_in_what_is_written(tmp_path: Path) -> None:
+    made, out = tmp_path / "made.parquet", tmp_path / "out.parquet"
+    assert ran("convert", EXAMPLE, made, "-q").exit_code == 0
+    assert ran("convert", made, out, "--patient", "patient_id", "-q").exit_code == 0
+    rows = lesiongeo.read_parquet(out).problems.to_pylist()
+    (row,) = [row for row in rows if row["code"] == "option_not_used"]
+    assert (row["field"], "made.parquet" in row["message"]) == ("patient", True)
+
+
 def test_several_sources_and_standard_input(tmp_path: Path) -> None:
     tasks = json.loads(EXAMPLE.read_text())
     (tmp_path / "a.json").write_text(json.dumps(tasks[20:]))

@@ -21,7 +21,9 @@ from lesiongeo import Export, ExportError, Polygons, Regions, read_parquet, scan
 from lesiongeo.arrow import geometry_column, written_outlines
 from lesiongeo.embedded import KEY
 from lesiongeo.read.join import concat_exports
+from lesiongeo.read.parquet import scan_exports
 from lesiongeo.testing import make_export
+from lesiongeo.testing.config import LABELING_CONFIG
 from test_scan import EXAMPLE, REAL, alone, annotation, region, task
 
 ALL = (*TABLES, "controls", "problems")
@@ -509,3 +511,18 @@ def test_options_that_a_parquet_file_does_not_take_are_reported(tmp_path: Path) 
     assert problems["code"].to_pylist() == ["option_not_used"] * 2
     assert problems["field"].to_pylist() == ["patient", "track_id"]
     assert problems["message"][0].as_py().startswith("patient was not used for {a}.parquet: ")
+    # In batches, and in what is converted again: there also what only measuring and checking could use.
+    scanned = list(scan_exports(path, patient="who", track_id="t"))
+    assert pa.concat_tables([one.problems for one in scanned]).equals(problems)
+    assert sum(one.tasks.num_rows for one in scanned) == 1
+    assert len(list(scan_exports(path))) == 1
+    other = tmp_path / "b.json"
+    other.write_text('[{"id": 2, "data": {"who": "Q"}, "annotations": []}]')
+    settled = LABELING_CONFIG
+    scans = scan_exports([path, other], patient="who", config=settled, spacing_mm=0.5, on_error="skip")
+    lesiongeo.write_parquet(scans, tmp_path / "c.parquet")
+    again = read_parquet(tmp_path / "c.parquet")
+    assert again.tasks["patient"].to_pylist() == [None, "Q"]
+    unused = [row for row in again.problems.to_pylist() if row["code"] == "option_not_used"]
+    assert [row["field"] for row in unused] == ["config", "patient", "spacing_mm"]
+    assert all("{a}.parquet: " in row["message"] for row in unused)

@@ -26,7 +26,8 @@ from .join import concat_exports, concat_polygons
 from .label_studio import Progress, read_label_studio, scan_label_studio
 from .problems import PROBLEM_SCHEMA
 from .scan import Scan
-from .sources import Found, Input, Source, find
+from .sources import Found, Input, Source, find, parquet_files
+from .spool import random_access
 
 __all__ = ["Scans", "read_export", "read_parquet", "scan_exports", "scan_parquet"]
 
@@ -41,8 +42,9 @@ def read_parquet(source: Source | Iterable[Source], *, threads: int | None = Non
 
     Parameters
     ----------
-    source : path, glob, folder, address, bytes, seekable binary file object, or a sequence of these
-        Parquet files; of a folder those that end in .parquet or .geoparquet.
+    source : path, glob, folder, "-", address, bytes, binary file object, or a sequence of these
+        Parquet files; of a folder those that end in .parquet or .geoparquet. A file object in which one cannot go back,
+        as standard input, is copied to the temporary folder first.
     threads : int, optional
         1 reads column after column; otherwise Arrow decides.
 
@@ -130,7 +132,8 @@ def read_export(
     Parameters
     ----------
     source : path, glob, folder, "-", address, bytes, binary file object, or a sequence of these
-        As in `read_label_studio` and `read_parquet`; both kinds in one call are fine.
+        As in `read_label_studio` and `read_parquet`; both kinds in one call are fine. Of several streams in one call
+        none may be Parquet.
     threads : int, optional
         Number of threads; by default see `num_threads`.
     progress : callable, optional
@@ -156,7 +159,7 @@ def read_export(
     <Export: 1 tasks, 0 annotations, 0 regions, 0 problems>
     """
     found = find(source)
-    written = [one for one in found.inputs if one.is_parquet()]
+    written = parquet_files(found.inputs)
     if not written:
         return read_label_studio(found, threads=threads, progress=progress, **options)
     others = [one for one in found.inputs if one not in written]
@@ -168,23 +171,26 @@ def read_export(
         left = Found(others, found.repeated)
         exports.append(read_label_studio(left, threads=threads, progress=progress, **options))
     export = concat_exports(exports)
-    unused = _unused([one.name for one in written], options)
+    # One spacing for all images is for `measure`, and the config for `findings`.
+    spacing = options.get("spacing_mm")
+    elsewhere = {"config": None, **({} if isinstance(spacing, str) else {"spacing_mm": None})}
+    unused = _unused(written, {**options, **elsewhere})
     return replace(export, problems=pa.concat_tables([export.problems, unused])) if unused.num_rows else export
 
 
 #: Options that say what to make of an export, which a converted file no longer takes.
-CONVERTED = ("images", "patient", "visit_date", "day_offset", "spacing_mm", "track_id", "status", "note")
+CONVERTED = ("config", "images", "patient", "visit_date", "day_offset", "spacing_mm", "track_id", "status", "note")
 
 
-def _unused(names: list[str], options: dict[str, Any]) -> pa.Table:
-    """Report options that say nothing about Parquet files; one spacing for all images is for `measure`."""
-    given = [name for name in CONVERTED if options.get(name) is not None]
+def _unused(files: list[Input], options: dict[str, Any]) -> pa.Table:
+    """Report options that say nothing about these files."""
+    names = [one.name for one in files]
     listed = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-    why = f"was not used for {listed}: Parquet holds what it was converted with; give the option to convert"
+    why = f"was not used for {listed}: Parquet holds what it was converted with; convert the export with it"
     rows = [
         {"field": name, "code": "option_not_used", "message": f"{name} {why}", "dropped": False}
-        for name in given
-        if name != "spacing_mm" or isinstance(options[name], str)
+        for name in CONVERTED
+        if options.get(name) is not None
     ]
     return pa.Table.from_pylist(rows, schema=PROBLEM_SCHEMA)
 
@@ -201,11 +207,17 @@ class Scans(Iterator[Export]):
 
 
 def scan_exports(source: Source | Iterable[Source], *, threads: int | None = None, **options: Any) -> Scans:
-    """Read exports of any kind in batches: Parquet by its first bytes, anything else as `scan_label_studio` does."""
+    """Read exports of any kind in batches: Parquet by its first bytes, anything else as `scan_label_studio` does.
+
+    Options that were given in vain are problems of a batch without tasks.
+    """
     found = find(source)
-    written = [one for one in found.inputs if one.is_parquet()]
+    written = parquet_files(found.inputs)
     others = [one for one in found.inputs if one not in written]
     parts: list[Scan | Iterator[Export]] = [_scan(written, threads)] if written else []
+    unused = _unused(written, options) if written else PROBLEM_SCHEMA.empty_table()
+    if unused.num_rows:
+        parts.append(iter([replace(read_label_studio(b"[]"), problems=unused)]))
     if others or not written:
         parts.append(scan_label_studio(Found(others, found.repeated), threads=threads, **options))
     return Scans(found.inputs, parts)
@@ -218,7 +230,7 @@ class _File:
         self.name, self.threads = one.name, threads != 1
         self.stack = ExitStack()
         try:
-            self.file = self.stack.enter_context(_random_access(one))
+            self.file = self.stack.enter_context(random_access(one))
             self.parquet = self.stack.enter_context(
                 pq.ParquetFile(self.file, page_checksum_verification=True, pre_buffer=False)
             )
@@ -353,19 +365,6 @@ class _File:
             "relations, data of tasks and pages, and earlier problems are unknown. Convert the export again"
         )
         return regions_only(Regions(outlines, plain), message)
-
-
-def _random_access(one: Input) -> Any:
-    if isinstance(one.content, str):
-        return pa.OSFile(one.content, "rb")
-    if isinstance(one.content, bytes):
-        return pa.BufferReader(one.content)
-    stream = one.stored()
-    inner = getattr(stream, "stream", stream)
-    seekable = getattr(inner, "seekable", None)
-    if seekable is None or not seekable():
-        raise ExportError(f"{one.name}: Parquet is read from its end, which this stream cannot; give the file itself")
-    return pa.PythonFile(inner, mode="r")
 
 
 def regions_only(regions: Regions, message: str) -> Export:

@@ -8,6 +8,7 @@ import os
 import re
 import stat
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
@@ -17,7 +18,7 @@ import pyarrow as pa
 
 from ..errors import ExportError
 
-__all__ = ["ENDINGS", "Entry", "Found", "Input", "Source", "find"]
+__all__ = ["ENDINGS", "Entry", "Found", "Input", "Source", "find", "parquet_files"]
 
 Source: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | Any"
 #: What the core takes: a name, and bytes, the path of a plain file, or a function that opens a stream of plain bytes.
@@ -92,10 +93,15 @@ class Input:
         except OSError:
             return False
 
+    @property
+    def flows(self) -> bool:
+        """Whether it is a stream, a pipe or a device, whose bytes come once."""
+        return isinstance(self.stored, _Stream | _Pipe)
+
     def is_parquet(self) -> bool:
-        """Whether the first bytes are those of Parquet; a stream that can be read only once never is."""
+        """Whether the first bytes are those of Parquet."""
         if isinstance(self.stored, _Stream | _Pipe):
-            return False
+            return self.stored.head() == PARQUET
         if self.content is None and not PurePath(self.name).suffix.lower().endswith("parquet"):
             return False  # one request per remote file is enough
         return self.head() == PARQUET
@@ -110,7 +116,7 @@ class Input:
             return whole
         unpacked = pa.CompressedInputStream(pa.PythonFile(whole, mode="r"), codec)
         # A stream may never end, and then nobody waits for its checksum.
-        return _Unpacked(unpacked, codec, self.name, self.damage, ends=not isinstance(self.stored, _Stream | _Pipe))
+        return _Unpacked(unpacked, codec, self.name, self.damage, ends=not self.flows)
 
 
 @dataclass(frozen=True)
@@ -119,6 +125,16 @@ class Found:
 
     inputs: list[Input]
     repeated: list[str] = field(default_factory=list)
+
+
+def parquet_files(inputs: Sequence[Input]) -> list[Input]:
+    """Return those that are Parquet, by their first bytes.
+
+    Of several streams none is: whoever writes them one after another waits until the first is read, and whoever looked
+    at the second would wait for it.
+    """
+    streams = sum(one.flows for one in inputs)
+    return [one for one in inputs if (streams < 2 or not one.flows) and one.is_parquet()]
 
 
 def find(source: Source | Iterable[Source], *, endings: Sequence[str] = ENDINGS) -> Found:
@@ -215,7 +231,6 @@ def _local(path: str, endings: Sequence[str]) -> Iterator[Input]:
     for one in paths:
         status = os.stat(one)
         if not stat.S_ISREG(status.st_mode):
-            # What has been looked at is gone, so that nothing must be looked at.
             yield Input(os.path.basename(one), _Pipe(one), None, (status.st_dev, status.st_ino))
             continue
         yield Input(
@@ -235,26 +250,82 @@ def _is_export(name: str, endings: Sequence[str]) -> bool:
     return lower.endswith(tuple(endings)) or (lower.isdecimal() and endings is ENDINGS)
 
 
-class _Pipe:
+class _Once(ABC):
+    """Opens what comes once: bytes that have been looked at come again with the others."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.waiting: Any = None
+        self.first: bytes | None = None
+
+    @abstractmethod
+    def open(self) -> Any:
+        """Open it."""
+
+    def head(self) -> bytes:
+        """Return the first bytes; what goes wrong is for whoever reads on."""
+        if self.first is None:
+            stream: Any = None
+            try:
+                stream = self.open()
+                self.first = _exactly(stream, HEAD)
+                self.waiting = _rewound(stream, self.first, self.name)
+            except OSError as error:
+                self.first, self.waiting = b"", _Broken(error, stream)
+        return self.first
+
+    def __call__(self) -> Any:
+        if self.waiting is None:
+            return self.open()
+        stream, self.waiting = self.waiting, None
+        return stream
+
+
+def _rewound(stream: Any, head: bytes, name: str) -> Any:
+    """Return the stream as it was before its first bytes were taken; going back matters for Parquet alone."""
+    seekable = getattr(stream, "seekable", None)
+    if head != PARQUET or seekable is None or not seekable():
+        return _Chained(head, stream, name)
+    stream.seek(-len(head), os.SEEK_CUR)
+    return stream
+
+
+class _Broken:
+    """A stream that could not be opened or read."""
+
+    def __init__(self, error: OSError, stream: Any) -> None:
+        self.error, self.stream = error, stream
+
+    def read(self, _: int) -> bytes:
+        raise self.error
+
+    def close(self) -> None:
+        if self.stream is not None:
+            self.stream.close()
+
+
+class _Pipe(_Once):
     """Opens a pipe or a device."""
 
     def __init__(self, path: str) -> None:
+        super().__init__(os.path.basename(path))
         self.path = path
 
-    def __call__(self) -> Any:
+    def open(self) -> Any:
         return open(self.path, "rb", buffering=0)
 
 
 # streams
 
 
-class _Stream:
+class _Stream(_Once):
     """Opens a stream that somebody else opened: once, and never closes it."""
 
     def __init__(self, stream: Any, name: str) -> None:
-        self.stream, self.name, self.opened = stream, name, False
+        super().__init__(name)
+        self.stream, self.opened = stream, False
 
-    def __call__(self) -> Any:
+    def open(self) -> Any:
         if self.opened:
             raise ExportError(f"{self.name} has been read; a stream can be read only once", source=self.name)
         self.opened = True
@@ -264,10 +335,28 @@ class _Stream:
 class _Borrowed:
     """A stream whose owner closes it."""
 
+    closed = False
+
     def __init__(self, stream: Any) -> None:
         self.stream = stream
 
-    def read(self, size: int) -> bytes:
+    def seekable(self) -> bool:
+        seekable = getattr(self.stream, "seekable", None)
+        return bool(seekable is not None and seekable())
+
+    def seek(self, to: int, whence: int = 0) -> int:
+        return int(self.stream.seek(to, whence))
+
+    def tell(self) -> int:
+        return int(self.stream.tell())
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return False
+
+    def read(self, size: int = -1) -> bytes:
         data = self.stream.read(size)
         if isinstance(data, str):
             raise TypeError("the file is open as text; open it with mode 'rb'")
