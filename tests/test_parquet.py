@@ -471,6 +471,41 @@ def test_the_bytes_depend_on_the_content_only(tmp_path: Path) -> None:
         assert (tmp_path / f"a.{name}.parquet").read_bytes() == (tmp_path / "b" / f"other.{name}.parquet").read_bytes()
 
 
+# encoding of coordinates
+
+
+def encoding_of(path: Path) -> set[str]:
+    group = pq.ParquetFile(path).metadata.row_group(0)
+    columns = [group.column(number) for number in range(group.num_columns)]
+    found = [one.encodings for one in columns if one.path_in_schema.startswith("geometry.")]
+    assert len(found) == 2
+    return {"split" if "BYTE_STREAM_SPLIT" in own else "plain" for own in found}
+
+
+@pytest.mark.parametrize(("repeats", "expected"), [(False, {"split"}), (True, {"plain"})])
+def test_coordinates_are_written_as_they_are_smaller(repeats: bool, expected: set[str], tmp_path: Path) -> None:
+    """Walks on whole pixels have nothing but zeros in their lower bytes; a few numbers with all digits come again."""
+    rng = np.random.default_rng(1)
+    few = rng.uniform(1, 99, 40)
+    tasks = []
+    for number in range(80):
+        points = rng.choice(few, (60, 2)) if repeats else (500 + np.cumsum(rng.integers(-1, 2, (60, 2)), axis=0)) / 10
+        entry = {"id": "r", "type": "polygon", "original_width": 1000, "original_height": 1000}
+        value = {"points": points.tolist()}
+        tasks.append({"id": number, "data": {}, "annotations": [{"id": number, "result": [{**entry, "value": value}]}]})
+    raw = json.dumps(tasks).encode()
+    path = file_of(lesiongeo.read_label_studio(raw), tmp_path / "a.parquet")
+    assert encoding_of(path) == expected
+    assert_same(read_parquet(path), in_file_order(lesiongeo.read_label_studio(raw)))
+    # The choice does not depend on how the rows came.
+    scan = lesiongeo.scan_label_studio(raw, window_bytes=1)
+    other = file_of(scan, tmp_path / "b.parquet")
+    assert encoding_of(other) == expected
+    assert pq.read_table(other).equals(pq.read_table(path))
+    nothing = file_of(lesiongeo.read_label_studio(b"[]"), tmp_path / "c.parquet")
+    assert len(read_parquet(nothing).regions) == 0
+
+
 # instead of the export
 
 
