@@ -21,7 +21,8 @@ from lesiongeo.cli.reading import Reading
 FUNCTIONS: tuple[tuple[Any, str, str], ...] = (
     (Reading, "read", "read"),
     (lesiongeo.read.label_studio, "assemble", "tables"),
-    (lesiongeo.polygons.Polygons, "_resolve", "resolve"),
+    (lesiongeo.polygons.Polygons, "_verdicts", "resolve"),
+    (lesiongeo.polygons.Polygons, "_interior", "resolve"),
     (_core, "match_pages", "pairs"),
     (_core, "hausdorff", "kernels"),
     (_core, "centroid", "kernels"),

@@ -28,13 +28,13 @@ __all__ = [
     "hausdorff_witnesses",
     "ingest",
     "iou_pairs",
+    "judge",
     "match_pages",
     "multipolygons",
     "num_threads",
     "overlap",
     "panic_for_tests",
     "perimeter",
-    "resolve",
     "set_num_threads",
     "shape",
     "surface_distances",
@@ -51,9 +51,8 @@ def ingest(
     xy: _F64, ring_offsets: _I32, part_offsets: _I32 | None, polygon_offsets: _I32, *, oriented: bool
 ) -> tuple[_Ragged, _Known]: ...
 def survey(polygons: _Ragged, *, threads: int | None = None) -> _Known: ...
-def resolve(
-    polygons: _Ragged, *, verdicts: _U8 | None = None, threads: int | None = None
-) -> tuple[_U8, _Ragged | None]: ...
+def judge(polygons: _Ragged, *, verdicts: _U8 | None = None, threads: int | None = None) -> _U8: ...
+def mend(polygons: _Ragged, verdicts: _U8, *, threads: int | None = None) -> _Ragged | None: ...
 def multipolygons(polygons: _Ragged) -> tuple[list[_F64], list[_I32]]: ...
 def area(polygons: _Ragged, *, threads: int | None = None) -> _F64: ...
 def perimeter(polygons: _Ragged, scale: tuple[float, float], *, threads: int | None = None) -> _F64: ...

@@ -120,7 +120,7 @@ def measure(
         columns["spacing_x_mm"], columns["spacing_y_mm"] = numbers(each[:, 0]), numbers(each[:, 1])
     if shape:
         columns |= shape_columns(polygons, spacing if each is None else each, threads)
-    codes = polygons._resolve(threads)[0]
+    codes = polygons._verdicts(threads)
     if isinstance(regions, Regions):
         codes = np.where(has_interior(regions.table), codes, 0)
     columns["valid"] = pa.array(codes == 0)

@@ -194,7 +194,7 @@ def is_valid(polygons: PolygonsLike, *, threads: int | None = None) -> NDArray[n
     >>> lg.is_valid([[[0, 0], [2, 0], [2, 2]], [[0, 0], [2, 2], [2, 0], [0, 2]]]).tolist()
     [True, False]
     """
-    return np.equal(as_polygons(polygons)._resolve(threads)[0], 0)
+    return np.equal(as_polygons(polygons)._verdicts(threads), 0)
 
 
 def intersection_area(a: PolygonsLike, b: PolygonsLike, *, threads: int | None = None) -> Floats:
@@ -394,7 +394,7 @@ def iou_pairs(
 
 def _overlap(a: Any, b: Any, kind: str, threads: int | None) -> Floats:
     left, right = as_polygons(a), as_polygons(b)
-    judge = not (left._is_resolved or right._is_resolved) and len(left) > 0 and len(right) > 0
+    judge = not (left._is_judged or right._is_judged) and len(left) > 0 and len(right) > 0
     # What a kernel prepares for the overlap tells also which outlines are valid, so both come from one pass. Only pairs
     # with an outline that overlaps itself are measured again, by its interior.
     if judge:
@@ -407,7 +407,7 @@ def _overlap(a: Any, b: Any, kind: str, threads: int | None) -> Floats:
     if not judge:
         return values
     for side, codes in zip((left, right), verdicts, strict=True):
-        side._resolve(threads, codes[: len(side)])
+        side._verdicts(threads, codes[: len(side)])
     wrong = np.flatnonzero((verdicts[0] == SELF_OVERLAP) | (verdicts[1] == SELF_OVERLAP))
     if wrong.size:
         rows = [wrong if len(side) > 1 else np.zeros_like(wrong) for side in (left, right)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
@@ -329,20 +328,16 @@ class Polygons:
     @property
     def is_valid(self) -> NDArray[np.bool_]:
         """Whether each region covers every place at most once and has an area; bool, shape (n,)."""
-        return np.equal(self._resolved[0], 0)
+        return np.equal(self._verdicts(), 0)
 
     @property
     def problem(self) -> list[str | None]:
         """Why a region is not valid: "empty", "too_few_points", "zero_area", "self_overlap", else None."""
-        return [PROBLEMS[code] for code in self._resolved[0].tolist()]
-
-    @cached_property
-    def _resolved(self) -> tuple[NDArray[np.uint8], Ragged]:
-        return self._resolve(None)
+        return [PROBLEMS[code] for code in self._verdicts().tolist()]
 
     @property
-    def _is_resolved(self) -> bool:
-        return "_resolved" in self.__dict__
+    def _is_judged(self) -> bool:
+        return "_judged" in self.__dict__
 
     def _survey(self, threads: int | None) -> Known:
         """What one look at each region tells; kept."""
@@ -352,23 +347,29 @@ class Polygons:
             known = self.__dict__["_known"] = _core.survey(self.to_ragged(), threads=threads)
         return known
 
-    def _resolve(
-        self, threads: int | None, verdicts: NDArray[np.uint8] | None = None
-    ) -> tuple[NDArray[np.uint8], Ragged]:
-        """Codes of the problems and the interiors; `verdicts` are the codes where a kernel has judged already."""
+    def _verdicts(self, threads: int | None = None, known: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
+        """Codes of the problems; kept. `known` are the codes where a kernel has judged already."""
         seen = self._survey(threads)[2]
-        known: tuple[NDArray[np.uint8], Ragged] | None = self.__dict__.get("_resolved")
-        if known is None:
-            codes, replaced = seen if verdicts is None else verdicts, None
-            if codes.any():
-                codes, replaced = _core.resolve(self.to_ragged(), verdicts=codes, threads=threads)
-            known = codes, self.to_ragged() if replaced is None else Polygons._trusted(replaced).to_ragged()
-            self.__dict__["_resolved"] = known
-        return known
+        judged: NDArray[np.uint8] | None = self.__dict__.get("_judged")
+        if judged is None:
+            judged = seen if known is None else known
+            if judged.any():
+                judged = _core.judge(self.to_ragged(), verdicts=judged, threads=threads)
+            self.__dict__["_judged"] = judged
+        return judged
 
     def _interior(self, threads: int | None = None) -> Ragged:
-        """Arrays of what the regions mean: those that overlap themselves by their non-zero interior."""
-        return self._resolve(threads)[1]
+        """Arrays of what the regions mean: those that overlap themselves by their non-zero interior; kept.
+
+        They are another copy of all outlines, so they are made when they are measured and not when they are read.
+        """
+        codes = self._verdicts(threads)
+        interior: Ragged | None = self.__dict__.get("_mended")
+        if interior is None:
+            mended = _core.mend(self.to_ragged(), codes, threads=threads)
+            interior = self.to_ragged() if mended is None else Polygons._trusted(mended).to_ragged()
+            self.__dict__["_mended"] = interior
+        return interior
 
     def _interior_known(self, threads: int | None = None) -> Known:
         """What one look at the interiors tells; kept."""
@@ -378,7 +379,7 @@ class Polygons:
             known = self._survey(threads)
             if interior[0] is not self.xy:
                 # Only what was replaced has changed.
-                wrong = np.flatnonzero(self._resolve(threads)[0] == SELF_OVERLAP)
+                wrong = np.flatnonzero(self._verdicts(threads) == SELF_OVERLAP)
                 areas, boxes, codes = known[0].copy(), known[1].copy(), known[2].copy()
                 replaced = Polygons._trusted(interior).take(wrong)
                 areas[wrong], boxes[wrong], codes[wrong] = _core.survey(replaced.to_ragged(), threads=threads)

@@ -118,7 +118,7 @@ def validity_reason(polygons: PolygonsLike, *, threads: int | None = None) -> pa
     ([0.0, 0.0], [2.0, 0.0])
     """
     outlines = as_polygons(polygons)
-    verdicts, interior = outlines._resolve(threads)
+    verdicts, interior = outlines._verdicts(threads), outlines._interior(threads)
     kinds, ring, other, place, before = _core.defects_of(outlines.to_ragged(), verdicts, threads=threads)
     problems = outlines.problem
     reasons = [

@@ -73,29 +73,41 @@ pub(super) fn multipolygons<'py>(py: Python<'py>, polygons: Ragged<'py>) -> PyRe
     Ok((columns, [rings, parts, regions].map(|ends| ends.into_pyarray(py))))
 }
 
-/// Verdicts on the rows, as given or judged here, and the batch with self-overlapping rows replaced if there are any.
+/// Verdicts on the rows; those that are given are judged only where they are open.
 #[pyfunction]
 #[pyo3(signature = (polygons, *, verdicts=None, threads=None))]
-pub(super) fn resolve<'py>(
+pub(super) fn judge<'py>(
     py: Python<'py>,
     polygons: Ragged<'py>,
     verdicts: Option<PyReadonlyArray1<'py, u8>>,
     threads: Option<i64>,
-) -> PyResult<(Bound<'py, PyArray1<u8>>, Option<RaggedOut<'py>>)> {
+) -> PyResult<Bound<'py, PyArray1<u8>>> {
     let polygons = polygons.polygons()?;
     let known = verdicts.as_ref().map(slice).transpose()?;
-    let (verdicts, replaced) = with_batch(py, threads, None, |batch| {
-        let verdicts = match known {
-            Some(known) if known.len() == polygons.len() => interior::judge_rest(polygons, known, batch)?,
-            _ => interior::judge(polygons, batch)?.into_iter().map(|verdict| verdict as u8).collect(),
-        };
-        let wrong = (0..verdicts.len()).filter(|&row| verdicts[row] == Validity::SelfOverlap as u8);
-        let wrong: Vec<usize> = wrong.collect();
-        let replaced = if wrong.is_empty() { None } else { Some(interior::mend(polygons, &wrong, batch)?) };
-        Ok((verdicts, replaced))
+    let verdicts = with_batch(py, threads, None, |batch| match known {
+        Some(known) if known.len() == polygons.len() => interior::judge_rest(polygons, known, batch),
+        _ => Ok(interior::judge(polygons, batch)?.into_iter().map(|verdict| verdict as u8).collect()),
     })?;
-    let replaced = replaced.map(|built| ragged_out(py, built)).transpose()?;
-    Ok((verdicts.into_pyarray(py), replaced))
+    Ok(verdicts.into_pyarray(py))
+}
+
+/// The batch with the rows that overlap themselves, by these verdicts, replaced by their interiors; None without any.
+#[pyfunction]
+#[pyo3(signature = (polygons, verdicts, *, threads=None))]
+pub(super) fn mend<'py>(
+    py: Python<'py>,
+    polygons: Ragged<'py>,
+    verdicts: PyReadonlyArray1<'py, u8>,
+    threads: Option<i64>,
+) -> PyResult<Option<RaggedOut<'py>>> {
+    let polygons = polygons.polygons()?;
+    let verdicts = slice(&verdicts)?.iter().take(polygons.len()).enumerate();
+    let wrong = verdicts.filter(|(_, verdict)| **verdict == Validity::SelfOverlap as u8);
+    let wrong: Vec<usize> = wrong.map(|(row, _)| row).collect();
+    if wrong.is_empty() {
+        return Ok(None);
+    }
+    ragged_out(py, with_batch(py, threads, None, |batch| interior::mend(polygons, &wrong, batch))?).map(Some)
 }
 
 /// One value per row of a single batch.

@@ -23,8 +23,8 @@ mod _core {
     use super::distances::surface_distances;
     #[pymodule_export]
     use super::geometry::{
-        area, bounds, centroid, hausdorff, hausdorff_witnesses, ingest, multipolygons, overlap, perimeter,
-        resolve, survey,
+        area, bounds, centroid, hausdorff, hausdorff_witnesses, ingest, judge, mend, multipolygons, overlap,
+        perimeter, survey,
     };
     #[pymodule_export]
     use super::pairs::{iou_pairs, match_pages};

@@ -61,7 +61,7 @@ def assemble(columns: dict[str, Any], options: ReadOptions, *, threads: int | No
         tasks = with_fields(tasks, fields)
     annotations = annotation_table(columns["annotations"], tasks)
     polygons = Polygons._trusted(columns["regions"]["outlines"])
-    codes = judged(polygons._resolve(threads)[0], columns["regions"]["kind"])
+    codes = judged(polygons._verdicts(threads), columns["regions"]["kind"])
     regions = region_table(columns, annotations, tasks, codes)
     answers = answer_table(columns, annotations)
     sizes = columns["regions"]["width"], columns["regions"]["height"]

@@ -26,6 +26,8 @@ __all__ = ["Source", "read_label_studio", "scan_label_studio"]
 
 Progress: TypeAlias = Callable[[int, int], object]
 WINDOW_BYTES = 32 << 20
+#: Bytes read at a time where everything is kept: two windows lie in memory, and every thread needs parts of its own.
+WHOLE_WINDOW_BYTES, WHOLE_WINDOW_BYTES_PER_THREAD = 8 << 20, 1 << 20
 
 
 def read_label_studio(
@@ -149,7 +151,8 @@ def read_label_studio(
         note=note,
     )
     found = find(source)
-    reader = _Reader(found, on_error)
+    window_bytes = max(WHOLE_WINDOW_BYTES, WHOLE_WINDOW_BYTES_PER_THREAD * _core.num_threads(threads))
+    reader = _Reader(found, on_error, window_bytes)
     with _blaming(found, reader):
         try:
             columns = reader.core.read_all(threads=threads, progress=progress)
@@ -257,7 +260,7 @@ def scan_label_studio(
 class _Reader:
     """The core's reader with the streams that it has open, so that they can be closed before they end."""
 
-    def __init__(self, found: Found, on_error: str, window_bytes: int = WINDOW_BYTES) -> None:
+    def __init__(self, found: Found, on_error: str, window_bytes: int) -> None:
         if on_error not in ("raise", "skip"):
             raise ValueError(f"on_error is {shown(on_error)}; it is 'raise' or 'skip'")
         self.streams: list[Any] = []

@@ -380,7 +380,7 @@ def regions_only(regions: Regions, message: str) -> Export:
         "ground_truth": pa.array(np.zeros(count, dtype=bool)),
         "region_id": pa.array([str(row) for row in range(count)], pa.string()),
     }
-    codes = regions.polygons._resolve(None)[0]
+    codes = regions.polygons._verdicts()
     known["valid"] = pa.array(codes == 0)
     known["problem"] = pa.array(PROBLEMS, pa.string()).take(pa.array(codes))
     columns: dict[str, Any] = {}
