@@ -16,7 +16,8 @@ use crate::error::Error;
 use crate::read::columns::{Answers, Lists, Strings, Tables};
 use crate::read::privacy::without_query;
 use crate::read::reader::Exports;
-use crate::read::window::{Raised, Stop};
+use crate::read::source::Raised;
+use crate::read::window::Stop;
 
 /// Reads exports window by window, each a dict of columns.
 #[pyclass(frozen, module = "lesiongeo._core")]

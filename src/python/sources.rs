@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyByteArray, PyBytes, PyString};
 
-use crate::read::window::{Input, Raised, Source};
+use crate::read::source::{Input, Raised, Source};
 
 /// Bytes asked of a file object at once, at most.
 const CHUNK_BYTES: usize = 256 << 10;

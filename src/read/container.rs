@@ -177,6 +177,20 @@ pub(super) fn recognise(first: &str, base: usize) -> Result<std::result::Result<
     )))
 }
 
+/// What an object is that stands in a file of this content where its structure was lost; `None` for a part of something
+/// else, an error for what is damaged itself.
+pub(super) fn recognise_again(text: &str, base: usize, content: Option<Content>) -> Result<Option<Content>> {
+    let keys = Keys::of(&mut Cursor::new(text, base))?;
+    let found = if keys.lists && keys.data {
+        Content::Tasks
+    } else if keys.result && keys.task {
+        Content::Annotations
+    } else {
+        return Ok(None);
+    };
+    Ok(content.is_none_or(|content| content == found).then_some(found))
+}
+
 /// The text of a value, with the byte after it where its file goes on: it tells a line or a word that breaks off from the
 /// end of the file.
 pub(super) fn value_text<'a>(

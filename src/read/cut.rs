@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use crate::read::blocks::{BLOCK, Block, Marks, between};
-use crate::read::words::{HIGH, ONES, word};
+use crate::read::words::{find_brace, find_newline, find_string_stop};
 
 /// What the scan found.
 #[derive(Debug, PartialEq)]
@@ -55,6 +55,8 @@ enum State {
     Line,
     /// After something wrong.
     Lost,
+    /// Before the next object, wherever it starts.
+    Seek,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -89,6 +91,9 @@ pub(super) struct Scan {
     /// A list may start with something that is no object.
     lenient: bool,
 }
+
+/// Space between a brace and the first quote of an object, at most, where objects are sought.
+const MOST_SPACE: usize = 64;
 
 const AFTER_THE_END: &str = "not JSON: something follows after the end";
 const NO_VALUE: &str = "not JSON: a value should start here";
@@ -129,6 +134,12 @@ impl Scan {
                     self.at < text.len()
                 }
                 State::Lost => return Found::More,
+                State::Seek => {
+                    if self.sought(text) {
+                        continue;
+                    }
+                    return Found::More;
+                }
                 _ => match self.gap(text) {
                     Some(found) => return found,
                     None => continue,
@@ -148,7 +159,25 @@ impl Scan {
 
     /// Where the text starts that a later call needs: that of a value which has not ended.
     pub(super) fn pending(&self) -> Option<usize> {
-        matches!(self.state, State::Object | State::Other(_) | State::Line).then_some(self.start)
+        matches!(self.state, State::Object | State::Other(_) | State::Line | State::Seek)
+            .then_some(self.start)
+    }
+
+    /// Whether nothing is known of where the next value starts.
+    pub(super) fn seeks(&self) -> bool {
+        self.state == State::Seek
+    }
+
+    /// Look for whole values in the one that does not end; of a line nothing is left.
+    pub(super) fn give_up(&mut self) {
+        self.seek(if self.layout == Layout::Lines { self.at } else { self.start + 1 });
+    }
+
+    /// Forget what the file was cut into, and look for the next object, or line, from here on.
+    pub(super) fn seek(&mut self, from: usize) {
+        self.state = State::Seek;
+        (self.at, self.start) = (from, from);
+        self.first_line = FirstLine::Spread;
     }
 
     pub(super) fn layout(&self) -> Layout {
@@ -171,14 +200,6 @@ impl Scan {
         self.start = self.start.saturating_sub(by);
         if let FirstLine::Ended(at) = &mut self.first_line {
             *at = at.saturating_sub(by);
-        }
-    }
-
-    /// The text of the pending value was cut away, from its start to the end of the text, which was `len` long.
-    pub(super) fn forget(&mut self, len: usize) {
-        self.at = self.start + self.at.saturating_sub(len);
-        if self.state == State::Object && self.layout == Layout::Objects {
-            self.first_line = FirstLine::Spread;
         }
     }
 
@@ -248,6 +269,33 @@ impl Scan {
             self.depth = 0;
             self.string = false;
             return None;
+        }
+    }
+
+    /// Go on to the next object; whether one starts. A brace and a quote after it are one also where quotes were lost, as
+    /// in a string the quote would be escaped.
+    fn sought(&mut self, text: &[u8]) -> bool {
+        if self.layout == Layout::Lines {
+            self.at = find_newline(text, self.at);
+            self.start = self.at;
+            let found = self.at < text.len();
+            self.state = if found { State::LineStart } else { State::Seek };
+            return found;
+        }
+        loop {
+            let rest = text.get(self.at..).unwrap_or_default();
+            self.at += rest.iter().position(|&byte| byte == b'{').unwrap_or(rest.len());
+            self.start = self.at;
+            let Some([_, inner @ ..]) = text.get(self.at..) else { return false };
+            let inner = &inner[..inner.len().min(MOST_SPACE)];
+            match inner.iter().find(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n')) {
+                Some(b'"') => {
+                    (self.state, self.depth, self.string) = (State::Object, 0, false);
+                    return true;
+                }
+                None if inner.len() < MOST_SPACE => return false,
+                _ => self.at += 1,
+            }
         }
     }
 
@@ -389,52 +437,6 @@ impl Scan {
     }
 }
 
-/// The first byte from `at` on that is a hit, or the end; never before `at`. `hits` marks the same in the highest bits of
-/// eight bytes, rightly up to the first one.
-#[inline(always)]
-fn find(text: &[u8], mut at: usize, hits: impl Fn(u64) -> u64, hit: impl Fn(u8) -> bool) -> usize {
-    const NEAR: usize = 6;
-    const BLOCK: usize = 64;
-    for _ in 0..NEAR {
-        let Some(eight) = word(text, at) else { break };
-        let marks = hits(eight);
-        if marks != 0 {
-            return at + (marks.trailing_zeros() / 8) as usize;
-        }
-        at += 8;
-    }
-    let Some(rest) = text.get(at..) else { return at };
-    for block in rest.as_chunks::<BLOCK>().0 {
-        // Without an early exit, so that it becomes a few vector instructions.
-        if block.iter().fold(false, |any, &byte| any | hit(byte)) {
-            break;
-        }
-        at += BLOCK;
-    }
-    text[at..].iter().position(|&byte| hit(byte)).map_or(text.len(), |found| at + found)
-}
-
-/// The highest bit of each zero byte up to the first one.
-fn zeros(eight: u64) -> u64 {
-    eight.wrapping_sub(ONES) & !eight & HIGH
-}
-
-fn find_newline(text: &[u8], at: usize) -> usize {
-    find(text, at, |eight| zeros(eight ^ (ONES * 0x0a)), |byte| byte == b'\n')
-}
-
-/// The end of a string or the start of an escape.
-fn find_string_stop(text: &[u8], at: usize) -> usize {
-    let hits = |eight: u64| zeros(eight ^ (ONES * 0x22)) | zeros(eight ^ (ONES * 0x5c));
-    find(text, at, hits, |byte| byte == b'"' || byte == b'\\')
-}
-
-/// A quote or a curly brace; `y`, `z`, `|`, `~` and DEL, which differ from braces in bits 1 and 2 only, are found too.
-fn find_brace(text: &[u8], at: usize) -> usize {
-    let hits = |eight: u64| zeros(eight ^ (ONES * 0x22)) | zeros((eight | (ONES * 6)) ^ (ONES * 0x7f));
-    find(text, at, hits, |byte| byte == b'"' || byte | 6 == 0x7f)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -546,22 +548,5 @@ mod tests {
             let (_, wrong, left, end) = cut(text.as_bytes(), 1);
             assert_eq!((wrong, left, end), (None, pending, may_end), "{text}");
         }
-    }
-
-    #[test]
-    fn every_byte_is_found_or_passed() {
-        for byte in 0..=255_u8 {
-            for len in [1, 7, 8, 9, 47, 48, 49, 63, 64, 65, 111, 112, 113, 200] {
-                for fill in [b' ', 0x23, 0x21, 0x5b, 0x5d, 0x80, 0xff, 0x0b, 0] {
-                    let mut text = vec![fill; len];
-                    text[len - 1] = byte;
-                    let stop = |found: bool| if found { len - 1 } else { len };
-                    assert_eq!(find_newline(&text, 0), stop(byte == b'\n'));
-                    assert_eq!(find_string_stop(&text, 0), stop(byte == b'"' || byte == b'\\'));
-                    assert_eq!(find_brace(&text, 0), stop(byte == b'"' || byte | 6 == 0x7f));
-                }
-            }
-        }
-        assert_eq!(find_newline(b"ab", 3), 3);
     }
 }

@@ -454,7 +454,8 @@ mod tests {
     use crate::batch::Batch;
     use crate::read::privacy::{unsigned, without_query};
     use crate::read::reader::Exports;
-    use crate::read::window::{Source, Stop};
+    use crate::read::source::Source;
+    use crate::read::window::Stop;
 
     fn read(bytes: &[u8]) -> std::result::Result<Tables, Stop> {
         let source = ("a.json".to_owned(), Source::Bytes(Box::new(bytes.to_vec())));

@@ -1,11 +1,12 @@
 //! Bytes of annotation exports become columns.
 //!
-//! [`window`] lets any source flow through bounded memory, `cut` finds whole values in it (`blocks` looks at 64
-//! bytes at once, `words` at eight), `container` names what a file is, [`reader`] parses the values in parallel. [`json`] walks the text (`number` and `strings` know digits and escapes), [`label_studio`] knows tasks and annotations
+//! [`window`] lets any [`source`] flow through bounded memory (`text`), `cut` finds whole values in it (`blocks` looks at
+//! 64 bytes at once, `words` at eight), `container` names what a file is, [`reader`] parses the values in parallel. [`json`]
+//! walks the text (`number` and `strings` know digits and escapes), [`label_studio`] knows tasks and annotations
 //! ([`time`] their timestamps), [`results`] joins the entries of one annotation (`entry`, its `value`) into regions with
-//! their `answers`, `relations`, `remarks` and [`names`], [`privacy`] keeps back what identifies people. [`shapes`] turns percent of an image
-//! into pixels (the only place that does; `vector` knows paths), `painted` finds masks, [`brush`] and [`bitmask`] decode
-//! them, [`mask`] holds their runs, [`trace`] outlines them. [`columns`] hold what was read.
+//! their `answers`, `relations`, `remarks` and [`names`], [`privacy`] keeps back what identifies people. [`shapes`] turns
+//! percent of an image into pixels (the only place that does; `vector` knows paths), `painted` finds masks, [`brush`] and
+//! [`bitmask`] decode them, [`mask`] holds their runs, [`trace`] outlines them. [`columns`] hold what was read.
 
 mod answers;
 pub mod bitmask;
@@ -27,7 +28,9 @@ mod relations;
 mod remarks;
 pub mod results;
 pub mod shapes;
+pub mod source;
 mod strings;
+mod text;
 pub mod time;
 pub mod trace;
 mod value;

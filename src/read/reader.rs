@@ -10,7 +10,8 @@ use crate::read::columns::{NO_ROW, Place, Tables};
 use crate::read::container::{Content, breaks_off, value_text};
 use crate::read::json::Cursor;
 use crate::read::label_studio::{Origin, Reader};
-use crate::read::window::{Intake, Source, Stop, Unit, What, Window};
+use crate::read::source::Source;
+use crate::read::window::{Intake, Stop, Unit, What, Window};
 
 /// Bytes of values that one piece of work holds, at least.
 const PART_BYTES: usize = 512 << 10;
@@ -273,7 +274,8 @@ fn report(
     let here = Place { task: NO_ROW, annotation: NO_ROW, page: -1, region: None };
     let name = names.get(unit.file as usize).map_or("", String::as_str);
     let message = format!("{name}: {message} (byte {position})");
-    tables.problems.report(here, &format!("byte {position}"), code, &message, true);
+    let dropped = code != "comma_missing";
+    tables.problems.report(here, &format!("byte {position}"), code, &message, dropped);
 }
 
 #[cfg(test)]
@@ -379,9 +381,11 @@ mod tests {
                     let skipped = (shown(&tables), None);
                     let codes = &tables.problems.code;
                     let lost = (0..codes.len()).any(|row| {
-                        codes
-                            .get(row)
-                            .is_some_and(|code| code.starts_with("unreadable") || code == "rest_not_read")
+                        codes.get(row).is_some_and(|code| {
+                            code.starts_with("unreadable")
+                                || code == "rest_not_read"
+                                || code == "comma_missing"
+                        })
                     });
                     // What is an error in one mode is a row in the other.
                     assert_eq!(raised.is_some(), lost, "{damage} at {at} of {file}: {raised:?}");
@@ -395,13 +399,58 @@ mod tests {
                         );
                         assert_eq!(read(&damaged, window, piece, true, 1), skipped);
                     }
-                    // Other files are not touched.
+                    // Other files are not touched, nor are other tasks of the same list.
                     let ids = &tables.annotations.annotation_id;
+                    let kept = ids.iter().filter(|&&id| [1, -2, 3].contains(&id)).count();
+                    assert!(
+                        file != 0 || at < 3 || damage.is_empty() || kept >= 2,
+                        "{damage} at {at}: {ids:?}"
+                    );
                     assert!(file == 0 || ids.starts_with(&[1, -2, 3]), "{ids:?}");
                     assert!(file == 6 || ids.ends_with(&[12, 13]), "{ids:?}");
                 }
             }
         }
+    }
+
+    #[test]
+    fn whole_tasks_survive_what_is_lost_between_and_before_them() {
+        let [a, b, c] = [task(1), task(2), task(3)];
+        let open = a.replace(r#""data":{"#, r#""data":{{"#);
+        let quote = a.replace(r#"polygonlabels","from"#, r#"polygonlabels"","from"#);
+        let cut = &a[..a.len() - 60];
+        for (text, kept, code, dropped) in [
+            (format!("[{a} {b},{c}]"), &[1, 2, 3][..], "comma_missing", false),
+            (format!("[{a}}},{b},{c}]"), &[1, 2, 3], "unreadable_task", true),
+            (format!("[{a},,{b},{c}]"), &[1, 2, 3], "unreadable_task", true),
+            (format!("[{a}][{b},{c}]"), &[1, 2, 3], "unreadable_task", true),
+            (format!("[{open},{b},{c}]"), &[2, 3], "unreadable_task", true),
+            (format!("[{quote},{b},{c}]"), &[2, 3], "unreadable_task", true),
+            (format!("[{cut}{b},{c}]"), &[2, 3], "unreadable_task", true),
+            (format!("[{b},{cut}{c}]"), &[2, 3], "unreadable_task", true),
+            (format!("{a}}}{b}{c}"), &[1, 2, 3], "unreadable_task", true),
+            (format!("[{b},{c},{cut}"), &[2, 3], "rest_not_read", true),
+        ] {
+            for (window, piece) in [(1, 7), (300, 100), (1 << 20, 1 << 20)] {
+                let mut exports = exports(std::slice::from_ref(&text), window, piece, true);
+                let tables = exports.all(&Batch::unwatched(1)).unwrap();
+                assert_eq!(tables.annotations.annotation_id, kept, "{text}");
+                assert_eq!(tables.problems.code.get(0), Some(code), "{text}");
+                assert!(tables.problems.dropped.iter().all(|&found| found == dropped), "{text}");
+            }
+            assert!(exports(&[text], 1 << 20, 1 << 20, false).all(&Batch::unwatched(1)).is_err());
+        }
+    }
+
+    #[test]
+    fn objects_without_end_are_given_up_in_bounded_time() {
+        let text = format!("[{},{}", task(1), r#"{"a":"#.repeat(1 << 20));
+        let mut exports = exports(&[text], 1 << 16, 1 << 14, true);
+        let start = std::time::Instant::now();
+        let tables = exports.all(&Batch::unwatched(1)).unwrap();
+        assert_eq!(tables.annotations.annotation_id, [1]);
+        assert_eq!(tables.problems.code.get(0), Some("rest_not_read"));
+        assert!(start.elapsed().as_secs() < 20);
     }
 
     #[test]

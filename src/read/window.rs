@@ -1,17 +1,15 @@
 //! Bytes of any source flow through a bounded window and are cut into whole values.
 
-use std::any::Any;
-use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
-use std::ops::{Deref, Range};
-use std::path::PathBuf;
+use std::io;
+use std::ops::Range;
 use std::time::Instant;
 
 use crate::batch::WATCH_INTERVAL;
 use crate::error::{Error, Result};
 use crate::read::container::{self, Content, HEAD_BYTES};
 use crate::read::cut::{Found, Layout, NO_TASK, Scan};
+use crate::read::source::{Input, Raised, Source};
+use crate::read::text::Text;
 
 /// Bytes asked for at once: they are scanned while they are still in a near cache.
 const CHUNK_BYTES: usize = 256 << 10;
@@ -21,72 +19,10 @@ const MOST_RESERVED_BYTES: usize = 64 << 20;
 const LEAST_BYTES: usize = 4 << 10;
 /// Elements of a list before its first object that are no task, at most; a list of numbers is no export.
 const MOST_STRAYS: usize = 1000;
+/// Objects without end that are given up in one file, at most: each is looked through anew for whole ones.
+const MOST_GIVEN_UP: usize = 64;
 /// A larger task is refused: no export has one, and it would have to be held whole.
 const MOST_BYTES: usize = 512 << 20;
-
-/// A file that has been opened.
-pub type Input = Box<dyn Read + Send>;
-
-/// Where bytes come from.
-pub enum Source {
-    /// They are there.
-    Bytes(Box<dyn AsRef<[u8]> + Send + Sync>),
-    /// A regular file.
-    Path(PathBuf),
-    /// Opened when its turn comes.
-    Opener(Box<dyn FnMut() -> io::Result<Input> + Send>),
-}
-
-/// What a file object raised, in an `io::Error`.
-pub struct Raised {
-    /// What it was, in words that quote neither addresses nor the file.
-    pub text: String,
-    /// Whether it ends reading in any case, as an interruption does.
-    pub passes: bool,
-    /// The exception itself.
-    pub exception: Box<dyn Any + Send + Sync>,
-}
-
-impl fmt::Debug for Raised {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl fmt::Display for Raised {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl std::error::Error for Raised {}
-
-impl Source {
-    /// How many bytes there are, where that is known before reading.
-    fn size(&self) -> Option<u64> {
-        match self {
-            Source::Bytes(bytes) => Some((**bytes).as_ref().len() as u64),
-            Source::Path(path) => std::fs::metadata(path).ok().map(|file| file.len()),
-            Source::Opener(_) => None,
-        }
-    }
-
-    fn open(self) -> io::Result<Input> {
-        match self {
-            Source::Bytes(bytes) => Ok(Box::new(io::Cursor::new(Held(bytes)))),
-            Source::Path(path) => Ok(Box::new(File::open(path)?)),
-            Source::Opener(mut open) => open(),
-        }
-    }
-}
-
-struct Held(Box<dyn AsRef<[u8]> + Send + Sync>);
-
-impl AsRef<[u8]> for Held {
-    fn as_ref(&self) -> &[u8] {
-        (*self.0).as_ref()
-    }
-}
 
 /// Why reading ended early, and in which file.
 #[derive(Debug)]
@@ -155,61 +91,6 @@ pub(super) struct Window {
     pub(super) bytes_read: u64,
 }
 
-/// Text that grows at its end. What lies behind its end is kept, so that memory is cleared once and not before each read.
-#[derive(Debug, Default)]
-pub(super) struct Text {
-    bytes: Vec<u8>,
-    len: usize,
-}
-
-impl Deref for Text {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
-    }
-}
-
-impl Text {
-    /// Keep no more than so many bytes.
-    fn truncate(&mut self, len: usize) {
-        self.len = self.len.min(len);
-    }
-
-    /// Room for so many bytes behind the end.
-    fn room(&mut self, bytes: usize) -> &mut [u8] {
-        let end = self.len + bytes;
-        if self.bytes.len() < end {
-            self.bytes.resize(end, 0);
-        }
-        &mut self.bytes[self.len..end]
-    }
-
-    fn extend(&mut self, more: &[u8]) {
-        self.room(more.len()).copy_from_slice(more);
-        self.len += more.len();
-    }
-
-    /// Read so many bytes, or fewer where the input ends.
-    fn read(&mut self, input: &mut Input, wanted: usize) -> (usize, io::Result<()>) {
-        let room = self.room(wanted);
-        let (mut at, mut outcome) = (0, Ok(()));
-        while at < wanted {
-            match input.read(&mut room[at..]) {
-                Ok(0) => break,
-                Ok(bytes) => at += bytes,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    outcome = Err(error);
-                    break;
-                }
-            }
-        }
-        self.len += at;
-        (at, outcome)
-    }
-}
-
 /// The file that is being read.
 struct Open {
     file: u32,
@@ -224,8 +105,19 @@ struct Open {
     found: bool,
     /// Where the elements of a list lie that stand before its first object: its keys tell what the file is.
     strays: Vec<Range<usize>>,
-    /// Where the value starts that is too large to be kept.
-    dropping: Option<usize>,
+    /// What is wrong, while the next whole task is sought.
+    lost: Option<Lost>,
+    /// How often an object was given up that does not end.
+    given_up: usize,
+}
+
+/// Why a file could not be cut into values.
+struct Lost {
+    message: String,
+    /// The byte that is wrong.
+    position: usize,
+    /// The byte from which on nothing was read.
+    from: usize,
 }
 
 /// Fills window after window.
@@ -294,7 +186,7 @@ impl Intake {
     /// Take back the text of a window, for the next but one.
     pub(super) fn recycle(&mut self, text: Text) {
         // One huge task does not keep its memory for ever.
-        if text.bytes.capacity() <= 4 * self.window_bytes.max(self.chunk_bytes) {
+        if text.capacity() <= 4 * self.window_bytes.max(self.chunk_bytes) {
             self.spare = text;
         }
     }
@@ -308,9 +200,8 @@ impl Intake {
         self.text.truncate(0);
         let mut read = self.tail.len();
         if self.open.is_some() || self.next < self.sources.len() {
-            // At once, so that growing copies nothing; memory that is not touched costs nothing.
             let room = (self.window_bytes + self.chunk_bytes).min(MOST_RESERVED_BYTES);
-            self.text.bytes.reserve(room.max(read).saturating_sub(self.text.bytes.len()));
+            self.text.reserve(room.max(read));
         }
         self.text.extend(&self.tail);
         self.tail.clear();
@@ -354,11 +245,12 @@ impl Intake {
     /// Open a file, read a piece of it or close it; `None` when there is no other.
     fn step(&mut self) -> std::result::Result<Option<usize>, Stop> {
         let Some(mut open) = self.open.take() else { return self.open_next() };
-        if self.units.is_empty() && open.headed && open.scan.pending().is_none() {
-            // Nothing but space so far.
-            open.origin = open.origin.wrapping_add(self.text.len());
-            open.scan.shift(self.text.len());
-            self.text.truncate(0);
+        let passed = open.scan.pending().unwrap_or(self.text.len());
+        if self.units.is_empty() && open.headed && passed > self.text.len() / 2 {
+            // Nothing that is kept so far: space, or what cannot be read.
+            open.origin = open.origin.wrapping_add(passed);
+            open.scan.shift(passed);
+            self.text.drop_front(passed);
         }
         let wanted = if open.headed { self.chunk_bytes.min(self.window_bytes) } else { self.head_bytes };
         let (bytes, read) = self.text.read(&mut open.input, wanted);
@@ -403,7 +295,8 @@ impl Intake {
             content: None,
             found: false,
             strays: Vec::new(),
-            dropping: None,
+            lost: None,
+            given_up: 0,
         };
         match source.open() {
             Ok(input) => self.open = Some(open(input)),
@@ -424,47 +317,68 @@ impl Intake {
                         return Ok(false);
                     }
                 }
-                Found::More => break,
+                Found::More => {
+                    let start = open.scan.pending().unwrap_or(self.text.len());
+                    if self.text.len() - start <= self.most_bytes {
+                        return Ok(true);
+                    }
+                    let position = start.wrapping_add(open.origin);
+                    let lost = Lost { message: self.too_large(), position, from: position };
+                    if !self.skip {
+                        // Damage may have hidden its end.
+                        let found = container::unfinished(&self.text[start..], position);
+                        let end = position + (self.text.len() - start);
+                        return match found {
+                            Error::Export { message, position: at } if at + 16 < end => self
+                                .lose(open, Lost { message, position: at, from: position })
+                                .map(|()| false),
+                            _ => self.lose(open, lost).map(|()| false),
+                        };
+                    }
+                    open.lost.get_or_insert(lost);
+                    if !open.give_up() {
+                        return self.lose_rest(open).map(|()| false);
+                    }
+                }
                 Found::Wrong(at, message) => {
                     let position = at.wrapping_add(open.origin);
                     if !open.found {
                         self.refuse(open, message.into(), position)?;
-                    } else {
-                        self.lose(open, message.into(), position, position)?;
+                        return Ok(false);
                     }
-                    return Ok(false);
+                    let lost = Lost { message: message.into(), position, from: position };
+                    if !self.skip {
+                        return self.lose(open, lost).map(|()| false);
+                    }
+                    open.lost = Some(lost);
+                    open.scan.seek(at);
                 }
             }
         }
-        let Some(start) = open.scan.pending() else { return Ok(true) };
-        let len = self.text.len();
-        if open.dropping.is_some() || len - start > self.most_bytes {
-            if open.dropping.is_none() {
-                let position = start.wrapping_add(open.origin);
-                if !self.skip {
-                    // Damage may have hidden its end.
-                    let found = container::unfinished(&self.text[start..], position);
-                    let end = position + (len - start);
-                    return Err(match found {
-                        Error::Export { message, position: at } if at + 16 < end => {
-                            Stop::Export { file: open.file as usize, message, position: at }
-                        }
-                        _ => Stop::Export { file: open.file as usize, message: self.too_large(), position },
-                    });
-                }
-                open.dropping = Some(position);
-            }
-            open.scan.forget(len);
-            open.origin = open.origin.wrapping_add(len - start);
-            self.text.truncate(start);
-        }
-        Ok(true)
     }
 
     /// Keep a whole value; whether the file is read on.
     fn value(&mut self, open: &mut Open, range: Range<usize>) -> std::result::Result<bool, Stop> {
         let base = range.start.wrapping_add(open.origin);
-        let stray = !open.found && open.dropping.is_none() && open.scan.layout() == Layout::List;
+        let in_lines = open.scan.layout() == Layout::Lines;
+        if open.lost.is_some() && !in_lines {
+            let text = container::value_text(&self.text, &range, false, base);
+            let found = text.and_then(|text| container::recognise_again(text, base, open.content));
+            match found {
+                Ok(Some(content)) => open.content = Some(content),
+                // Whole tasks may lie in what is damaged.
+                Err(_) if open.given_up < MOST_GIVEN_UP => {
+                    open.given_up += 1;
+                    open.scan.seek(range.start + 1);
+                    return Ok(true);
+                }
+                _ => {
+                    open.scan.seek(range.end);
+                    return Ok(true);
+                }
+            }
+        }
+        let stray = !open.found && open.lost.is_none() && open.scan.layout() == Layout::List;
         if stray && self.text.get(range.start) != Some(&b'{') {
             open.strays.push(base..base + range.len());
             if open.strays.len() > MOST_STRAYS {
@@ -474,12 +388,6 @@ impl Intake {
             return Ok(true);
         }
         open.found = true;
-        if let Some(start) = open.dropping.take() {
-            let end = range.end.wrapping_add(open.origin);
-            let message = format!("{}; bytes {start} to {end} were not read", self.too_large());
-            self.push(open, What::Skipped("unreadable_task", message, start), 0..0, start);
-            return Ok(true);
-        }
         if open.content.is_none() {
             let known = container::value_text(&self.text, &range, range.end < self.text.len(), base)
                 .and_then(|text| container::recognise(text, base));
@@ -496,6 +404,15 @@ impl Intake {
             }
         }
         self.tell_strays(open);
+        if let Some(Lost { message, position, from }) = open.lost.take() {
+            let skipped = if from == base {
+                What::Skipped("comma_missing", format!("{message}; nothing was left out"), position)
+            } else {
+                let message = format!("{message} at byte {position}; bytes {from} to {base} were not read");
+                What::Skipped("unreadable_task", message, from)
+            };
+            self.push(open, skipped, 0..0, from);
+        }
         let content = open.content.unwrap_or(Content::Tasks);
         self.push(open, What::Value(content), range, base);
         Ok(true)
@@ -503,37 +420,49 @@ impl Intake {
 
     /// The file has ended.
     fn close(&mut self, open: &mut Open) -> std::result::Result<(), Stop> {
-        let len = self.text.len();
-        let end = len.wrapping_add(open.origin);
         if !open.strays.is_empty() {
             if open.scan.pending().is_none() && open.scan.may_end() {
                 return self.refuse(open, NO_TASK.into(), open.strays[0].start);
             }
             self.tell_strays(open);
         }
-        match open.scan.pending() {
-            None if open.scan.may_end() => Ok(()),
-            None if open.scan.begins() => self.refuse(open, container::EMPTY.into(), 0),
-            None => {
-                let Error::Export { message, position } = container::cut_off(end) else { return Ok(()) };
-                self.lose(open, message, position, position)
+        while let Some(start) = open.scan.pending() {
+            let from = start.wrapping_add(open.origin);
+            if open.scan.layout() == Layout::Lines && !open.scan.seeks() {
+                // The last line needs no end.
+                return self.value(open, start..self.text.len()).map(drop);
             }
-            Some(start) if open.scan.layout() == Layout::Lines && open.dropping.is_none() => {
-                self.value(open, start..len).map(drop)
-            }
-            Some(start) => {
-                let from = open.dropping.unwrap_or_else(|| start.wrapping_add(open.origin));
-                let wrong = match open.dropping {
-                    Some(_) => container::cut_off(end),
-                    None => container::unfinished(&self.text[start..], from),
-                };
-                self.text.truncate(start);
-                match wrong {
-                    Error::Export { message, position } => self.lose(open, message, position, from),
-                    other => Err(Stop::Other(other)),
+            if open.lost.is_none() {
+                match container::unfinished(&self.text[start..], from) {
+                    Error::Export { message, position } => open.lost = Some(Lost { message, position, from }),
+                    other => return Err(Stop::Other(other)),
                 }
             }
+            // Whole tasks may lie in what does not end.
+            if !self.skip || open.scan.seeks() || !open.give_up() {
+                self.text.truncate(start);
+                return self.lose_rest(open);
+            }
+            if !self.cut(open)? {
+                return Ok(());
+            }
         }
+        if open.scan.begins() {
+            self.refuse(open, container::EMPTY.into(), 0)
+        } else if open.lost.is_some() {
+            self.lose_rest(open)
+        } else if open.scan.may_end() {
+            Ok(())
+        } else {
+            let end = self.text.len().wrapping_add(open.origin);
+            let Error::Export { message, position } = container::cut_off(end) else { return Ok(()) };
+            self.lose(open, Lost { message, position, from: position })
+        }
+    }
+
+    /// Nothing whole follows what was lost.
+    fn lose_rest(&mut self, open: &mut Open) -> std::result::Result<(), Stop> {
+        open.lost.take().map_or(Ok(()), |lost| self.lose(open, lost))
     }
 
     /// Elements before the first object of a list become a row each.
@@ -545,7 +474,8 @@ impl Intake {
     }
 
     fn push(&mut self, open: &Open, what: What, range: Range<usize>, base: usize) {
-        let is_value = !matches!(what, What::Skipped("unreadable_file" | "rest_not_read", ..));
+        let is_value =
+            !matches!(what, What::Skipped("unreadable_file" | "rest_not_read" | "comma_missing", ..));
         let goes_on = range.end < self.text.len();
         self.units.push(Unit { file: open.file, ordinal: self.values, range, goes_on, base, what });
         self.values += u64::from(is_value);
@@ -560,15 +490,9 @@ impl Intake {
         Ok(())
     }
 
-    /// The rest of the file cannot be cut into values: `message` says what is wrong at `position`, and nothing from `from`
-    /// on is read.
-    fn lose(
-        &mut self,
-        open: &Open,
-        message: String,
-        position: usize,
-        from: usize,
-    ) -> std::result::Result<(), Stop> {
+    /// The rest of the file cannot be cut into values.
+    fn lose(&mut self, open: &Open, lost: Lost) -> std::result::Result<(), Stop> {
+        let Lost { message, position, from } = lost;
         if !self.skip {
             return Err(Stop::Export { file: open.file as usize, message, position });
         }
@@ -589,7 +513,10 @@ impl Intake {
         }
         let (code, from) = match open.scan.pending() {
             _ if open.bytes == 0 => ("unreadable_file", 0),
-            Some(start) => ("rest_not_read", open.dropping.unwrap_or(start.wrapping_add(open.origin))),
+            Some(start) => {
+                let lost = open.lost.as_ref().map(|lost| lost.from);
+                ("rest_not_read", lost.unwrap_or(start.wrapping_add(open.origin)))
+            }
             None => ("rest_not_read", open.bytes),
         };
         let message = format!("the file could not be read: {}", error);
@@ -603,6 +530,13 @@ impl Intake {
 }
 
 impl Open {
+    /// Give up the value that does not end, and look for whole ones within it; `false` when that was done too often.
+    fn give_up(&mut self) -> bool {
+        self.given_up += 1;
+        self.scan.give_up();
+        self.given_up <= MOST_GIVEN_UP
+    }
+
     /// Where the file starts in the window, while it does.
     fn start(&self) -> usize {
         0_usize.wrapping_sub(self.origin)

@@ -61,6 +61,48 @@ fn after_spaces(bytes: &[u8], from: usize) -> usize {
     }
 }
 
+/// The first byte from `at` on that is a hit, or the end; never before `at`. `hits` marks the same in the highest bits of
+/// eight bytes, rightly up to the first one.
+#[inline(always)]
+fn find(text: &[u8], mut at: usize, hits: impl Fn(u64) -> u64, hit: impl Fn(u8) -> bool) -> usize {
+    const NEAR: usize = 6;
+    const BLOCK: usize = 64;
+    for _ in 0..NEAR {
+        let Some(eight) = word(text, at) else { break };
+        let marks = hits(eight);
+        if marks != 0 {
+            return at + (marks.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    let Some(rest) = text.get(at..) else { return at };
+    for block in rest.as_chunks::<BLOCK>().0 {
+        // Without an early exit, so that it becomes a few vector instructions.
+        if block.iter().fold(false, |any, &byte| any | hit(byte)) {
+            break;
+        }
+        at += BLOCK;
+    }
+    text[at..].iter().position(|&byte| hit(byte)).map_or(text.len(), |found| at + found)
+}
+
+/// A line feed.
+pub(super) fn find_newline(text: &[u8], at: usize) -> usize {
+    find(text, at, |eight| zeros(eight ^ (ONES * 0x0a)), |byte| byte == b'\n')
+}
+
+/// The end of a string or the start of an escape.
+pub(super) fn find_string_stop(text: &[u8], at: usize) -> usize {
+    let hits = |eight: u64| zeros(eight ^ (ONES * 0x22)) | zeros(eight ^ (ONES * 0x5c));
+    find(text, at, hits, |byte| byte == b'"' || byte == b'\\')
+}
+
+/// A quote or a curly brace; `y`, `z`, `|`, `~` and DEL, which differ from braces in bits 1 and 2 only, are found too.
+pub(super) fn find_brace(text: &[u8], at: usize) -> usize {
+    let hits = |eight: u64| zeros(eight ^ (ONES * 0x22)) | zeros((eight | (ONES * 6)) ^ (ONES * 0x7f));
+    find(text, at, hits, |byte| byte == b'"' || byte | 6 == 0x7f)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,5 +136,22 @@ mod tests {
         }
         assert_eq!(after_space(b"\n \r\t          ", 0), 14);
         assert_eq!(after_space(b"", 0), 0);
+    }
+
+    #[test]
+    fn every_byte_is_found_or_passed() {
+        for byte in 0..=255_u8 {
+            for len in [1, 7, 8, 9, 47, 48, 49, 63, 64, 65, 111, 112, 113, 200] {
+                for fill in [b' ', 0x23, 0x21, 0x5b, 0x5d, 0x80, 0xff, 0x0b, 0] {
+                    let mut text = vec![fill; len];
+                    text[len - 1] = byte;
+                    let stop = |found: bool| if found { len - 1 } else { len };
+                    assert_eq!(find_newline(&text, 0), stop(byte == b'\n'));
+                    assert_eq!(find_string_stop(&text, 0), stop(byte == b'"' || byte == b'\\'));
+                    assert_eq!(find_brace(&text, 0), stop(byte == b'"' || byte | 6 == 0x7f));
+                }
+            }
+        }
+        assert_eq!(find_newline(b"ab", 3), 3);
     }
 }

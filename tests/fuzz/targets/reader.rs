@@ -7,7 +7,8 @@ use lesiongeo::batch::Batch;
 use lesiongeo::polygons::{MAX_COORDINATE, Polygons};
 use lesiongeo::read::columns::{Lists, NO_ROW, Strings, Tables};
 use lesiongeo::read::reader::Exports;
-use lesiongeo::read::window::{Source, Stop};
+use lesiongeo::read::source::Source;
+use lesiongeo::read::window::Stop;
 use libfuzzer_sys::fuzz_target;
 use serde::de::IgnoredAny;
 
