@@ -10,6 +10,7 @@ from tables import Row, Tables, grid, number, prose, times
 READERS = {
     "ours_1": "lesiongeo, 1 thread",
     "ours_2": "lesiongeo, 2 threads",
+    "system_1": "the same, 1 thread, Arrow with the system's allocator",
     "scan_1": "lesiongeo in batches, 1 thread",
     "scan_2": "lesiongeo in batches, 2 threads",
     "convert_1": "lesiongeo into Parquet, 1 thread",
@@ -89,7 +90,8 @@ def memory(rows: list[Row]) -> list[str]:
     text = f"""
         Peak resident memory of a process of its own, in MB, for the {notes["bytes"] / 1e6:.0f} MB above; imports with
         what is loaded when an empty list is read. *of what is kept*: without the imports, as a share of the
-        arrays that are returned and one window of {WINDOW_BYTES / 1e6:.0f} MB. In batches nothing is kept."""
+        arrays that are returned and one window of {WINDOW_BYTES / 1e6:.0f} MB. In batches nothing is kept. Arrow's
+        own allocator holds back what it has freed; `ARROW_DEFAULT_MEMORY_POOL=system` takes the system's."""
     lines = []
     for way, notes in rows[0].notes.items():
         amounts = [number(notes[name] / 1e6) for name in ("peak", "imports")]

@@ -7,6 +7,7 @@ start from the file, which lies in the operating system's cache after the first 
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 import tempfile
@@ -146,6 +147,7 @@ _CONVERT = "lesiongeo.write_parquet(lesiongeo.scan_label_studio(sys.argv[1], thr
 MEMORY = {
     "ours_1": (_LOADED, "lesiongeo.read_label_studio(sys.argv[1], threads=1)"),
     "ours_2": (_LOADED, "lesiongeo.read_label_studio(sys.argv[1], threads=2)"),
+    "system_1": (_LOADED, "lesiongeo.read_label_studio(sys.argv[1], threads=1)"),
     "scan_1": (_LOADED, _SCAN.format(threads=1)),
     "scan_2": (_LOADED, _SCAN.format(threads=2)),
     "convert_1": (_LOADED, _CONVERT.format(threads=1)),
@@ -167,7 +169,10 @@ def peak_memory(way: str, path: Path) -> tuple[int, int, int]:
     imports, read = MEMORY[way]
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-c", CHILD.format(imports=imports, read=read), str(path), f"{folder}/x.parquet"]
-        output = subprocess.run(command, capture_output=True, check=True, text=True).stdout  # noqa: S603
+        pool = {"ARROW_DEFAULT_MEMORY_POOL": "system"} if way.startswith("system") else {}
+        output = subprocess.run(  # noqa: S603
+            command, capture_output=True, check=True, text=True, env=os.environ | pool
+        ).stdout
     before, peak, arrays = output.split()
     return int(before), int(peak), int(arrays)
 
