@@ -421,6 +421,7 @@ mod tests {
         let cut = &a[..a.len() - 60];
         for (text, kept, code, dropped) in [
             (format!("[{a} {b},{c}]"), &[1, 2, 3][..], "comma_missing", false),
+            (format!("[{a}{b} {{\"id\":4,\"data\":{{}}}},{c}]"), &[1, 2, 3], "comma_missing", false),
             (format!("[{a}}},{b},{c}]"), &[1, 2, 3], "unreadable_task", true),
             (format!("[{a},,{b},{c}]"), &[1, 2, 3], "unreadable_task", true),
             (format!("[{a}][{b},{c}]"), &[1, 2, 3], "unreadable_task", true),
@@ -435,6 +436,7 @@ mod tests {
                 let mut exports = exports(std::slice::from_ref(&text), window, piece, true);
                 let tables = exports.all(&Batch::unwatched(1)).unwrap();
                 assert_eq!(tables.annotations.annotation_id, kept, "{text}");
+                assert_eq!(tables.tasks.task_id.contains(&4), text.contains("\"id\":4"));
                 assert_eq!(tables.problems.code.get(0), Some(code), "{text}");
                 assert!(tables.problems.dropped.iter().all(|&found| found == dropped), "{text}");
             }

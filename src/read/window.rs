@@ -361,7 +361,8 @@ impl Intake {
     fn value(&mut self, open: &mut Open, range: Range<usize>) -> std::result::Result<bool, Stop> {
         let base = range.start.wrapping_add(open.origin);
         let in_lines = open.scan.layout() == Layout::Lines;
-        if open.lost.is_some() && !in_lines {
+        // What starts at the byte that is wrong lacks no more than a comma.
+        if open.lost.as_ref().is_some_and(|lost| lost.from != base) && !in_lines {
             let text = container::value_text(&self.text, &range, false, base);
             let found = text.and_then(|text| container::recognise_again(text, base, open.content));
             match found {
