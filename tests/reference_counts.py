@@ -33,13 +33,15 @@ def candidates(whole: object) -> int:
 
     * One loss each, because what was in it cannot be known: an entry of a ``result`` that is no object, a ``result``
       that is neither a list nor null, an annotation that is no object (a prediction or draft may be a whole number,
-      its id), and a list of annotations, predictions or drafts that is neither a list nor null.
+      its id), a list of annotations, predictions or drafts that is neither a list nor null, and an element of the whole
+      that is no object.
     """
     count = 0
     for one in whole if isinstance(whole, list) else [whole]:
         if is_annotation(one):
             count += in_result(one["result"])
             continue
+        count += not isinstance(one, dict)
         for key in ("annotations", "completions", "predictions", "drafts") if isinstance(one, dict) else ():
             items = one.get(key)
             if not isinstance(items, list):

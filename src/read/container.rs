@@ -97,6 +97,8 @@ pub(super) struct Keys {
     data: bool,
     result: bool,
     task: bool,
+    /// The task is an object, not the id of one.
+    whole_task: bool,
     model: bool,
     author: bool,
     images: bool,
@@ -118,7 +120,10 @@ impl Keys {
                 "annotations" | "completions" | "predictions" | "drafts" => keys.lists = true,
                 "data" => keys.data = true,
                 "result" => keys.result = true,
-                "task" => keys.task = true,
+                "task" => {
+                    keys.task = true;
+                    keys.whole_task = cursor.kind()? == Kind::Object;
+                }
                 "model_version" => keys.model = true,
                 "completed_by" => keys.author = true,
                 "images" => keys.images = true,
@@ -180,15 +185,26 @@ pub(super) fn recognise(first: &str, base: usize) -> Result<std::result::Result<
 /// What an object is that stands in a file of this content where its structure was lost; `None` for a part of something
 /// else, an error for what is damaged itself.
 pub(super) fn recognise_again(text: &str, base: usize, content: Option<Content>) -> Result<Option<Content>> {
-    let keys = Keys::of(&mut Cursor::new(text, base))?;
+    let mut cursor = Cursor::new(text, base);
+    let keys = Keys::of(&mut cursor)?;
     let found = if keys.lists && keys.data {
         Content::Tasks
-    } else if keys.result && keys.task {
+    } else if keys.result && (keys.whole_task || keys.task && content == Some(Content::Annotations)) {
+        // Annotations of a task name it too, by its id.
         Content::Annotations
     } else {
         return Ok(None);
     };
     Ok(content.is_none_or(|content| content == found).then_some(found))
+}
+
+/// What is wrong with a value, and at which byte of the file.
+pub(super) fn damage(bytes: &[u8], base: usize) -> Option<(String, usize)> {
+    let read = utf8(bytes, base).and_then(|text| Cursor::new(text, base).skip());
+    match read {
+        Err(Error::Export { message, position }) => Some((message, position)),
+        _ => None,
+    }
 }
 
 /// The text of a value, with the byte after it where its file goes on: it tells a line or a word that breaks off from the

@@ -71,8 +71,8 @@ enum Element {
 enum FirstLine {
     /// It has not ended yet.
     Open,
-    /// It ended inside the first object, before this byte.
-    Ended(usize),
+    /// It ended inside the first object, before the first of these bytes; up to the second nothing but space follows.
+    Ended(usize, usize),
     /// The object goes on: it is spread over lines.
     Spread,
 }
@@ -168,9 +168,9 @@ impl Scan {
         self.state == State::Seek
     }
 
-    /// Look for whole values in the one that does not end; of a line nothing is left.
-    pub(super) fn give_up(&mut self) {
-        self.seek(if self.layout == Layout::Lines { self.at } else { self.start + 1 });
+    /// Give up the line that does not end.
+    pub(super) fn seek_line(&mut self) {
+        self.seek(self.at);
     }
 
     /// Forget what the file was cut into, and look for the next object, or line, from here on.
@@ -198,8 +198,8 @@ impl Scan {
     pub(super) fn shift(&mut self, by: usize) {
         self.at -= by;
         self.start = self.start.saturating_sub(by);
-        if let FirstLine::Ended(at) = &mut self.first_line {
-            *at = at.saturating_sub(by);
+        if let FirstLine::Ended(at, next) = &mut self.first_line {
+            (*at, *next) = (at.saturating_sub(by), next.saturating_sub(by));
         }
     }
 
@@ -321,11 +321,14 @@ impl Scan {
             if line_end == text.len() {
                 return false;
             }
-            self.first_line = FirstLine::Ended(line_end);
+            self.first_line = FirstLine::Ended(line_end, line_end);
         }
-        let FirstLine::Ended(line_end) = self.first_line else { return self.braces(text) };
-        let follows = text[line_end..].iter().find(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
-        let Some(&follows) = follows else { return false };
+        let FirstLine::Ended(line_end, next) = &mut self.first_line else { return self.braces(text) };
+        let rest = text.get(*next..).unwrap_or_default();
+        let space = rest.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
+        *next += space.unwrap_or(rest.len());
+        let line_end = *line_end;
+        let Some(&follows) = text.get(*next) else { return false };
         let last = text[..line_end].iter().rfind(|byte| !matches!(byte, b' ' | b'\t' | b'\r'));
         let goes_on = !self.string && matches!(last, Some(b'[' | b'{' | b',' | b':'));
         if follows == b'{' && text[line_end + 1..].first() != Some(&b' ') && !goes_on {

@@ -112,6 +112,8 @@ impl<'a> Reader<'a> {
         let mut task = Task::default();
         if cursor.kind()? != Kind::Object {
             cursor.skip()?;
+            let message = "no task stands here, but something else; nothing of it was read";
+            self.tables.problems.report(here, "id", "not_a_task", message, true);
             self.finish(task, here, origin);
             return Ok(());
         }

@@ -286,7 +286,7 @@ mod tests {
 
     fn task(id: i64) -> String {
         format!(
-            r#"{{"id":{id},"data":{{"image":"a{id}.png","t":"\\\"é}}"}},"annotations":[{{"id":{id},"completed_by":1,"result":[{REGION}]}}]}}"#
+            r#"{{"id":{id},"data":{{"image":"a{id}.png","t":"\\\"é}}"}},"annotations":[{{"id":{id},"completed_by":1,"task":{id},"result":[{REGION}]}}]}}"#
         )
     }
 
@@ -451,7 +451,7 @@ mod tests {
         let start = std::time::Instant::now();
         let tables = exports.all(&Batch::unwatched(1)).unwrap();
         assert_eq!(tables.annotations.annotation_id, [1]);
-        assert_eq!(tables.problems.code.get(0), Some("rest_not_read"));
+        assert_eq!(tables.problems.code.get(0), Some("unreadable_task"));
         assert!(start.elapsed().as_secs() < 20);
     }
 

@@ -19,8 +19,10 @@ const MOST_RESERVED_BYTES: usize = 64 << 20;
 const LEAST_BYTES: usize = 4 << 10;
 /// Elements of a list before its first object that are no task, at most; a list of numbers is no export.
 const MOST_STRAYS: usize = 1000;
-/// Objects without end that are given up in one file, at most: each is looked through anew for whole ones.
-const MOST_GIVEN_UP: usize = 64;
+/// An element of a list that has not ended after so many bytes is looked at for damage, then after twice as many.
+const SUSPICIOUS_BYTES: usize = 1 << 20;
+/// Bytes that are looked through again for whole tasks, at most, for each byte of a file up to the damage.
+const MOST_REPEATS: usize = 8;
 /// A larger task is refused: no export has one, and it would have to be held whole.
 const MOST_BYTES: usize = 512 << 20;
 
@@ -107,8 +109,10 @@ struct Open {
     strays: Vec<Range<usize>>,
     /// What is wrong, while the next whole task is sought.
     lost: Option<Lost>,
-    /// How often an object was given up that does not end.
-    given_up: usize,
+    /// Bytes that were looked through again.
+    repeated: usize,
+    /// Where an element starts that was looked at for damage, and its bytes at which to look again.
+    looked_at: (usize, usize),
 }
 
 /// Why a file could not be cut into values.
@@ -118,6 +122,18 @@ struct Lost {
     position: usize,
     /// The byte from which on nothing was read.
     from: usize,
+    what: Loss,
+}
+
+/// What cannot be read where nothing whole follows.
+#[derive(Clone, Copy)]
+enum Loss {
+    /// All of the file.
+    File,
+    /// One element of its list.
+    Task,
+    /// Whatever follows.
+    Rest,
 }
 
 /// Fills window after window.
@@ -296,7 +312,8 @@ impl Intake {
             found: false,
             strays: Vec::new(),
             lost: None,
-            given_up: 0,
+            repeated: 0,
+            looked_at: (0, SUSPICIOUS_BYTES),
         };
         match source.open() {
             Ok(input) => self.open = Some(open(input)),
@@ -318,35 +335,16 @@ impl Intake {
                     }
                 }
                 Found::More => {
-                    let start = open.scan.pending().unwrap_or(self.text.len());
-                    if self.text.len() - start <= self.most_bytes {
-                        return Ok(true);
-                    }
-                    let position = start.wrapping_add(open.origin);
-                    let lost = Lost { message: self.too_large(), position, from: position };
+                    let Some(lost) = self.suspect(open) else { return Ok(true) };
                     if !self.skip {
-                        // Damage may have hidden its end.
-                        let found = container::unfinished(&self.text[start..], position);
-                        let end = position + (self.text.len() - start);
-                        return match found {
-                            Error::Export { message, position: at } if at + 16 < end => self
-                                .lose(open, Lost { message, position: at, from: position })
-                                .map(|()| false),
-                            _ => self.lose(open, lost).map(|()| false),
-                        };
+                        return self.lose(open, lost).map(|()| false);
                     }
-                    open.lost.get_or_insert(lost);
-                    if !open.give_up() {
-                        return self.lose_rest(open).map(|()| false);
-                    }
+                    open.give_up(lost);
                 }
                 Found::Wrong(at, message) => {
                     let position = at.wrapping_add(open.origin);
-                    if !open.found {
-                        self.refuse(open, message.into(), position)?;
-                        return Ok(false);
-                    }
-                    let lost = Lost { message: message.into(), position, from: position };
+                    let what = if open.found { Loss::Rest } else { Loss::File };
+                    let lost = Lost { message: message.into(), position, from: position, what };
                     if !self.skip {
                         return self.lose(open, lost).map(|()| false);
                     }
@@ -357,6 +355,30 @@ impl Intake {
         }
     }
 
+    /// What is wrong with a value that has not ended yet, if anything is known.
+    fn suspect(&self, open: &mut Open) -> Option<Lost> {
+        let start = open.scan.pending()?;
+        let (from, bytes) = (start.wrapping_add(open.origin), self.text.len() - start);
+        let too_large = bytes > self.most_bytes;
+        if open.looked_at.0 != from {
+            open.looked_at = (from, SUSPICIOUS_BYTES);
+        }
+        // Damage may have hidden its end.
+        let suspicious = self.skip && open.scan.layout() == Layout::List && bytes > open.looked_at.1;
+        if !too_large && !suspicious {
+            return None;
+        }
+        open.looked_at.1 = 2 * bytes;
+        let found = container::damage(&self.text[start..], from);
+        match found.filter(|(_, position)| position + 16 < from + bytes) {
+            Some((message, position)) => Some(Lost { message, position, from, what: Loss::Task }),
+            None if too_large => {
+                Some(Lost { message: self.too_large(), position: from, from, what: Loss::Rest })
+            }
+            None => None,
+        }
+    }
+
     /// Keep a whole value; whether the file is read on.
     fn value(&mut self, open: &mut Open, range: Range<usize>) -> std::result::Result<bool, Stop> {
         let base = range.start.wrapping_add(open.origin);
@@ -364,19 +386,26 @@ impl Intake {
         // What starts at the byte that is wrong lacks no more than a comma.
         if open.lost.as_ref().is_some_and(|lost| lost.from != base) && !in_lines {
             let text = container::value_text(&self.text, &range, false, base);
-            let found = text.and_then(|text| container::recognise_again(text, base, open.content));
-            match found {
+            match text.and_then(|text| container::recognise_again(text, base, open.content)) {
                 Ok(Some(content)) => open.content = Some(content),
-                // Whole tasks may lie in what is damaged.
-                Err(_) if open.given_up < MOST_GIVEN_UP => {
-                    open.given_up += 1;
-                    open.scan.seek(range.start + 1);
-                    return Ok(true);
-                }
-                _ => {
+                Ok(None) => {
                     open.scan.seek(range.end);
                     return Ok(true);
                 }
+                Err(Error::Export { message, position }) => {
+                    open.give_up(Lost { message, position, from: base, what: Loss::Task });
+                    return Ok(true);
+                }
+                Err(other) => return Err(Stop::Other(other)),
+            }
+        } else if self.skip && open.scan.layout() == Layout::List {
+            let element = &self.text[range.clone()];
+            // What ends here need not be one task: a quote too much makes structure of texts, a bracket a list of tasks.
+            let damage = container::damage(element, base)
+                .or_else(|| (open.found && element.starts_with(b"[")).then(|| (NO_TASK.to_owned(), base)));
+            if let Some((message, position)) = damage {
+                open.give_up(Lost { message, position, from: base, what: Loss::Task });
+                return Ok(true);
             }
         }
         let stray = !open.found && open.lost.is_none() && open.scan.layout() == Layout::List;
@@ -405,7 +434,7 @@ impl Intake {
             }
         }
         self.tell_strays(open);
-        if let Some(Lost { message, position, from }) = open.lost.take() {
+        if let Some(Lost { message, position, from, .. }) = open.lost.take() {
             let skipped = if from == base {
                 What::Skipped("comma_missing", format!("{message}; nothing was left out"), position)
             } else {
@@ -433,37 +462,39 @@ impl Intake {
                 // The last line needs no end.
                 return self.value(open, start..self.text.len()).map(drop);
             }
-            if open.lost.is_none() {
-                match container::unfinished(&self.text[start..], from) {
-                    Error::Export { message, position } => open.lost = Some(Lost { message, position, from }),
-                    other => return Err(Stop::Other(other)),
+            let end = self.text.len().wrapping_add(open.origin);
+            let lost = match container::unfinished(&self.text[start..], from) {
+                Error::Export { message, position } => {
+                    let what = if position + 16 < end { Loss::Task } else { Loss::Rest };
+                    Lost { message, position, from, what }
                 }
+                other => return Err(Stop::Other(other)),
+            };
+            if !self.skip {
+                return self.lose(open, lost);
             }
             // Whole tasks may lie in what does not end.
-            if !self.skip || open.scan.seeks() || !open.give_up() {
-                self.text.truncate(start);
-                return self.lose_rest(open);
+            if !open.scan.seeks() {
+                open.give_up(lost);
+                if !self.cut(open)? {
+                    return Ok(());
+                }
+                continue;
             }
-            if !self.cut(open)? {
-                return Ok(());
-            }
+            self.text.truncate(start);
+            break;
         }
         if open.scan.begins() {
             self.refuse(open, container::EMPTY.into(), 0)
-        } else if open.lost.is_some() {
-            self.lose_rest(open)
+        } else if let Some(lost) = open.lost.take() {
+            self.lose(open, lost)
         } else if open.scan.may_end() {
             Ok(())
         } else {
             let end = self.text.len().wrapping_add(open.origin);
             let Error::Export { message, position } = container::cut_off(end) else { return Ok(()) };
-            self.lose(open, Lost { message, position, from: position })
+            self.lose(open, Lost { message, position, from: position, what: Loss::Rest })
         }
-    }
-
-    /// Nothing whole follows what was lost.
-    fn lose_rest(&mut self, open: &mut Open) -> std::result::Result<(), Stop> {
-        open.lost.take().map_or(Ok(()), |lost| self.lose(open, lost))
     }
 
     /// Elements before the first object of a list become a row each.
@@ -491,18 +522,30 @@ impl Intake {
         Ok(())
     }
 
-    /// The rest of the file cannot be cut into values.
+    /// Nothing whole follows what was lost.
     fn lose(&mut self, open: &Open, lost: Lost) -> std::result::Result<(), Stop> {
-        let Lost { message, position, from } = lost;
+        let Lost { message, position, from, what } = lost;
         if !self.skip {
             return Err(Stop::Export { file: open.file as usize, message, position });
         }
-        let message = if from == position {
-            format!("{message}; from here on nothing was read")
-        } else {
-            format!("{message} at byte {position}; nothing was read from the start of this task on")
+        let (code, message) = match what {
+            Loss::File => return self.refuse(open, message, position),
+            Loss::Task => {
+                let end = self.text.len().wrapping_add(open.origin);
+                (
+                    "unreadable_task",
+                    format!("{message} at byte {position}; bytes {from} to {end} were not read"),
+                )
+            }
+            Loss::Rest if from == position => {
+                ("rest_not_read", format!("{message}; from here on nothing was read"))
+            }
+            Loss::Rest => {
+                let rest = "nothing was read from the start of this task on";
+                ("rest_not_read", format!("{message} at byte {position}; {rest}"))
+            }
         };
-        self.push(open, What::Skipped("rest_not_read", message, from), 0..0, from);
+        self.push(open, What::Skipped(code, message, from), 0..0, from);
         Ok(())
     }
 
@@ -531,11 +574,21 @@ impl Intake {
 }
 
 impl Open {
-    /// Give up the value that does not end, and look for whole ones within it; `false` when that was done too often.
-    fn give_up(&mut self) -> bool {
-        self.given_up += 1;
-        self.scan.give_up();
-        self.given_up <= MOST_GIVEN_UP
+    /// Give up a value that is damaged, and look for whole ones in it and behind it.
+    fn give_up(&mut self, lost: Lost) {
+        let (from, position) = (lost.from, lost.position);
+        self.lost.get_or_insert(lost);
+        let [start, wrong] = [from, position].map(|byte| byte.wrapping_sub(self.origin));
+        let again = position - from;
+        if self.scan.layout() == Layout::Lines {
+            self.scan.seek_line();
+        } else if self.repeated + again <= MOST_REPEATS * position {
+            self.repeated += again;
+            self.scan.seek(start + 1);
+        } else {
+            // Hostile: what came before the damage is not looked at again.
+            self.scan.seek(wrong.max(start + 1));
+        }
     }
 
     /// Where the file starts in the window, while it does.
