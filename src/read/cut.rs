@@ -168,6 +168,12 @@ impl Scan {
         self.state == State::Seek
     }
 
+    /// Take the next line, and all that follow, for values.
+    pub(super) fn seek_lines(&mut self, from: usize) {
+        self.layout = Layout::Lines;
+        self.seek(from);
+    }
+
     /// Give up the line that does not end.
     pub(super) fn seek_line(&mut self) {
         self.seek(self.at);

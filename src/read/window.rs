@@ -408,6 +408,18 @@ impl Intake {
                 return Ok(true);
             }
         }
+        if self.skip && open.scan.layout() == Layout::Objects && !open.found {
+            // Without a line feed before the damage it is the first of several lines, more likely than of objects on one.
+            let damage = container::damage(&self.text[range.clone()], base);
+            if let Some((message, position)) = damage {
+                let wrong = position.wrapping_sub(open.origin).max(range.start + 1);
+                if !self.text[range.start..wrong].contains(&b'\n') {
+                    open.lost = Some(Lost { message, position, from: base, what: Loss::Task });
+                    open.scan.seek_lines(wrong);
+                    return Ok(true);
+                }
+            }
+        }
         let stray = !open.found && open.lost.is_none() && open.scan.layout() == Layout::List;
         if stray && self.text.get(range.start) != Some(&b'{') {
             open.strays.push(base..base + range.len());
