@@ -21,8 +21,11 @@ const LEAST_BYTES: usize = 4 << 10;
 const MOST_STRAYS: usize = 1000;
 /// An element of a list that has not ended after so many bytes is looked at for damage, then after twice as many.
 const SUSPICIOUS_BYTES: usize = 1 << 20;
-/// Bytes that are looked through again for whole tasks, at most, for each byte of a file up to the damage.
-const MOST_REPEATS: usize = 8;
+/// Bytes that are looked through again for whole tasks, at most: so many for each byte of a file up to the damage, and so
+/// many in any case. Each damage counts as some at least.
+const MOST_REPEATED: (usize, usize) = (8, 64 << 20);
+const LEAST_REPEATED: usize = 64 << 10;
+const TOO_DAMAGED: &str = "the file is damaged in too many places; export it again";
 /// A larger task is refused: no export has one, and it would have to be held whole.
 const MOST_BYTES: usize = 512 << 20;
 
@@ -339,7 +342,9 @@ impl Intake {
                     if !self.skip {
                         return self.lose(open, lost).map(|()| false);
                     }
-                    open.give_up(lost);
+                    if !self.give_up(open, lost)? {
+                        return Ok(false);
+                    }
                 }
                 Found::Wrong(at, message) => {
                     let position = at.wrapping_add(open.origin);
@@ -353,6 +358,14 @@ impl Intake {
                 }
             }
         }
+    }
+
+    /// Give up a value that is damaged; whether the file is read on.
+    fn give_up(&mut self, open: &mut Open, lost: Lost) -> std::result::Result<bool, Stop> {
+        if open.give_up(lost) {
+            return Ok(true);
+        }
+        open.lost.take().map_or(Ok(()), |lost| self.lose(open, lost)).map(|()| false)
     }
 
     /// What is wrong with a value that has not ended yet, if anything is known.
@@ -393,8 +406,7 @@ impl Intake {
                     return Ok(true);
                 }
                 Err(Error::Export { message, position }) => {
-                    open.give_up(Lost { message, position, from: base, what: Loss::Task });
-                    return Ok(true);
+                    return self.give_up(open, Lost { message, position, from: base, what: Loss::Task });
                 }
                 Err(other) => return Err(Stop::Other(other)),
             }
@@ -404,8 +416,7 @@ impl Intake {
             let damage = container::damage(element, base)
                 .or_else(|| (open.found && element.starts_with(b"[")).then(|| (NO_TASK.to_owned(), base)));
             if let Some((message, position)) = damage {
-                open.give_up(Lost { message, position, from: base, what: Loss::Task });
-                return Ok(true);
+                return self.give_up(open, Lost { message, position, from: base, what: Loss::Task });
             }
         }
         if self.skip && open.scan.layout() == Layout::Objects && !open.found {
@@ -487,8 +498,7 @@ impl Intake {
             }
             // Whole tasks may lie in what does not end.
             if !open.scan.seeks() {
-                open.give_up(lost);
-                if !self.cut(open)? {
+                if !self.give_up(open, lost)? || !self.cut(open)? {
                     return Ok(());
                 }
                 continue;
@@ -586,21 +596,23 @@ impl Intake {
 }
 
 impl Open {
-    /// Give up a value that is damaged, and look for whole ones in it and behind it.
-    fn give_up(&mut self, lost: Lost) {
+    /// Give up a value that is damaged, and look for whole ones in it and behind it; `false` where a file has too many.
+    fn give_up(&mut self, lost: Lost) -> bool {
         let (from, position) = (lost.from, lost.position);
-        self.lost.get_or_insert(lost);
-        let [start, wrong] = [from, position].map(|byte| byte.wrapping_sub(self.origin));
-        let again = position - from;
+        let lost = self.lost.get_or_insert(lost);
         if self.scan.layout() == Layout::Lines {
             self.scan.seek_line();
-        } else if self.repeated + again <= MOST_REPEATS * position {
-            self.repeated += again;
-            self.scan.seek(start + 1);
-        } else {
-            // Hostile: what came before the damage is not looked at again.
-            self.scan.seek(wrong.max(start + 1));
+            return true;
         }
+        // By places in the file alone, so that windows of any size give up the same.
+        self.repeated += position - from + LEAST_REPEATED;
+        let (share, always) = MOST_REPEATED;
+        let go_on = self.repeated <= share * position + always;
+        if !go_on {
+            (lost.message, lost.position, lost.what) = (TOO_DAMAGED.into(), lost.from, Loss::Rest);
+        }
+        self.scan.seek(from.wrapping_sub(self.origin) + 1);
+        go_on
     }
 
     /// Where the file starts in the window, while it does.
