@@ -30,6 +30,7 @@ __all__ = [
     "iou_pairs",
     "judge",
     "match_pages",
+    "mend",
     "multipolygons",
     "num_threads",
     "overlap",
