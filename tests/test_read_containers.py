@@ -273,6 +273,26 @@ def test_damage_costs_what_is_damaged(wrong: bytes, lines: bool) -> None:
             assert found == ROWS
 
 
+@pytest.mark.parametrize("which", [0, 2])
+@pytest.mark.parametrize("lines", [False, True])
+def test_the_tasks_beside_a_damaged_one_are_read(lines: bool, which: int) -> None:
+    # Annotations name their task, as servers write them: they look like annotations of a list of those.
+    named = [
+        {**one, "annotations": [{**annotation, "task": one["id"]} for annotation in one["annotations"]]}
+        for one in TASKS
+    ]
+    parts = [json.dumps(one).encode() for one in named]
+    others = [one["id"] for index, one in enumerate(TASKS) if index != which]
+    for at in range(9, len(parts[which]), 13):
+        for wrong in (b"", b'"', b"{", b"}", b"[", b"]", b",", b":", b"\\", b'"}', b'{"'):
+            # Nothing stands for a byte that is lost.
+            damaged = parts[which][:at] + wrong + parts[which][at + (not wrong) :]
+            texts_of = [*parts[:which], damaged, *parts[which + 1 :]]
+            columns = read(b"\n".join(texts_of) if lines else b"[" + b",".join(texts_of) + b"]", on_error="skip")
+            tasks = columns["tasks"]["task_id"].tolist()
+            assert [one for one in tasks if one in others] == others, (at, wrong, tasks)
+
+
 @pytest.mark.parametrize("text", [json.dumps(TASKS), "\n".join(map(json.dumps, TASKS)), json.dumps(TASKS, indent=1)])
 def test_a_file_that_was_cut_off_gives_what_came_before(text: str) -> None:
     whole = len(regions_of(read(text)))
