@@ -244,7 +244,8 @@ def refusal(raw: str | bytes) -> ExportError | None:
 def test_damage_costs_what_is_damaged(wrong: bytes, lines: bool) -> None:
     parts = [json.dumps(one).encode() for one in TASKS]
     before, between, after = (b"", b"\n", b"\n") if lines else (b"[", b",", b"]")
-    for at in range(0, len(parts[1]), 7):
+    # A bracket before a task makes a list of the rest: one element, which is no task.
+    for at in range(7 if wrong == b"[" and not lines else 0, len(parts[1]), 7):
         damaged = [parts[0], parts[1][:at] + wrong + parts[1][at:], parts[2]]
         raw = before + between.join(damaged) + after
         columns = read(raw, on_error="skip")

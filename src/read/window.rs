@@ -411,11 +411,8 @@ impl Intake {
                 Err(other) => return Err(Stop::Other(other)),
             }
         } else if self.skip && open.scan.layout() == Layout::List {
-            let element = &self.text[range.clone()];
-            // What ends here need not be one task: a quote too much makes structure of texts, a bracket a list of tasks.
-            let damage = container::damage(element, base)
-                .or_else(|| (open.found && element.starts_with(b"[")).then(|| (NO_TASK.to_owned(), base)));
-            if let Some((message, position)) = damage {
+            // What ends here need not be one task: a quote too much makes structure of texts.
+            if let Some((message, position)) = container::damage(&self.text[range.clone()], base) {
                 return self.give_up(open, Lost { message, position, from: base, what: Loss::Task });
             }
         }
