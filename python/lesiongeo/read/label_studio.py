@@ -73,7 +73,8 @@ def read_label_studio(
         Names of controls (`from_name`) with these roles; inferred when not given, see `Export.role`.
     on_error : {"raise", "skip"}, default "raise"
         "skip" goes on after what cannot be read and lists it in `problems`, with ``dropped`` true: unreadable_task,
-        unreadable_file, rest_not_read. Tasks that are whole are read, whatever is lost between them.
+        unreadable_file, rest_not_read. Whole tasks of a list or in lines are sought behind what is lost; the bytes
+        that were not read are named.
     threads : int, optional
         Number of threads; by default see `num_threads`.
     progress : callable, optional
