@@ -1,6 +1,7 @@
 # The commands of this project. `make help` lists them.
 PYTHON ?= python3
 VENV := .venv
+SDK := .venv-label-studio
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 RUST := $(wildcard src/*.rs src/*/*.rs) Cargo.toml Cargo.lock
@@ -25,6 +26,13 @@ $(VENV)/.test: $(VENV)/.made pyproject.toml
 	$(PIP) install --quiet --group test
 	@touch $@
 
+# What judges the files we write for Label Studio.
+$(SDK)/.made: pyproject.toml
+	$(PYTHON) -m venv $(SDK)
+	$(SDK)/bin/python -m pip --disable-pip-version-check install --quiet --upgrade 'pip>=25.1'
+	$(SDK)/bin/python -m pip --disable-pip-version-check install --quiet --group label-studio
+	@touch $@
+
 $(VENV)/.bench: $(VENV)/.made pyproject.toml
 	$(PIP) install --quiet --group bench
 	@touch $@
@@ -41,10 +49,10 @@ test: test-rust test-python ## set up everything and run all tests
 test-rust:
 	cargo test --locked --quiet
 
-test-python: $(VENV)/.installed $(VENV)/.test
+test-python: $(VENV)/.installed $(VENV)/.test $(SDK)/.made
 	$(BIN)/python -m pytest --quiet
 
-slow: $(VENV)/.installed $(VENV)/.test ## large data and many examples: minutes
+slow: $(VENV)/.installed $(VENV)/.test $(SDK)/.made ## large data and many examples: minutes
 	HYPOTHESIS_PROFILE=slow $(BIN)/python -m pytest --quiet -m "slow or not slow" --timeout 3600
 
 lint: $(VENV)/.installed $(VENV)/.test $(VENV)/.lint ## format, lint and type checks
@@ -93,4 +101,4 @@ wheel-check: $(VENV)/.made ## build the wheel, install it into an empty environm
 	sh tests/check_wheel.sh $(BIN)/python
 
 clean: ## remove everything that was built
-	rm -rf $(VENV) $(OUT) target build dist python/lesiongeo/*.so
+	rm -rf $(VENV) $(SDK) $(OUT) target build dist python/lesiongeo/*.so
