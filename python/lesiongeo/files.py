@@ -12,8 +12,9 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from .regions import Regions
+from .specs import specs_of
 
-__all__ = ["parquet_options", "write_json", "write_table"]
+__all__ = ["SPECS_KEY", "parquet_options", "write_json", "write_table"]
 
 #: Polygons per row group: nested columns above about 2 GB per group break readers.
 ROWS_PER_GROUP = 250_000
@@ -33,20 +34,26 @@ GEO_METADATA = {
 }
 
 
+#: Key of a Parquet file's metadata under which the definitions of its numbers stand, as a JSON list of ids.
+SPECS_KEY = "lesiongeo.specs"
+
+
 def write_table(table: pa.Table | Regions, path: Path) -> None:
     """Write a table by the ending of its path: .parquet or .csv.
 
-    Regions keep their outlines in Parquet and lose them in CSV. In CSV, texts that a spreadsheet would take for a
-    formula get a leading apostrophe, and lists become JSON.
+    Regions keep their outlines in Parquet and lose them in CSV. Parquet names the definitions of its numbers in its
+    metadata. In CSV, texts that a spreadsheet would take for a formula get a leading apostrophe, and lists become JSON.
     """
     if path.suffix == ".csv":
         plain = table.table if isinstance(table, Regions) else table
         with path.open("wb") as file:
             pyarrow.csv.write_csv(_for_csv(plain), file)
         return
-    arrow: pa.Table = table
+    arrow: pa.Table = table.to_arrow() if isinstance(table, Regions) else table
+    metadata = {SPECS_KEY: json.dumps(specs_of([arrow]))}
     if isinstance(table, Regions):
-        arrow = table.to_arrow().replace_schema_metadata({"geo": json.dumps(GEO_METADATA, sort_keys=True)})
+        metadata["geo"] = json.dumps(GEO_METADATA, sort_keys=True)
+    arrow = arrow.replace_schema_metadata(metadata)
     # Opened here: a path with a colon would be taken for an address.
     with path.open("wb") as file:
         pyarrow.parquet.write_table(arrow, file, row_group_size=ROWS_PER_GROUP, **parquet_options(arrow.schema))

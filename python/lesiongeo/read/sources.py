@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import glob
+import hashlib
 import os
 import re
 import stat
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any, TypeAlias
 
@@ -18,7 +19,7 @@ import pyarrow as pa
 
 from ..errors import ExportError
 
-__all__ = ["ENDINGS", "Entry", "Found", "Input", "Source", "find", "parquet_files"]
+__all__ = ["ENDINGS", "Digest", "Entry", "Found", "Input", "Source", "find", "parquet_files"]
 
 Source: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | Any"
 #: What the core takes: a name, and bytes, the path of a plain file, or a function that opens a stream of plain bytes.
@@ -44,6 +45,18 @@ STANDARD_INPUT = "<stdin>"
 MOST_CHECKED = 256 << 20
 
 
+class Digest:
+    """SHA-256 and number of the bytes of a file as they are stored."""
+
+    def __init__(self) -> None:
+        self.hash, self.size = hashlib.sha256(), 0
+
+    def update(self, data: bytes) -> None:
+        """Take the next bytes."""
+        self.hash.update(data)
+        self.size += len(data)
+
+
 @dataclass(frozen=True)
 class Input:
     """One file to read.
@@ -60,6 +73,8 @@ class Input:
         The same for two ways to one file.
     damage : list of str
         Filled while reading and when it is closed: what is wrong with its compression.
+    digest : Digest or None
+        Fed with the bytes as they are stored, while they are read as a stream.
     """
 
     name: str
@@ -67,6 +82,7 @@ class Input:
     content: bytes | str | None = None
     identity: tuple[Any, ...] | None = None
     damage: list[str] = field(default_factory=list, compare=False)
+    digest: Digest | None = field(default=None, compare=False)
 
     def entry(self) -> Entry:
         """Return what the core takes; nothing is read but the first bytes of local files."""
@@ -111,7 +127,7 @@ class Input:
         stream = self.stored()
         head = _exactly(stream, HEAD)
         codec = _codec(head)
-        whole = _Chained(head, stream, self.name)
+        whole = _Chained(head, stream, self.name, self.digest)
         if codec is None:
             return whole
         unpacked = pa.CompressedInputStream(pa.PythonFile(whole, mode="r"), codec)
@@ -507,14 +523,17 @@ def _codec(head: bytes) -> str | None:
 class _Chained:
     """A stream with the bytes in front that were taken from it to look at them."""
 
-    def __init__(self, head: bytes, stream: Any, name: str) -> None:
-        self.head, self.stream, self.name, self.closed = head, stream, name, False
+    def __init__(self, head: bytes, stream: Any, name: str, digest: Digest | None = None) -> None:
+        self.head, self.stream, self.name, self.digest, self.closed = head, stream, name, digest, False
 
     def read(self, size: int) -> bytes:
         if self.head and size != 0:
             taken, self.head = self.head[:size], self.head[size:]
-            return taken
-        return bytes(self.stream.read(size))
+        else:
+            taken = bytes(self.stream.read(size))
+        if self.digest is not None:
+            self.digest.update(taken)
+        return taken
 
     def readable(self) -> bool:
         return True
@@ -591,10 +610,7 @@ def _told_apart(inputs: list[Input]) -> list[Input]:
         for row in unclear:
             names[row] = "/".join(paths[row][-depth:])
         unclear = [row for row in _repeats(names) if len(paths[row]) > depth]
-    return [
-        one if one.name == name else Input(name, one.stored, one.content, one.identity)
-        for one, name in zip(inputs, names, strict=True)
-    ]
+    return [one if one.name == name else replace(one, name=name) for one, name in zip(inputs, names, strict=True)]
 
 
 def _repeats(names: list[str]) -> list[int]:

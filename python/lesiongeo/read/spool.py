@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from .sources import Input
+from .sources import Digest, Input
 
 __all__ = ["random_access"]
 
@@ -38,17 +38,19 @@ def random_access(one: Input) -> Any:
     if seekable is not None and seekable() and stream.tell() == 0:
         return pa.PythonFile(stream, mode="r")
     try:
-        return pa.PythonFile(_copied(stream), mode="r")
+        return pa.PythonFile(_copied(stream, one.digest), mode="r")
     finally:
         stream.close()
 
 
-def _copied(stream: Any) -> Any:
+def _copied(stream: Any, digest: Digest | None) -> Any:
     """Copy what is left of a stream."""
     file = tempfile.TemporaryFile()  # noqa: SIM115  # closed by whoever reads it
     try:
         while data := stream.read(PIECE):
             file.write(data)
+            if digest is not None:
+                digest.update(data)
         file.seek(0)
     except BaseException:
         file.close()
