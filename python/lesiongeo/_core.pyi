@@ -24,6 +24,7 @@ __all__ = [
     "clip_pairs",
     "defects_of",
     "disputed_area",
+    "group_lesions",
     "hausdorff",
     "hausdorff_witnesses",
     "ingest",
@@ -124,6 +125,7 @@ def match_pages(
     threads: int | None = None,
     progress: _Progress | None = None,
 ) -> tuple[_I64, _I64, _I64, _U8, _F64, _F64]: ...
+def group_lesions(annotators: _I64, a: _I64, b: _I64, iou: _F64) -> _I64: ...
 
 @final
 class LabelStudioReader:

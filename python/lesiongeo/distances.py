@@ -356,7 +356,7 @@ def nsd(a: PolygonsLike, b: PolygonsLike, *, tolerance: float, threads: int | No
     >>> [round(float(lg.nsd([square], [shifted], tolerance=t)[0]), 6) for t in (0, 0.5, 1)]
     [0.4375, 0.5, 1.0]
     """
-    return _column(NSD, a, b, threads, tolerance=_tolerance(tolerance))
+    return _column(NSD, a, b, threads, tolerance=checked_tolerance("tolerance", tolerance))
 
 
 def signed_offset(a: PolygonsLike, b: PolygonsLike, *, threads: int | None = None) -> Floats:
@@ -479,7 +479,7 @@ def surface_distances(
     ([None, 'empty_b'], [0.5, 0.5])
     """
     percentile, pooled = _percentile(percentile), checked_flag("pooled", pooled)
-    within = None if tolerance is None else _tolerance(tolerance)
+    within = None if tolerance is None else checked_tolerance("tolerance", tolerance)
     spacing = checked_spacing(spacing_mm)
     left, right = as_polygons(a)._interior(threads), as_polygons(b)._interior(threads)
     options: dict[str, Any] = {"percentile": percentile, "pooled": pooled, "offset": True, "hausdorff": True}
@@ -540,8 +540,9 @@ def _percentile(percentile: float) -> float:
     return value + 0.0  # -0.0 is 0.
 
 
-def _tolerance(tolerance: float) -> float:
-    value = checked_number("tolerance", tolerance)
+def checked_tolerance(name: str, tolerance: Any) -> float:
+    """Return an option that is a distance from 0 up."""
+    value = checked_number(name, tolerance)
     if not 0.0 <= value < math.inf:
-        raise ValueError(f"tolerance is {shown(tolerance)}; it is a distance from 0 up")
+        raise ValueError(f"{name} is {shown(tolerance)}; it is a distance from 0 up")
     return value

@@ -27,7 +27,7 @@ mod _core {
         perimeter, survey,
     };
     #[pymodule_export]
-    use super::pairs::{iou_pairs, match_pages};
+    use super::pairs::{group_lesions, iou_pairs, match_pages};
     #[pymodule_export]
     use super::read::LabelStudioReader;
     #[pymodule_export]

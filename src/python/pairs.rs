@@ -1,4 +1,4 @@
-//! Bindings of pairs within groups and of one-to-one matching.
+//! Bindings of pairs within groups, of one-to-one matching and of lesions.
 
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::exceptions::PyTypeError;
@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use super::arrays::{Ragged, slice, with_batch};
 use super::errors::to_python;
 use crate::error::Error;
+use crate::lesions::{self, Match};
 use crate::matching::{Gates, match_groups};
 use crate::pairs::{self, Group, Side};
 
@@ -119,4 +120,42 @@ fn ranges(pages: &PyReadonlyArray2<'_, i64>, len: usize) -> PyResult<Vec<Group>>
         groups.push(Group { a: a0..a1, b: b0..b1 });
     }
     Ok(groups)
+}
+
+/// The number of each region's group, counted in the order of the groups' first regions.
+#[pyfunction]
+#[pyo3(signature = (annotators, a, b, iou))]
+pub(super) fn group_lesions<'py>(
+    py: Python<'py>,
+    annotators: PyReadonlyArray1<'py, i64>,
+    a: PyReadonlyArray1<'py, i64>,
+    b: PyReadonlyArray1<'py, i64>,
+    iou: PyReadonlyArray1<'py, f64>,
+) -> PyResult<Ids<'py>> {
+    let len = annotators.len();
+    let codes = below("annotators", slice(&annotators)?, len)?;
+    let (a, b, iou) = (below("a", slice(&a)?, len)?, below("b", slice(&b)?, len)?, slice(&iou)?);
+    for (what, found) in [("b", b.len()), ("iou", iou.len())] {
+        if found != a.len() {
+            let remedy = "pass two regions and one IoU per match";
+            return Err(to_python(Error::Length { what, found, expected: a.len(), remedy }));
+        }
+    }
+    let mut matches: Vec<Match> =
+        a.iter().zip(&b).zip(iou).map(|((&a, &b), &iou)| Match { a, b, iou }).collect();
+    let groups = py.detach(|| lesions::group(&codes, &mut matches));
+    Ok(groups.into_iter().map(i64::from).collect::<Vec<_>>().into_pyarray(py))
+}
+
+/// Numbers of regions, or codes of which there are no more.
+fn below(what: &'static str, values: &[i64], len: usize) -> PyResult<Vec<u32>> {
+    let number = |(position, &value): (usize, &i64)| {
+        u32::try_from(value).ok().filter(|&number| (number as usize) < len).ok_or(Error::Index {
+            what,
+            position,
+            value,
+            len,
+        })
+    };
+    values.iter().enumerate().map(number).collect::<Result<_, _>>().map_err(to_python)
 }
