@@ -56,6 +56,7 @@ from .read import (
 )
 from .regions import Regions
 from .shape import shape_measures
+from .statistics import wilson_interval
 from .threads import num_threads, set_num_threads
 from .validity import make_valid, validity_reason
 
@@ -108,5 +109,6 @@ __all__ = [
     "surface_distances",
     "union",
     "validity_reason",
+    "wilson_interval",
     "write_parquet",
 ]

@@ -1,0 +1,468 @@
+"""Intervals: Wilson's for shares, and a bootstrap over clusters whose weights depend on nothing but the cluster."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from statistics import NormalDist
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import ArrayLike, NDArray
+
+from ..options import checked_number, shown
+from ..read import Export
+
+__all__ = [
+    "Block",
+    "Intervals",
+    "TaskClusters",
+    "bootstrap_weights",
+    "cluster_keys",
+    "percentile_interval",
+    "task_clusters",
+    "weighted_sums",
+    "wilson_interval",
+]
+
+Floats: TypeAlias = NDArray[np.float64]
+Ints: TypeAlias = NDArray[np.int64]
+Keys: TypeAlias = NDArray[np.uint64]
+
+#: How many of 65,536 equally likely numbers give the weight 0, 1, 2, ...: 65536 / (e k!), rounded so that the weights
+#: have a mean of exactly 1 and a variance of exactly 1, as those of the Poisson distribution.
+WEIGHT_COUNTS = (24107, 24113, 12055, 4017, 1004, 201, 33, 5, 1)
+WEIGHT_OF = np.repeat(np.arange(len(WEIGHT_COUNTS), dtype=np.uint8), WEIGHT_COUNTS)
+MOST_WEIGHT = len(WEIGHT_COUNTS) - 1
+#: Weights that one hash gives: 64 bits are four numbers of 16 bits.
+LANES = 4
+#: Steel, Lea and Flood 2014, "Fast splittable pseudorandom number generators" (SplitMix64).
+GAMMA, FIRST, SECOND = (np.uint64(n) for n in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
+#: Weights that are in memory at a time.
+CHUNK = 1 << 20
+#: From here on clusters are put together by their hash: with 32,768 groups an interval is 0.4 % wider or narrower than
+#: with all clusters (the standard error of a variance of g groups is sqrt(2 / g) of it), well below what 1,000
+#: resamples leave open (some 5 %), and the cost stays bounded.
+MOST_CLUSTERS = 1 << 15
+#: Share of resamples in which a statistic must be defined for an interval.
+LEAST_DEFINED = 0.5
+
+
+def wilson_interval(successes: ArrayLike, n: ArrayLike, *, confidence: float = 0.95) -> tuple[Floats, Floats]:
+    """Return Wilson's score interval of a share.
+
+    Parameters
+    ----------
+    successes, n : array_like
+        How many of how many; they broadcast.
+    confidence : float, default 0.95
+        Probability that the interval covers the share.
+
+    Returns
+    -------
+    low, high : ndarray of float64
+        Between 0 and 1, in the shape of the input. Of nothing, n = 0, one knows nothing: 0 to 1. O(size).
+
+    Raises
+    ------
+    ValueError
+        If successes are negative or more than n, or confidence is not between 0 and 1.
+
+    References
+    ----------
+    Wilson 1927, "Probable inference, the law of succession, and statistical inference".
+
+    Examples
+    --------
+    >>> import lesiongeo as lg
+    >>> low, high = lg.wilson_interval(2, 50)
+    >>> round(float(low), 3), round(float(high), 3)
+    (0.011, 0.135)
+    """
+    z = NormalDist().inv_cdf(0.5 + checked_confidence(confidence) / 2.0)
+    hits, total = np.broadcast_arrays(np.asarray(successes, np.float64), np.asarray(n, np.float64))
+    if not ((hits >= 0.0) & (hits <= total)).all():
+        raise ValueError("successes are not between 0 and n")
+    centre = hits + z * z / 2.0
+    with np.errstate(invalid="ignore", divide="ignore"):
+        half = z * np.sqrt(hits * (1.0 - hits / total) + z * z / 4.0)
+    width = total + z * z
+    low, high = (centre - half) / width, (centre + half) / width
+    # At the ends the interval reaches 0 or 1 exactly, whatever rounding makes of it.
+    return np.where(hits > 0.0, low, 0.0), np.where(hits < total, high, 1.0)
+
+
+def checked_confidence(confidence: Any) -> float:
+    """Return a confidence, which lies between 0 and 1."""
+    value = checked_number("confidence", confidence)
+    if not 0.0 < value < 1.0:
+        raise ValueError(f"confidence is {shown(confidence)}; it lies between 0 and 1, such as 0.95")
+    return value
+
+
+def checked_resamples(resamples: Any, seed: Any) -> tuple[int, int]:
+    """Return number of resamples and seed as whole numbers."""
+    for name, value, most in (("resamples", resamples, 1_000_000), ("seed", seed, 2**64 - 1)):
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 0 <= value <= most:
+            raise ValueError(f"{name} is {shown(value)}; it is a whole number from 0 to {most}")
+    return int(resamples), int(seed)
+
+
+def _mixed(values: Keys) -> Keys:
+    """Scatter 64-bit numbers, one to one (the finalizer of SplitMix64). Changes its argument."""
+    values ^= values >> np.uint64(30)
+    values *= FIRST
+    values ^= values >> np.uint64(27)
+    values *= SECOND
+    values ^= values >> np.uint64(31)
+    return values
+
+
+def cluster_keys(names: Iterable[str] | NDArray[np.integer[Any]]) -> Keys:
+    """Return a number for each cluster, the same everywhere and at all times.
+
+    Parameters
+    ----------
+    names : iterable of str, or ndarray of integers
+        Names of patients, or numbers of tasks.
+
+    Returns
+    -------
+    ndarray of uint64
+        Of a name, the 8 bytes of its BLAKE2b hash; of a number, itself scattered one to one. O(n).
+
+    Examples
+    --------
+    >>> from lesiongeo.statistics import cluster_keys
+    >>> cluster_keys(["P001", "P002"])[0] == cluster_keys(["P001"])[0]
+    np.True_
+    """
+    if isinstance(names, np.ndarray) and names.dtype.kind in "iu":
+        return _mixed(names.astype(np.int64).view(np.uint64) ^ GAMMA)
+    texts = (blake2b(str(name).encode("utf-8", "surrogatepass"), digest_size=8).digest() for name in names)
+    return np.frombuffer(b"".join(texts), dtype="<u8").astype(np.uint64)
+
+
+@dataclass(frozen=True)
+class TaskClusters:
+    """The cluster of each task: its patient, or the task itself where no patient is known.
+
+    Attributes
+    ----------
+    task_ids : ndarray of int64
+        Tasks, sorted, each once.
+    codes : ndarray of int64
+        Cluster of each of these tasks: a row of `keys`.
+    keys : ndarray of uint64
+        Key of each cluster, rising.
+    """
+
+    task_ids: Ints
+    codes: Ints
+    keys: Keys
+
+    def of(self, task_id: NDArray[Any]) -> Ints:
+        """Return the cluster of each task id; they must all be among `task_ids`."""
+        return self.codes[np.searchsorted(self.task_ids, task_id)]
+
+
+def task_clusters(export: Export) -> TaskClusters:
+    """Tell which cluster each task of an export belongs to.
+
+    Parameters
+    ----------
+    export : Export
+        What `read_label_studio` returns, read with ``patient=`` to have patients as clusters.
+
+    Returns
+    -------
+    TaskClusters
+        A task that stands in several rows with different patients belongs to the first of them by name.
+        O(n log n) in tasks and annotations.
+
+    Examples
+    --------
+    >>> import lesiongeo as lg
+    >>> from lesiongeo.statistics import task_clusters
+    >>> clusters = task_clusters(lg.read_label_studio("examples/dermatology.json"))
+    >>> len(clusters.task_ids) == len(clusters.keys)
+    True
+    """
+    own = export.tasks["task_id"].to_numpy()
+    task_ids = np.unique(np.concatenate((own, export.annotations["task_id"].to_numpy()))).astype(np.int64)
+    keys = cluster_keys(task_ids)
+    patients = pc.cast(export.tasks["patient"], pa.string()).combine_chunks().dictionary_encode()
+    names = patients.dictionary.to_pylist()
+    if names:
+        rank = np.empty(len(names) + 1, dtype=np.int64)
+        rank[np.argsort(np.array(names, dtype=object), kind="stable")] = np.arange(len(names))
+        rank[-1] = len(names)
+        of_row = rank[pc.fill_null(patients.indices, len(names)).to_numpy(zero_copy_only=False)]
+        first = np.full(len(task_ids), len(names), dtype=np.int64)
+        np.minimum.at(first, np.searchsorted(task_ids, own), of_row)
+        # Marked, so that the patient "7" is not task 7 by chance of the hash.
+        of_patient = cluster_keys("patient " + name for name in sorted(names))
+        known = first < len(names)
+        keys[known] = of_patient[first[known]]
+    keys, codes = np.unique(keys, return_inverse=True)
+    return TaskClusters(task_ids, codes.astype(np.int64), keys)
+
+
+def bootstrap_weights(keys: Keys, *, resamples: int, seed: int) -> NDArray[np.uint8]:
+    """Return how often each cluster is drawn in each resample.
+
+    Parameters
+    ----------
+    keys : ndarray of uint64, shape (n,)
+        Clusters, see `cluster_keys`. Equal keys have equal weights.
+    resamples : int
+        Number of resamples.
+    seed : int
+        Another seed, other weights.
+
+    Returns
+    -------
+    ndarray of uint8, shape (resamples, n)
+        Poisson weights with a mean and a variance of exactly 1, from 0 to 8. A weight depends on seed, key and number
+        of the resample and on nothing else: not on which clusters there are besides, on their order or on how they
+        are spread over parts. O(resamples n) time and memory.
+
+    Notes
+    -----
+    Drawing n of n clusters with replacement gives weights that are Poisson up to their sum; independent weights do
+    the same work without knowing n (Chamandy et al. 2012, "Estimating uncertainty for massive data streams").
+
+    Examples
+    --------
+    >>> from lesiongeo.statistics import bootstrap_weights, cluster_keys
+    >>> bootstrap_weights(cluster_keys(["P001", "P002", "P003"]), resamples=4, seed=7).shape
+    (4, 3)
+    """
+    resamples, seed = checked_resamples(resamples, seed)
+    return _weights(_streams(keys, seed), resamples).T
+
+
+def _streams(keys: Keys, seed: int) -> Keys:
+    """Return where the numbers of each cluster start."""
+    return _mixed(np.asarray(keys, np.uint64) ^ _mixed(np.array([seed], np.uint64) ^ GAMMA))
+
+
+def _weights(streams: Keys, resamples: int) -> NDArray[np.uint8]:
+    """Weights as (n, resamples): what lies side by side is computed together."""
+    steps = np.arange(1, -(-resamples // LANES) + 1, dtype=np.uint64) * GAMMA
+    numbers = _mixed(streams[:, None] + steps[None, :])
+    lanes = numbers.astype("<u8", copy=False).view("<u2")
+    weights: NDArray[np.uint8] = np.take(WEIGHT_OF, lanes[:, :resamples])
+    return weights
+
+
+class Block(NamedTuple):
+    """Sums of the clusters that have any: columns that concern the same clusters go together.
+
+    Attributes
+    ----------
+    rows : ndarray of int64, shape (m,)
+        Rows of `keys`, each at most once, rising.
+    values : ndarray of float64, shape (m, k)
+        Their sums.
+    """
+
+    rows: Ints
+    values: Floats
+
+
+def weighted_sums(sums: ArrayLike | Sequence[Block], keys: Keys, *, resamples: int = 1000, seed: int = 0) -> Floats:
+    """Return the totals of every resample: sums per cluster, weighted and added.
+
+    Parameters
+    ----------
+    sums : array_like, shape (n_clusters, k), or sequence of Block
+        Sums per cluster. Blocks spare memory and work where columns concern few of the clusters.
+    keys : ndarray of uint64, shape (n_clusters,)
+        Keys of the clusters.
+    resamples : int, default 1000
+        Number of resamples.
+    seed : int, default 0
+        Seed of the weights, see `bootstrap_weights`.
+
+    Returns
+    -------
+    ndarray of float64, shape (resamples, k)
+        Totals; of blocks, their columns side by side in the order of the blocks.
+
+    Raises
+    ------
+    ValueError
+        If sums are not finite, or shapes do not fit.
+
+    Notes
+    -----
+    Sums are rounded to multiples of a power of two, just so coarse that every partial sum is a double. So no order of
+    addition changes a bit, whatever the number of threads and the processor; counts stay as they are, and other totals
+    move by some 1e-13 of the sum of absolute values.
+
+    Beyond 32,768 clusters, those with the same hash are drawn together, see `MOST_CLUSTERS`. Ratios of totals, which
+    all statistics here are, spread as before; a bare total would not.
+
+    Cost: one multiplication of matrices, O(resamples n_clusters k); 8 MB besides the sums.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lesiongeo.statistics import cluster_keys, weighted_sums
+    >>> keys = cluster_keys(np.arange(2000))
+    >>> drawn = weighted_sums(np.ones((2000, 1)), keys, resamples=500)
+    >>> bool(abs(drawn.mean() - 2000) < 10), bool(abs(drawn.std() - 2000**0.5) < 5)
+    (True, True)
+    """
+    resamples, seed = checked_resamples(resamples, seed)
+    keys = np.asarray(keys, np.uint64)
+    blocks = [_checked(block, len(keys)) for block in _blocks(sums)]
+    anchors = [_anchor(block.values, len(keys)) for block in blocks]
+    if len(keys) > MOST_CLUSTERS:
+        group = _mixed(keys ^ SECOND) % np.uint64(MOST_CLUSTERS)
+        keys = cluster_keys(np.arange(MOST_CLUSTERS))
+        blocks = [_grouped(block, anchor, group) for block, anchor in zip(blocks, anchors, strict=True)]
+    edges = np.cumsum([0, *(block.values.shape[1] for block in blocks)])
+    totals = np.zeros((resamples, int(edges[-1])))
+    size = max(1, CHUNK // max(resamples, 1))
+    streams = _streams(keys, seed)
+    for start in range(0, len(keys), size):
+        end = min(start + size, len(keys))
+        spans = [np.searchsorted(block.rows, (start, end)) for block in blocks]
+        if not any(span[0] < span[1] for span in spans):
+            continue
+        weights = _weights(streams[start:end], resamples).astype(np.float64)
+        for block, anchor, (low, high), left in zip(blocks, anchors, spans, edges.tolist(), strict=False):
+            if low < high:
+                rows = block.rows[low:high] - start
+                own = weights if len(rows) == end - start else weights[rows]
+                totals[:, left : left + len(anchor)] += own.T @ _rounded(block.values[low:high], anchor)
+    return totals
+
+
+def _blocks(sums: ArrayLike | Sequence[Block]) -> Iterator[Block]:
+    if isinstance(sums, list | tuple) and all(isinstance(one, Block) for one in sums):
+        yield from sums
+        return
+    values = np.asarray(sums, np.float64)
+    if values.ndim != 2:
+        raise ValueError(f"sums have {values.ndim} dimensions; they are of shape (n_clusters, k)")
+    yield Block(np.arange(len(values)), values)
+
+
+def _checked(block: Block, clusters: int) -> Block:
+    rows, values = np.asarray(block.rows, np.int64), np.asarray(block.values, np.float64)
+    if values.ndim != 2 or len(rows) != len(values):
+        raise ValueError(f"a block has {len(rows)} rows and values of shape {values.shape}")
+    if len(rows) and (rows[0] < 0 or rows[-1] >= clusters or (np.diff(rows) <= 0).any()):
+        raise ValueError(f"rows of a block are not rising numbers below {clusters}, the number of keys")
+    return Block(rows, values)
+
+
+def _anchor(values: Floats, clusters: int) -> Floats:
+    """Return for each column the number that rounds its values so that every weighted partial sum is a double."""
+    largest = np.maximum(values.max(axis=0, initial=0.0), -values.min(axis=0, initial=0.0))
+    if not np.isfinite(largest).all():
+        raise ValueError("sums hold values that are not finite")
+    bits = np.frexp(largest)[1] + math.ceil(math.log2(max(clusters, 1) * MOST_WEIGHT)) - 53
+    anchor: Floats = np.ldexp(1.5, bits + 52)
+    return anchor
+
+
+def _rounded(values: Floats, anchor: Floats) -> Floats:
+    """Round to the last bit of a large number by adding it; whole numbers that fit stay as they are."""
+    rounded: Floats = values + anchor
+    rounded -= anchor
+    return rounded
+
+
+def _grouped(block: Block, anchor: Floats, group: Keys) -> Block:
+    """Add up the clusters of each group, exactly, as they are rounded first."""
+    own = group[block.rows].astype(np.int64)
+    order = np.argsort(own, kind="stable")
+    found, first = np.unique(own[order], return_index=True)
+    if not len(found):
+        return block
+    return Block(found, np.add.reduceat(_rounded(block.values[order], anchor), first, axis=0))
+
+
+class Intervals(NamedTuple):
+    """Bounds of intervals; NaN where there is none, and why.
+
+    Attributes
+    ----------
+    low, high : ndarray of float64, shape (k,)
+        NaN where `reason` is not None.
+    reason : list of (str or None)
+        no_resamples (none were asked for), too_few_clusters (less than two), undefined_in_resamples (the statistic is
+        undefined in half of them or more).
+    """
+
+    low: Floats
+    high: Floats
+    reason: list[str | None]
+
+
+def percentile_interval(
+    values: ArrayLike, *, confidence: float = 0.95, n_clusters: int | ArrayLike | None = None
+) -> Intervals:
+    """Return intervals from the values of a statistic in the resamples.
+
+    Parameters
+    ----------
+    values : array_like, shape (resamples, k) or (resamples,)
+        NaN where a statistic is undefined: such resamples are left out.
+    confidence : float, default 0.95
+        Probability that an interval covers the true value, as far as the clusters are like those one would draw.
+    n_clusters : int or array_like of int, shape (k,), optional
+        Clusters that contribute to each statistic; below two there is no interval.
+
+    Returns
+    -------
+    Intervals
+        The percentiles (1 - confidence) / 2 and (1 + confidence) / 2, between two values by straight line.
+        O(k resamples log resamples).
+
+    Notes
+    -----
+    With few clusters percentile intervals are too short: at 10 clusters those of a mean cover some 90 % instead of
+    95 %, from 30 on 93 % and more.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lesiongeo.statistics import percentile_interval
+    >>> found = percentile_interval(np.arange(1001.0), n_clusters=10)
+    >>> float(found.low[0].round(9)), float(found.high[0])
+    (25.0, 975.0)
+    """
+    confidence = checked_confidence(confidence)
+    table = np.asarray(values, np.float64)
+    table = table[:, None] if table.ndim == 1 else table
+    resamples, k = table.shape
+    table = np.sort(table, axis=0)
+    defined = resamples - np.isnan(table).sum(axis=0)
+    clusters = np.broadcast_to(np.inf if n_clusters is None else np.asarray(n_clusters, np.float64), (k,))
+    reason: list[str | None] = [None] * k
+    for at in range(k):
+        if not resamples:
+            reason[at] = "no_resamples"
+        elif clusters[at] < 2:
+            reason[at] = "too_few_clusters"
+        elif defined[at] <= LEAST_DEFINED * resamples:
+            reason[at] = "undefined_in_resamples"
+    known = np.array([one is None for one in reason], dtype=bool)
+    bounds = np.full((2, k), np.nan)
+    columns = np.flatnonzero(known)
+    for bound, share in zip(bounds, ((1.0 - confidence) / 2.0, (1.0 + confidence) / 2.0), strict=True):
+        place = share * (defined[columns] - 1)
+        below = np.floor(place).astype(np.int64)
+        above = np.minimum(below + 1, defined[columns] - 1)
+        first, second = table[below, columns], table[above, columns]
+        bound[columns] = first + (second - first) * (place - below)
+    return Intervals(bounds[0], bounds[1], reason)
