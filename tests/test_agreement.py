@@ -41,12 +41,21 @@ PAIRS = [
     ("region_a", pa.string()),
     ("region_b", pa.string()),
     ("match", pa.string()),
-    *((name, pa.float64()) for name in ("iou", "dice", "hausdorff_px", "area_a_px2", "area_b_px2", "area_ratio")),
+    *(
+        (name, pa.float64())
+        for name in (
+            "iou dice hausdorff_px hd95_px masd_px assd_px nsd signed_offset_px centroid_distance_px area_a_px2 "
+            "area_b_px2 area_ratio log_area_ratio"
+        ).split()
+    ),
     ("label_a", pa.string()),
     ("label_b", pa.string()),
+    ("label_equal", pa.bool_()),
     ("valid_a", pa.bool_()),
     ("valid_b", pa.bool_()),
 ]
+#: Where a control has the role of the status.
+STATUS = ("status_equal", pa.bool_())
 TASKS = [
     *WHO,
     *(
@@ -56,6 +65,13 @@ TASKS = [
     ("score", pa.float64()),
     ("label_studio_score", pa.float64()),
     ("reason", pa.string()),
+]
+LESIONS = [
+    ("task_id", pa.int64()),
+    *((name, pa.int32()) for name in ("page", "lesion", "n_annotators", "n_drawn")),
+    ("label", pa.string()),
+    ("label_equal", pa.bool_()),
+    *((name, pa.float64()) for name in ("iou_mean", "score", "area_px2")),
 ]
 ANNOTATORS = [
     ("annotator", pa.string()),
@@ -92,7 +108,7 @@ def agree(*tasks: Entry, **options: Any) -> Agreement:
 
 
 def tables(result: Agreement) -> dict[str, pa.Table]:
-    return {name: getattr(result, name) for name in ("pairs", "tasks", "annotators", "summary")}
+    return {name: getattr(result, name) for name in ("pairs", "tasks", "lesions", "annotators", "summary")}
 
 
 def control(region_id: str, name: str, kind: str, value: Entry) -> Entry:
@@ -123,18 +139,24 @@ CORNER = box("c", (0, 25), (0, 25), page=1)
 )
 def test_columns_do_not_depend_on_the_content(tasks: list[Entry]) -> None:
     for name, table in tables(agree(*tasks)).items():
-        expected = {"pairs": PAIRS, "tasks": TASKS, "annotators": ANNOTATORS, "summary": SUMMARY}[name]
+        expected = {
+            "pairs": PAIRS,
+            "tasks": TASKS,
+            "lesions": LESIONS,
+            "annotators": ANNOTATORS,
+            "summary": SUMMARY,
+        }[name]
         assert [(field.name, field.type) for field in table.schema] == expected, name
         table.validate(full=True)
 
 
 def test_columns_of_the_example() -> None:
     result = lesiongeo.agreement(lesiongeo.read_label_studio(EXAMPLE))
-    for name, expected in (("tasks", TASKS), ("annotators", ANNOTATORS), ("summary", SUMMARY)):
+    for name, expected in (("tasks", TASKS), ("lesions", LESIONS), ("annotators", ANNOTATORS), ("summary", SUMMARY)):
         assert [(field.name, field.type) for field in tables(result)[name].schema] == expected
     found = [(field.name, field.type) for field in result.pairs.schema]
-    assert found[: len(PAIRS)] == PAIRS
-    controls = [name for name, _ in found[len(PAIRS) :]]
+    assert found[: len(PAIRS) + 1] == [*PAIRS[:-2], STATUS, *PAIRS[-2:]]
+    controls = [name for name, _ in found[len(PAIRS) + 1 :]]
     assert controls[::2] == [f"{name.removesuffix('_b')}_a" for name in controls[1::2]]
     assert all(name.endswith("_b") for name in controls[1::2])
     assert {"track_id_a", "track_id_b"} <= set(controls)
@@ -154,7 +176,8 @@ def test_controls_stand_on_both_sides() -> None:
         box("far", (75, 100), (0, 25)),
     ]
     pairs = agree(task([annotation(1, 1, first), annotation(2, 2, second)])).pairs
-    extra = pairs.schema.names[len(PAIRS) :]
+    assert (pairs.schema.names[len(PAIRS) - 2], pairs.schema.field(len(PAIRS) - 2).type) == STATUS
+    extra = pairs.schema.names[len(PAIRS) + 1 :]
     assert sorted(extra) == ["note_a", "note_b", "status_a", "status_b", "track_a", "track_b"]
     for name, kind in (("track", pa.float64()), ("status", pa.string()), ("note", pa.string())):
         assert extra.index(f"{name}_b") == extra.index(f"{name}_a") + 1
@@ -179,9 +202,17 @@ def test_a_missing_side_is_null() -> None:
         "iou",
         "dice",
         "hausdorff_px",
+        "hd95_px",
+        "masd_px",
+        "assd_px",
+        "nsd",
+        "signed_offset_px",
+        "centroid_distance_px",
         "area_b_px2",
         "area_ratio",
+        "log_area_ratio",
         "label_b",
+        "label_equal",
         "valid_b",
     }
     assert (row["annotator_b"], row["annotation_b"], row["area_a_px2"], row["label_a"]) == ("2", 2, 2500.0, "nevus")

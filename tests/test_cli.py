@@ -120,7 +120,7 @@ def test_agree_writes_what_the_functions_return(source: str, ending: str, small:
     ran = Ran("agree", path, "-o", out, "--spacing-mm", "0.5", *(["--csv"] if ending == "csv" else []))
     assert (ran.code, ran.err) == (0, "")
     assert set(folder(out)) == {*(f"{name}.{ending}" for name in TABLES), "summary.json"}
-    export = lesiongeo.read_label_studio(path)
+    export = lesiongeo.read_label_studio(path, spacing_mm=0.5)
     result = lesiongeo.agreement(export)
     measured = lesiongeo.measure(export.regions, spacing_mm=0.5, shape=False)
     regions = export.regions.table

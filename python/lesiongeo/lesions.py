@@ -60,7 +60,7 @@ def lesion_table(
             "label_equal": nullable(alike, drawn < 2),
             "iou_mean": nullable(total / np.maximum(matches, 1), matches == 0),
             "score": nullable(total / np.maximum(people * (people - 1) // 2, 1), people < 2),
-            "area_px2": numbers(_geometric_means(group, areas[regions], drawn)),
+            "area_px2": numbers(_geometric_means(group, areas[regions], one)),
         }
     )
     of_region = np.full(len(export.regions), -1, dtype=np.int64)
@@ -94,13 +94,15 @@ def _labels(group: Ints, labels: NDArray[np.int32], count: int) -> tuple[Ints, N
     return np.where(tie, -1, members[start[order[top]]]), sets == 1
 
 
-def _geometric_means(group: Ints, areas: Floats, drawn: Ints) -> Floats:
-    """Geometric mean of the areas of each group; NaN for a region without an area, which is always alone."""
-    with np.errstate(divide="ignore"):
-        logs = np.bincount(group, weights=np.log(areas), minlength=len(drawn))
-    means = np.exp(logs / np.maximum(drawn, 1))
-    # Of one region it is that area, to the bit.
-    alone = drawn[group] == 1
-    means[group[alone]] = areas[alone]
+def _geometric_means(group: Ints, areas: Floats, one: Ints) -> Floats:
+    """Geometric mean of the areas of each group; NaN for a region without an area, which is always alone.
+
+    `one` is a region of each group: in relation to its area, so that equal areas have that area as their mean, to the
+    bit.
+    """
+    unit = areas[one]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.bincount(group, weights=np.log(areas / unit[group]), minlength=len(one))
+        means = unit * np.exp(logs / np.bincount(group, minlength=len(one)))
     found: Floats = np.where(means > 0, means, np.nan)
     return found
