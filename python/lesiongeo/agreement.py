@@ -22,7 +22,7 @@ from .comparison_tables import Rows, pair_table, task_table
 from .distances import checked_tolerance
 from .lesions import lesion_table
 from .options import checked_flag
-from .pair_metrics import Progress, halves, pair_metrics
+from .pair_metrics import Progress, pair_metrics, stages
 from .pairs import Comparisons, Counted, compare_pages, label_sets
 from .read import Export
 
@@ -182,7 +182,8 @@ def agreement(
     comparisons = compare_pages(export, counted)
     labels = label_sets(export.regions.table)
     polygons = export.regions.polygons
-    first, second = halves(progress)
+    # What each takes, measured.
+    first, second = stages(progress, weights=(1, 9) if boundary else (6, 1))
     page, a, b, kind, iou, two_way = _core.match_pages(
         polygons._interior(threads),
         labels,

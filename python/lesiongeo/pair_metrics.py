@@ -16,7 +16,7 @@ from .polygons import Ragged
 from .read import Export
 from .shape import in_millimetres
 
-__all__ = ["Progress", "halves", "pair_metrics"]
+__all__ = ["Progress", "pair_metrics", "stages"]
 
 Floats: TypeAlias = NDArray[np.float64]
 Mask: TypeAlias = NDArray[np.bool_]
@@ -55,7 +55,7 @@ def pair_metrics(
     spacing = per_region[np.where(a >= 0, a, b)]
     known = ~np.isnan(spacing[:, 0])
     uneven = both & known & (spacing[:, 0] != spacing[:, 1])
-    first, second = halves(progress) if boundary and uneven.any() else (progress, None)
+    first, second = stages(progress) if uneven.any() else (progress, None)
 
     def measured(outlines: Ragged, chosen: Mask, tolerance: float | None, step: Progress | None) -> Floats:
         found = np.full((len(a), 8), np.nan)
@@ -72,6 +72,8 @@ def pair_metrics(
     offset = columns.pop("signed_offset_px")
     columns |= {"nsd": in_px[:, NSD], "signed_offset_px": offset}
     centroid = _core.centroid(interior, threads=threads)
+    # Moments of outlines beyond 1e100 px overflow: there is no number then.
+    centroid[~np.isfinite(centroid)] = np.nan
     shift = np.full((len(a), 2), np.nan)
     shift[both] = centroid[a[both]] - centroid[b[both]]
     columns["centroid_distance_px"] = np.hypot(shift[:, 0], shift[:, 1])
@@ -93,12 +95,15 @@ def pair_metrics(
     return columns | {"area_a_mm2": area_a * size, "area_b_mm2": area_b * size}
 
 
-def halves(progress: Progress | None) -> tuple[Progress | None, Progress | None]:
-    """Report two stages as one, each as half of it."""
+def stages(progress: Progress | None, *, weights: tuple[int, int] = (1, 1)) -> tuple[Progress | None, Progress | None]:
+    """Report two stages as one, of which each takes about such a share."""
     if progress is None:
         return None, None
-    report = progress
-    return (lambda done, total: report(done, 2 * total)), (lambda done, total: report(total + done, 2 * total))
+    report, (one, two) = progress, weights
+    return (
+        lambda done, total: report(one * done, (one + two) * total),
+        lambda done, total: report(one * total + two * done, (one + two) * total),
+    )
 
 
 def _usable_spacing(export: Export, threads: int | None) -> Floats:
