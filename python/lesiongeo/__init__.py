@@ -56,12 +56,13 @@ from .read import (
 )
 from .regions import Regions
 from .shape import shape_measures
-from .statistics import wilson_interval
+from .statistics import AgreementParts, agreement_statistics, wilson_interval
 from .threads import num_threads, set_num_threads
 from .validity import make_valid, validity_reason
 
 __all__ = [
     "Agreement",
+    "AgreementParts",
     "ConfigError",
     "DisagreementArea",
     "Export",
@@ -76,6 +77,7 @@ __all__ = [
     "Scan",
     "__version__",
     "agreement",
+    "agreement_statistics",
     "area",
     "assd",
     "bounds",

@@ -1,5 +1,6 @@
 """Statistics of agreement: coefficients, intervals, and the tables that use them."""
 
+from .accumulate import AgreementParts
 from .intervals import (
     Block,
     Intervals,
@@ -11,11 +12,14 @@ from .intervals import (
     weighted_sums,
     wilson_interval,
 )
+from .strata import agreement_statistics
 
 __all__ = [
+    "AgreementParts",
     "Block",
     "Intervals",
     "TaskClusters",
+    "agreement_statistics",
     "bootstrap_weights",
     "cluster_keys",
     "percentile_interval",
