@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -11,30 +12,19 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..options import checked_number, shown
-from .histograms import BINS, PROBABILITIES, exact_quantiles
+from .histograms import BINS, PROBABILITIES
 from .intervals import MOST_CLUSTERS, Block, checked_resamples, weighted_sums
-from .observations import BY, METRICS, Family, Metric, Observations, Stratum, observe
+from .observations import BY, METRICS, Observations, Stratum, observe
+from .sums import COLUMNS, FamilySums
 
 if TYPE_CHECKING:
     from ..agreement import Agreement
     from ..read import Export
 
-__all__ = ["COLUMNS", "DETECTION", "AgreementParts", "Options", "checked_options"]
+__all__ = ["AgreementParts", "Options", "checked_options"]
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
-
-#: Sums for detection: true and false positives, false negatives, IoU of true positives.
-DETECTION = ("tp", "fp", "fn", "tp_iou")
-#: Sums of each metric: how many values, their sum, how many lie below the threshold.
-OF_METRIC = ("n", "sum", "below")
-#: Number of each column of sums.
-COLUMNS = {
-    name: number
-    for number, name in enumerate([*(f"{part} {metric.name}" for metric in METRICS for part in OF_METRIC), *DETECTION])
-}
-#: Strata times clusters up to which cells are numbered through a table of all of them.
-MOST_CELLS = 1 << 26
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,170 +256,81 @@ class AgreementParts:
         return statistics_table(self, confidence=confidence)
 
 
-@dataclass(frozen=True, slots=True)
-class _Cells:
-    """The pairs of stratum and cluster of a family that occur, and which of them each row is in."""
-
-    stratum: Ints
-    cluster: Ints
-    of_views: list[Ints]
-    of_pages: list[Ints]
-
-
-def _cells(family: Family, seen: Observations) -> _Cells:
-    width = len(seen.keys)
-    codes = [view.stratum * width + seen.pair_cluster[view.rows] for view in family.views]
-    codes += [stratum * width + seen.page_cluster[rows] for rows, stratum in family.pages]
-    size = len(family.strata) * width
-    if size <= MOST_CELLS:
-        there = np.zeros(size, dtype=bool)
-        for code in codes:
-            there[code] = True
-        found = np.flatnonzero(there)
-        number = np.cumsum(there) - 1
-        placed = [number[code] for code in codes]
-    else:
-        found = np.unique(np.concatenate(codes))
-        placed = [np.searchsorted(found, code) for code in codes]
-    return _Cells(
-        found // max(width, 1), found % max(width, 1), placed[: len(family.views)], placed[len(family.views) :]
-    )
-
-
-class _Values:
-    """Values of one metric over the rows that have one, for all views of a family."""
-
-    def __init__(self, metric: Metric, family: Family, cells: _Cells, seen: Observations, rows: list[Ints]) -> None:
-        values = seen.values[metric.name]
-        pages = metric.name == "score"
-        sources = family.pages if pages else [(view.rows, view.stratum) for view in family.views]
-        placed = cells.of_pages if pages else cells.of_views
-        self.values: list[Floats] = []
-        self.strata: list[Ints] = []
-        self.cells: list[Ints] = []
-        for number, ((of_table, stratum), cell) in enumerate(zip(sources, placed, strict=True)):
-            chosen = np.arange(len(of_table)) if pages else rows[number]
-            own = values[of_table[chosen]]
-            known = ~np.isnan(own)
-            if not known.all():
-                chosen, own = chosen[known], own[known]
-            turned = not pages and metric.wider is not None and family.by == "annotator"
-            if turned and family.views[number].own != metric.wider:
-                own = -own
-            self.values.append(own)
-            self.strata.append(stratum[chosen])
-            self.cells.append(cell[chosen])
-
-
 def _added(seen: Observations, options: Options) -> AgreementParts:
     """Add up observations, family by family."""
-    thresholds = dict(options.thresholds)
     strata: list[Stratum] = []
-    sums, counts, quantiles, blocks = [], [], [], []
-    cell_strata, cell_keys, cell_bits = [], [], []
+    sums, blocks, kept, families = [], [], [], []
+    cell_strata, cell_keys = [], []
     for family in seen.families:
-        cells = _cells(family, seen)
-        columns = np.zeros((len(COLUMNS), len(cells.stratum)))
-        histogram = np.zeros((len(METRICS), len(family.strata), BINS), dtype=np.int64)
-        spread = np.full((len(METRICS), len(family.strata), len(PROBABILITIES)), np.nan)
-        agreed = [np.flatnonzero(seen.agreed[view.rows]) for view in family.views]
-        bits = np.zeros(len(cells.stratum), dtype=np.uint32)
-        for number, metric in enumerate(METRICS):
-            if metric.name not in seen.values:
-                continue
-            own = _Values(metric, family, cells, seen, agreed)
-            for values, cell in zip(own.values, own.cells, strict=True):
-                _add(columns[COLUMNS[f"n {metric.name}"]], cell)
-                _add(columns[COLUMNS[f"sum {metric.name}"]], cell, values)
-                if metric.name in thresholds:
-                    low = values < thresholds[metric.name]
-                    _add(columns[COLUMNS[f"below {metric.name}"]], cell[low])
-            bits |= (columns[COLUMNS[f"n {metric.name}"]] > 0).astype(np.uint32) << np.uint32(number)
-            if metric.bins is not None and own.values:
-                values, stratum = np.concatenate(own.values), np.concatenate(own.strata)
-                bins = metric.bins.place(values)
-                key = stratum * BINS + bins
-                histogram[number] = np.bincount(key, minlength=histogram[number].size).reshape(-1, BINS)
-                spread[number] = exact_quantiles(values, bins, stratum, histogram[number])
-        for view, cell in zip(family.views, cells.of_views, strict=True):
-            hit = seen.hit[view.rows]
-            _add(columns[COLUMNS["tp"]], cell[hit])
-            _add(columns[COLUMNS["fp"]], cell[~hit & view.extra])
-            _add(columns[COLUMNS["fn"]], cell[~hit & view.missed])
-            _add(columns[COLUMNS["tp_iou"]], cell[hit], seen.values["iou"][view.rows[hit]])
-        there = columns[COLUMNS["tp"]] + columns[COLUMNS["fp"]] + columns[COLUMNS["fn"]] > 0
-        bits |= there.astype(np.uint32) << np.uint32(len(METRICS))
-        edges = np.searchsorted(cells.stratum, np.arange(len(family.strata) + 1))
-        for start, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-            values = np.ascontiguousarray(columns[:, start:end].T)
-            sums.append(values.sum(axis=0))
-            blocks.append(Block(cells.cluster[start:end], values))
-        counts.append(histogram.transpose(1, 0, 2))
-        quantiles.append(spread.transpose(1, 0, 2))
+        own = FamilySums(family, seen, dict(options.thresholds))
+        cells = own.cells
+        edges = np.searchsorted(cells.stratum, np.arange(len(family.strata) + 1)).tolist()
+        for start, end in pairwise(edges):
+            values = own.columns[:, start:end]
+            sums.append(values.sum(axis=1))
+            used, equal = _kept(values)
+            kept.append((used, equal))
+            blocks.append(Block(cells.cluster[start:end], np.ascontiguousarray(values[used].T)))
         cell_strata.append(cells.stratum + len(strata))
         cell_keys.append(seen.keys[cells.cluster])
-        cell_bits.append(bits)
         strata += family.strata
-    drawn = _drawn(blocks, seen.keys, options)
+        families.append((own.counts, own.quantiles, own.bits))
+    counts, quantiles, bits = zip(*families, strict=True) if families else ((), (), ())
     part = AgreementParts(
         options=options,
-        measured=frozenset(seen.values),
+        measured=frozenset(seen.columns),
         strata=strata,
         sums=np.array(sums).reshape(-1, len(COLUMNS)),
-        drawn=drawn,
+        drawn=_drawn(blocks, kept, seen.keys, options),
         counts=np.concatenate([np.zeros((0, len(METRICS), BINS), dtype=np.int64), *counts]),
         quantiles=np.concatenate([np.zeros((0, len(METRICS), len(PROBABILITIES))), *quantiles]),
         exact=True,
         cells=np.concatenate([np.zeros(0, dtype=np.int64), *cell_strata]),
         cell_keys=np.concatenate([np.zeros(0, dtype=np.uint64), *cell_keys]),
-        cell_metrics=np.concatenate([np.zeros(0, dtype=np.uint32), *cell_bits]),
+        cell_metrics=np.concatenate([np.zeros(0, dtype=np.uint32), *bits]),
     )
     return _sorted(part)
 
 
-def _add(column: Floats, cell: Ints, values: Floats | None = None) -> None:
-    column += np.bincount(cell, weights=values, minlength=len(column))
-
-
-def _drawn(blocks: list[Block], keys: NDArray[np.uint64], options: Options) -> Floats:
+def _drawn(blocks: list[Block], kept: list[tuple[Ints, Ints]], keys: NDArray[np.uint64], options: Options) -> Floats:
     """Return the sums of each block in each resample, shape (blocks, columns, resamples).
 
-    Columns that are 0 or equal to the first count need no work of their own. Clusters come in runs that are never put
-    together by a hash, so that the sums of parts add up to those of the whole.
+    `kept` says which columns the values of a block are, and which others are equal to the first of these. Clusters
+    come in runs that are never put together by a hash, so that the sums of parts add up to those of the whole.
     """
     drawn = np.zeros((len(blocks), len(COLUMNS), options.resamples))
-    kept = [_kept(block.values) for block in blocks]
-    small = [Block(block.rows, block.values[:, own]) for block, (own, _) in zip(blocks, kept, strict=True)]
+    edges = np.cumsum([0, *(len(used) for used, _ in kept)]).tolist()
     for start in range(0, len(keys), MOST_CLUSTERS):
         end = min(start + MOST_CLUSTERS, len(keys))
-        spans = [np.searchsorted(block.rows, (start, end)).tolist() for block in small]
-        run = [
-            Block(block.rows[low:high] - start, block.values[low:high])
-            for block, (low, high) in zip(small, spans, strict=True)
-        ]
+        run = []
+        for block in blocks:
+            low, high = np.searchsorted(block.rows, (start, end)).tolist()
+            run.append(Block(block.rows[low:high] - start, block.values[low:high]))
         totals = weighted_sums(run, keys[start:end], resamples=options.resamples, seed=options.seed).T
-        edges = np.cumsum([0, *(len(own) for own, _ in kept)]).tolist()
-        for number, (own, equal) in enumerate(kept):
-            drawn[number, own] += totals[edges[number] : edges[number + 1]]
-            if len(equal):
-                drawn[number, equal] = drawn[number, own[0]]
+        for number, (used, _) in enumerate(kept):
+            drawn[number, used] += totals[edges[number] : edges[number + 1]]
+    for number, (used, equal) in enumerate(kept):
+        if len(equal):
+            drawn[number, equal] = drawn[number, used[0]]
     return drawn
 
 
 def _kept(values: Floats) -> tuple[Ints, Ints]:
     """Return the columns to weight, and those that are equal to the first of these."""
-    used = np.flatnonzero(values.any(axis=0))
-    if not len(used):
-        return used, used
-    equal = (values[:, used] == values[:, used[:1]]).all(axis=0)
-    equal[0] = False
+    used = np.flatnonzero(values.any(axis=1))
+    equal = np.array(
+        [at > 0 and np.array_equal(values[one], values[used[0]]) for at, one in enumerate(used)], dtype=bool
+    )
     return used[~equal], used[equal]
 
 
 def _sorted(part: AgreementParts) -> AgreementParts:
-    """Put the strata in order."""
-    order = sorted(range(len(part.strata)), key=lambda number: part.strata[number].order())
-    place = np.argsort(order)
+    """Put the strata in order; labels that no region has are left out."""
+    used = set(np.unique(part.cells).tolist())
+    wanted = [number for number, stratum in enumerate(part.strata) if number in used or stratum.by == "all"]
+    order = sorted(wanted, key=lambda number: part.strata[number].order())
+    place = np.full(len(part.strata), -1, dtype=np.int64)
+    place[order] = np.arange(len(order))
     return replace(
         part,
         strata=[part.strata[number] for number in order],

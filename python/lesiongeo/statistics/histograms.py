@@ -89,15 +89,15 @@ def _between(low: Floats, high: Floats, way: Floats) -> Floats:
     return found
 
 
-def exact_quantiles(values: Floats, bins: Ints, stratum: Ints, counts: Ints) -> Floats:
+def exact_quantiles(values: Floats, key: Ints, counts: Ints) -> Floats:
     """Return the quantiles of each stratum from its values: those in the bins concerned, and no others, are sorted.
 
     Parameters
     ----------
     values : ndarray of float64, shape (n,)
         No NaN.
-    bins, stratum : ndarray of int64, shape (n,)
-        Bin and stratum of each value.
+    key : ndarray of int64, shape (n,)
+        Stratum and bin of each value: stratum * BINS + bin.
     counts : ndarray of int64, shape (strata, BINS)
         How many values each bin of each stratum holds.
 
@@ -111,7 +111,7 @@ def exact_quantiles(values: Floats, bins: Ints, stratum: Ints, counts: Ints) -> 
     found = np.full((2, *below.shape), np.nan)
     filled = np.flatnonzero(counts.any(axis=1))
     if not len(filled):
-        return found[0]
+        return np.full(below.shape, np.nan)
     ends = np.cumsum(counts, axis=1)
     wanted = np.stack([below, above])[:, filled]
     at = np.empty_like(wanted)
@@ -119,7 +119,6 @@ def exact_quantiles(values: Floats, bins: Ints, stratum: Ints, counts: Ints) -> 
         at[:, place] = np.searchsorted(ends[row], wanted[:, place], side="right")
     concerned = np.zeros(counts.shape, dtype=bool)
     concerned[filled[None, :, None], at] = True
-    key = stratum * BINS + bins
     chosen = np.flatnonzero(concerned.reshape(-1)[key])
     order = np.lexsort((values[chosen], key[chosen]))
     ordered = values[chosen][order]

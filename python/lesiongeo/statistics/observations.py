@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..agreement import Agreement
     from ..read import Export
 
-__all__ = ["BY", "METRICS", "Family", "Metric", "Observations", "Stratum", "View", "observe"]
+__all__ = ["BY", "METRICS", "Column", "Family", "Metric", "Observations", "Stratum", "View", "observe"]
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
@@ -107,22 +107,19 @@ class Stratum:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Rows of pairs that are in strata of one family, seen from one side.
+    """The strata of one family that the rows of pairs are in, seen from one side.
 
     Attributes
     ----------
-    rows : ndarray of int64
-        Rows of the table of pairs.
     stratum : ndarray of int64
-        Stratum of each of them.
+        Stratum of each row, -1 for none.
     own : {"a", "b"} or None
         The side that is judged, where sides have a meaning: its signs are the ones of the metrics. For pairs of
         annotators signs stay as they are.
     extra, missed : ndarray of bool
-        Whether each of them, unless it is a true positive, counts as a false positive, a false negative.
+        Whether each row, unless it is a true positive, counts as a false positive, a false negative.
     """
 
-    rows: Ints
     stratum: Ints
     own: Side | None
     extra: Mask
@@ -131,17 +128,21 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """The strata of one kind. `pages` are those of the scores, as (rows, strata)."""
+    """The strata of one kind. `pages` are the strata of the scores of pages."""
 
     by: str
     strata: list[Stratum]
     views: list[View]
-    pages: list[tuple[Ints, Ints]]
+    pages: list[Ints]
 
-    @property
-    def has_reference(self) -> bool:
-        """Whether one side is the reference of the other, so that signs, precision and recall have a meaning."""
-        return self.by in ("annotator_pair", "annotator")
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Known values of a metric, the rows they stand in, and their bins. Columns with the same rows share the array."""
+
+    rows: Ints
+    values: Floats
+    bins: NDArray[np.int16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +155,11 @@ class Observations:
         Key of each cluster.
     pair_cluster, page_cluster : ndarray of int64
         Cluster of each row.
-    agreed, hit : ndarray of bool
-        Whether a pair is matched or a label conflict; whether it is a true positive.
-    values : dict
-        Of each metric that is there, the values of all pairs, NaN where unknown; ``score`` of all pages.
+    hit : ndarray of bool
+        Which pairs are true positives.
+    columns : dict
+        Of each metric for which there is a column, its values: of pairs that are matched or a label conflict, and
+        ``score`` of pages on which somebody drew.
     families : list of Family
         In the order of `BY`.
     """
@@ -165,9 +167,8 @@ class Observations:
     keys: NDArray[np.uint64]
     pair_cluster: Ints
     page_cluster: Ints
-    agreed: Mask
     hit: Mask
-    values: dict[str, Floats]
+    columns: dict[str, Column]
     families: list[Family]
 
 
@@ -185,63 +186,100 @@ def observe(
     tasks = tasks.take(pa.array(compared)) if len(compared) < tasks.num_rows else tasks
     clusters = task_clusters(export)
     match = pairs["match"].combine_chunks().dictionary_encode()
-    kinds = np.array([*match.dictionary.to_pylist(), None], dtype=object)[:-1]
+    kinds = match.dictionary.to_pylist()
     kind = match.indices.to_numpy(zero_copy_only=False)
-    matched = np.append(kinds == "matched", False)[kind]
-    agreed = np.append((kinds == "matched") | (kinds == "label_conflict"), False)[kind]
-    values = {metric.name: _numbers(pairs[metric.name]) for metric in OF_PAIRS if metric.name in pairs.column_names}
-    drawn = pc.is_null(tasks["reason"]).to_numpy()
-    values["score"] = np.where(drawn, _numbers(tasks["score"]), np.nan)
-    rows = _Rows(export, agreement, pairs, tasks, size_bounds_px2)
+    matched, agreed = (
+        np.array([name in names for name in [*kinds, None]])[kind]
+        for names in (("matched",), ("matched", "label_conflict"))
+    )
+    columns: dict[str, Column] = {}
+    rows = np.flatnonzero(agreed)
+    for metric in OF_PAIRS:
+        if metric.name in pairs.column_names:
+            columns[metric.name] = _column(metric, _numbers(pairs[metric.name]), rows, list(columns.values()))
+    hit = np.zeros(len(kind), dtype=bool)
+    hit[columns["iou"].rows] = columns["iou"].values >= detection_iou
+    drawn = np.flatnonzero(pc.is_null(tasks["reason"]).to_numpy())
+    columns["score"] = _column(METRICS[-1], _numbers(tasks["score"]), drawn, [])
+    # Ids are looked up once for both tables.
+    found, place = _compact(pairs["task_id"].to_numpy(), tasks["task_id"].to_numpy())
+    cluster = [clusters.of(found)[own] for own in place]
+    families = _Rows(export, agreement, pairs, tasks, size_bounds_px2, found, place)
     return Observations(
         keys=clusters.keys,
-        pair_cluster=clusters.of(pairs["task_id"].to_numpy()),
-        page_cluster=clusters.of(tasks["task_id"].to_numpy()),
-        agreed=agreed,
-        hit=matched & (values["iou"] >= detection_iou),
-        values=values,
-        families=[FAMILIES[name](rows) for name in BY if name in by],
+        pair_cluster=cluster[0],
+        page_cluster=cluster[1],
+        hit=hit & matched,
+        columns=columns,
+        families=[FAMILIES[name](families) for name in BY if name in by],
     )
 
 
 def _numbers(column: pa.ChunkedArray) -> Floats:
-    """Return a column as doubles, NaN where it has no finite number; yes and no are 1 and 0."""
+    """Return a column as doubles, NaN where it is null; yes and no are 1 and 0."""
     found: Floats = pc.fill_null(column.cast(pa.float64()), np.nan).to_numpy()
-    return found if np.isfinite(found.sum()) else np.where(np.isfinite(found), found, np.nan)
+    return found
+
+
+def _column(metric: Metric, values: Floats, rows: Ints, others: list[Column]) -> Column:
+    """Keep the finite values of some rows."""
+    own = values[rows]
+    known = np.isfinite(own)
+    if not known.all():
+        rows, own = rows[known], own[known]
+    shared = next((other.rows for other in others if np.array_equal(other.rows, rows)), rows)
+    return Column(
+        shared, own, np.empty(0, np.int16) if metric.bins is None else metric.bins.place(own).astype(np.int16)
+    )
+
+
+#: Codes that differ by no more than this are numbered through a table.
+MOST_CODES = 1 << 24
+
+
+def _compact(*codes: Ints) -> tuple[Ints, list[Ints]]:
+    """Number the codes that occur without gaps; return them, rising, and the new numbers of each array."""
+    filled = [own for own in codes if len(own)]
+    if not filled:
+        return np.empty(0, dtype=np.int64), [np.zeros(len(own), dtype=np.int64) for own in codes]
+    low, high = min(int(own.min()) for own in filled), max(int(own.max()) for own in filled)
+    if high - low < MOST_CODES:
+        there = np.zeros(high - low + 1, dtype=bool)
+        for own in codes:
+            there[own - low] = True
+        number = np.cumsum(there) - 1
+        return np.flatnonzero(there) + low, [number[own - low] for own in codes]
+    found = np.unique(np.concatenate(codes))
+    return found, [np.searchsorted(found, own) for own in codes]
 
 
 class _Rows:
     """The two tables with what families need of them."""
 
     def __init__(
-        self, export: Export, agreement: Agreement, pairs: pa.Table, tasks: pa.Table, bounds: tuple[float, float]
+        self,
+        export: Export,
+        agreement: Agreement,
+        pairs: pa.Table,
+        tasks: pa.Table,
+        bounds: tuple[float, float],
+        task_ids: Ints,
+        task: list[Ints],
     ) -> None:
         self.export, self.agreement, self.pairs, self.tasks = export, agreement, pairs, tasks
-        self.bounds = bounds
+        self.bounds, self.task_ids, self.task = bounds, task_ids, task
         self.names = agreement.annotators["annotator"].to_pylist()
-        self.sides = {
-            (of, side): ranks(table[f"annotator_{side}"], self.names)
-            for of, table in (("pairs", pairs), ("tasks", tasks))
-            for side in ("a", "b")
-        }
+        #: Of each table, the annotators of both sides.
+        self.sides = [[ranks(table[f"annotator_{side}"], self.names) for side in "ab"] for table in (pairs, tasks)]
         #: Whether a row of pairs has a region on each side.
-        self.there = {side: agreement.region_rows[:, number] >= 0 for number, side in enumerate("ab")}
+        self.there = [agreement.region_rows[:, side] >= 0 for side in (0, 1)]
 
-    def one_view(self, by: str, name: Callable[[int], Stratum], of_pairs: Ints, of_pages: Ints | None = None) -> Family:
-        """Make a family in which a row has one stratum; `name` says which stratum a code stands for."""
-        found, stratum, pages = _compact(of_pairs, np.empty(0, np.int64) if of_pages is None else of_pages)
+    def one_view(self, by: str, name: Callable[[int], Stratum], *codes: Ints) -> Family:
+        """Make a family in which a row has one stratum, from codes of pairs and of pages; `name` names a code."""
+        found, (stratum, *pages) = _compact(*codes)
         own: Side | None = "b" if by == "annotator_pair" else None
-        view = View(np.arange(len(stratum)), stratum, own, self.there["b"], self.there["a"])
-        scores = [] if of_pages is None else [(np.arange(len(pages)), pages)]
-        return Family(by, [name(code) for code in found], [view], scores)
-
-
-def _compact(*codes: Ints) -> tuple[list[int], Ints, Ints]:
-    """Number the codes that occur without gaps; return them, and the new numbers of both arrays."""
-    both = np.concatenate(codes)
-    found = np.unique(both)
-    place = np.searchsorted(found, both)
-    return found.tolist(), place[: len(codes[0])], place[len(codes[0]) :]
+        view = View(stratum, own, extra=self.there[1], missed=self.there[0])
+        return Family(by, [name(code) for code in found.tolist()], [view], pages)
 
 
 def _all(rows: _Rows) -> Family:
@@ -253,28 +291,22 @@ def _all(rows: _Rows) -> Family:
 
 def _annotator_pair(rows: _Rows) -> Family:
     width = len(rows.names)
-    codes = (rows.sides[of, "a"] * width + rows.sides[of, "b"] for of in ("pairs", "tasks"))
 
     def name(code: int) -> Stratum:
         a, b = rows.names[code // width], rows.names[code % width]
         return Stratum("annotator_pair", f"{a} / {b}", a, b)
 
-    return rows.one_view("annotator_pair", name, *codes)
+    return rows.one_view("annotator_pair", name, *(a * width + b for a, b in rows.sides))
 
 
 def _annotator(rows: _Rows) -> Family:
     """Everybody against all others: as side a and as side b, the other side is the reference."""
-    there = rows.there
-    used = np.unique(np.concatenate(list(rows.sides.values())))
-    views, pages = [], []
-    for side, other in (("a", "b"), ("b", "a")):
-        own: Side = "a" if side == "a" else "b"
-        stratum = np.searchsorted(used, rows.sides["pairs", side])
-        views.append(View(np.arange(len(stratum)), stratum, own, there[side], there[other]))
-        scored = np.searchsorted(used, rows.sides["tasks", side])
-        pages.append((np.arange(len(scored)), scored))
-    names = [rows.names[rank] for rank in used.tolist()]
-    return Family("annotator", [Stratum("annotator", name, name) for name in names], views, pages)
+    there_a, there_b = rows.there
+    (a, b), (page_a, page_b) = rows.sides
+    found, (a, b, page_a, page_b) = _compact(a, b, page_a, page_b)
+    names = [rows.names[rank] for rank in found.tolist()]
+    views = [View(a, "a", extra=there_a, missed=there_b), View(b, "b", extra=there_b, missed=there_a)]
+    return Family("annotator", [Stratum("annotator", name, name) for name in names], views, [page_a, page_b])
 
 
 def _label(rows: _Rows) -> Family:
@@ -283,20 +315,18 @@ def _label(rows: _Rows) -> Family:
     labels = sorted({label for column in encoded for label in column.dictionary.to_pylist()})
     place = {label: number for number, label in enumerate(labels)}
     codes = []
-    for side, column in zip("ab", encoded, strict=True):
+    for there, column in zip(rows.there, encoded, strict=True):
         # A region without label is in a stratum of its own; a side without region is in none.
         known = np.array([*(place[label] for label in column.dictionary.to_pylist()), len(labels)], dtype=np.int64)
         code = known[pc.fill_null(column.indices, len(known) - 1).to_numpy(zero_copy_only=False)]
-        codes.append(np.where(rows.there[side], code, -1))
-    in_a, in_b = np.flatnonzero(codes[0] >= 0), np.flatnonzero((codes[1] >= 0) & (codes[1] != codes[0]))
-    found, of_a, of_b = _compact(codes[0][in_a], codes[1][in_b])
-    both = (codes[0] == codes[1])[in_a]
+        codes.append(np.where(there, code, -1))
+    a, b = codes
+    same = a == b
     views = [
-        View(in_a, of_a, None, both, np.ones(len(in_a), dtype=bool)),
-        View(in_b, of_b, None, np.ones(len(in_b), dtype=bool), np.zeros(len(in_b), dtype=bool)),
+        View(a, None, extra=same, missed=np.ones(len(a), dtype=bool)),
+        View(np.where(same, -1, b), None, extra=np.ones(len(b), dtype=bool), missed=np.zeros(len(b), dtype=bool)),
     ]
-    names = [*labels, None]
-    return Family("label", [Stratum("label", names[code]) for code in found], views, [])
+    return Family("label", [Stratum("label", label) for label in [*labels, None]], views, [])
 
 
 def _size_class(rows: _Rows) -> Family:
@@ -314,29 +344,29 @@ def _page(rows: _Rows) -> Family:
     return rows.one_view("page", lambda page: Stratum("page", str(page)), *codes)
 
 
+#: Stands for no date, far from all days.
+NO_DAY = -(1 << 22)
+
+
 def _week(rows: _Rows) -> Family:
     """Monday of the later of the two annotations."""
-    table = rows.export.annotations
-    counted = rows.agreement.annotation_rows
-    known = pc.coalesce(table["created_at"], table["updated_at"]).cast(pa.int64())
-    none = np.iinfo(np.int64).min
-    day = pc.fill_null(known, none).to_numpy()[counted] // DAY_US
+    table, counted = rows.export.annotations, rows.agreement.annotation_rows
+    times = pc.coalesce(table["created_at"], table["updated_at"]).cast(pa.int64()).combine_chunks()
+    day = pc.fill_null(times, 0).to_numpy()[counted] // DAY_US
     # 1970-01-01 was a Thursday.
-    monday = np.where(day == none // DAY_US, none, day - (day + 3) % 7)
+    monday = np.where(pc.is_null(times).to_numpy(zero_copy_only=False)[counted], NO_DAY, day - (day + 3) % 7)
     author = ranks(pc.fill_null(table["annotator"], UNKNOWN), rows.names)[counted]
-    task_ids, task = np.unique(table["task_id"].to_numpy()[counted], return_inverse=True)
-    width = len(rows.names)
-    key = task * width + author
-
-    def weeks(of: str, task_id: Ints) -> Ints:
-        start = np.searchsorted(task_ids, task_id) * width
-        sides = [monday[np.searchsorted(key, start + rows.sides[of, side])] for side in ("a", "b")]
-        return np.maximum(*sides)
+    # Of every task that was compared and every annotator.
+    week = np.full((len(rows.task_ids) + 1, len(rows.names)), NO_DAY)
+    task_id = table["task_id"].to_numpy()[counted]
+    task = np.searchsorted(rows.task_ids, task_id)
+    known = np.append(rows.task_ids, -1)[task] == task_id
+    week[task[known], author[known]] = monday[known]
 
     def name(code: int) -> Stratum:
-        return Stratum("week", None if code == none else str(np.datetime64(code, "D")))
+        return Stratum("week", None if code == NO_DAY else str(np.datetime64(code, "D")))
 
-    codes = (weeks(of, table["task_id"].to_numpy()) for of, table in (("pairs", rows.pairs), ("tasks", rows.tasks)))
+    codes = (np.maximum(week[task, a], week[task, b]) for task, (a, b) in zip(rows.task, rows.sides, strict=True))
     return rows.one_view("week", name, *codes)
 
 

@@ -10,10 +10,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..arrow import numbers
-from .accumulate import COLUMNS, AgreementParts
+from .accumulate import AgreementParts
 from .histograms import histogram_quantiles
 from .intervals import checked_confidence, percentile_interval, wilson_interval
 from .observations import BY, METRICS, Metric
+from .sums import COLUMNS
 
 if TYPE_CHECKING:
     from ..agreement import Agreement
