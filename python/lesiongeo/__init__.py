@@ -18,6 +18,8 @@ from .clipping import (
     majority,
     union,
 )
+from .coco import coco, write_coco
+from .consensus import Consensus, consensus
 from .distances import (
     HausdorffWitnesses,
     assd,
@@ -64,6 +66,7 @@ __all__ = [
     "Agreement",
     "AgreementParts",
     "ConfigError",
+    "Consensus",
     "DisagreementArea",
     "Export",
     "ExportError",
@@ -82,6 +85,8 @@ __all__ = [
     "assd",
     "bounds",
     "centroid",
+    "coco",
+    "consensus",
     "dice",
     "difference",
     "disagreement_area",
@@ -112,5 +117,6 @@ __all__ = [
     "union",
     "validity_reason",
     "wilson_interval",
+    "write_coco",
     "write_parquet",
 ]
