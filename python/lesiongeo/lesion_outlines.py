@@ -206,7 +206,7 @@ def disputed(polygons: Polygons, members: Members, threads: int | None) -> Dispu
     """Measure what the regions of each lesion dispute, among those who drew it."""
     area = polygons._areas(threads)[members.rows]
     drawn = members.drawn
-    union = np.bincount(members.lesion, area, len(drawn))
+    union = np.bincount(members.lesion, area, len(drawn)).astype(np.float64)
     found = np.zeros(len(drawn))
     several = np.flatnonzero(drawn > 1)
     positions, starts = members.of(several)
