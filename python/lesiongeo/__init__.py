@@ -57,6 +57,7 @@ from .read import (
     scan_parquet,
 )
 from .regions import Regions
+from .routing import flag_pairs
 from .shape import shape_measures
 from .statistics import AgreementParts, agreement_statistics, wilson_interval
 from .threads import num_threads, set_num_threads
@@ -91,6 +92,7 @@ __all__ = [
     "difference",
     "disagreement_area",
     "findings",
+    "flag_pairs",
     "hausdorff",
     "hd95",
     "intersection",

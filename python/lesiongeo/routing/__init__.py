@@ -1,0 +1,5 @@
+"""Which pages somebody should look at: rules become flags, flags a ranked queue; and samples for audits."""
+
+from .flags import DEFAULT_FLAG, Flags, flag_pairs
+
+__all__ = ["DEFAULT_FLAG", "Flags", "flag_pairs"]
