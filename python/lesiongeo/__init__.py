@@ -57,7 +57,7 @@ from .read import (
     scan_parquet,
 )
 from .regions import Regions
-from .routing import flag_pairs
+from .routing import flag_pairs, review_queue
 from .shape import shape_measures
 from .statistics import AgreementParts, agreement_statistics, wilson_interval
 from .threads import num_threads, set_num_threads
@@ -110,6 +110,7 @@ __all__ = [
     "read_export",
     "read_label_studio",
     "read_parquet",
+    "review_queue",
     "scan_label_studio",
     "scan_parquet",
     "set_num_threads",

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ..agreement import MATCH, Agreement
-from .expression import AllOf, Comparison, Leaf, Node, Word, leaves, parse, words
+from ..agreement import Agreement
+from ..comparison_tables import MATCH
+from .expression import AllOf, Comparison, Leaf, Node, Word, parse, words
 
 __all__ = ["DEFAULT_FLAG", "Flags", "flag_pairs", "needs_distances"]
 
@@ -63,7 +65,7 @@ class Flags:
     page_hits: Mask
 
 
-def flag_pairs(agreement: Agreement, expression: str, /) -> Flags:
+def flag_pairs(agreement: Agreement, expression: str) -> Flags:
     """Apply a rule to every pair of regions.
 
     Parameters
@@ -188,7 +190,9 @@ def _leaf(leaf: Leaf, table: _Table) -> pa.Array:
     if isinstance(leaf, Word):
         column = table.columns[leaf.name]
         if not pa.types.is_boolean(column.type):
-            raise ValueError(f"the rule has {leaf.name} alone, which is {_kind(column.type)}; compare it with something")
+            raise ValueError(
+                f"the rule has {leaf.name} alone, which is {_kind(column.type)}; compare it with something"
+            )
         return pc.invert(column) if leaf.denied else column
     left, right = leaf.left, leaf.right
     column = table.columns[left.name if isinstance(left, Word) else right.name]  # type: ignore[union-attr]
@@ -221,7 +225,7 @@ def _kind(kind: pa.DataType) -> str:
     return TEXT if pa.types.is_string(kind) or pa.types.is_large_string(kind) else f"of type {kind}"
 
 
-def _scalar(value: object, kind: pa.DataType, leaf: Comparison) -> object:
+def _scalar(value: Any, kind: pa.DataType, leaf: Comparison) -> Any:
     """Check that a constant is of the kind of the column it is compared with."""
     own = TRUTH if isinstance(value, bool) else NUMBER if isinstance(value, float) else TEXT
     if own != _kind(kind):
@@ -244,4 +248,6 @@ def _unknown(name: str, columns: list[str]) -> ValueError:
 
 
 def _truth(values: pa.Array | pa.ChunkedArray) -> Mask:
-    return np.asarray(values.to_numpy(zero_copy_only=False) if isinstance(values, pa.Array) else values.to_numpy(), bool)
+    return np.asarray(
+        values.to_numpy(zero_copy_only=False) if isinstance(values, pa.Array) else values.to_numpy(), bool
+    )
