@@ -32,6 +32,7 @@ from .distances import (
 )
 from .errors import ConfigError, ExportError, LesiongeoError, RegionError
 from .findings import findings
+from .label_studio import review_tasks
 from .measure import measure
 from .metrics import (
     IouPairs,
@@ -111,6 +112,7 @@ __all__ = [
     "read_label_studio",
     "read_parquet",
     "review_queue",
+    "review_tasks",
     "scan_label_studio",
     "scan_parquet",
     "set_num_threads",

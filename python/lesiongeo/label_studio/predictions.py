@@ -152,7 +152,9 @@ class RegionEntries:
                 entries[0]["meta"] = {"text": ["; ".join(remarks)]}
             if target.labels is not None and target.labels is not target.geometry and known:
                 # Label Studio's own check wants the outline beside labels that another control gives.
-                entries.append(self._entry(head, target.labels.name, target.to_name, "labels", {**value, "labels": known}))
+                entries.append(
+                    self._entry(head, target.labels.name, target.to_name, "labels", {**value, "labels": known})
+                )
             for question, answer in told:
                 control = question.control
                 entries.append(self._entry(head, control.name, control.to_name[0], control.kind, answer))
@@ -210,7 +212,8 @@ def _clipped(polygons: Polygons, size: Points) -> tuple[Polygons, NDArray[np.boo
     boxes = polygons._boxes()
     slack = BORDER_ROUNDING * size
     with np.errstate(invalid="ignore"):
-        outside = (boxes[:, :2] < -slack).any(axis=1) | (boxes[:, 2:] > size + slack).any(axis=1)
+        beyond = (boxes[:, :2] < -slack) | (boxes[:, 2:] > size + slack)
+    outside: NDArray[np.bool_] = np.logical_or.reduce(beyond, axis=1)
     outside &= (size > 0).all(axis=1)
     rows = np.flatnonzero(outside)
     if not len(rows):
@@ -234,7 +237,8 @@ def _chained(first: Polygons, second: Polygons) -> Polygons:
 
 def _rectangle(ring: Points, size: tuple[int, int]) -> Entry:
     """A drawn rectangle again: its corner, its sides, and how far it is turned about that corner, clockwise."""
-    corner, along, down = ring[0], ring[1] - ring[0], ring[3] - ring[0]
+    # One of no size has lost the corner that repeats its first.
+    corner, along, down = ring[0], ring[1] - ring[0], ring[-1] - ring[0]
     width, height = size
     return {
         "x": float(corner[0] * 100.0 / width),

@@ -205,7 +205,9 @@ class _Writer:
 
         places = {(task, row["page"]) for task, queued in self.order.items() for row in queued}
         self.scores = _scores(agreement, places)
-        self.drawn = _Drawn(export.regions, np.where(counted[export.annotation_rows], export.annotation_rows, -1), places)
+        self.drawn = _Drawn(
+            export.regions, np.where(counted[export.annotation_rows], export.annotation_rows, -1), places
+        )
         self.entries = RegionEntries(self.drawn.regions, place, answers=asked, notes=notes)
         self.left_out = self.entries.left_out
         self.answers = _page_answers(export, place, counted, tasks, notes)
@@ -321,7 +323,9 @@ def _page_answers(
     own = export.annotations.select(["task_id", "annotation_id", "annotator", "source"])
     of_queue = pc.and_(pc.is_in(own["task_id"], tasks), pa.array(counted))
     rows = np.flatnonzero(of_queue.to_numpy())
-    by_name = {tuple(key.values()): row for key, row in zip(own.take(pa.array(rows)).to_pylist(), rows.tolist(), strict=True)}
+    by_name = {
+        tuple(key.values()): row for key, row in zip(own.take(pa.array(rows)).to_pylist(), rows.tolist(), strict=True)
+    }
     answers = export.answers.filter(pc.is_in(export.answers["task_id"], tasks))
     for row in answers.to_pylist():
         annotation = by_name.get(tuple(row[name] for name in own.column_names))
