@@ -59,6 +59,7 @@ from .read import (
 )
 from .regions import Regions
 from .routing import flag_pairs, review_queue
+from .report import write_report
 from .shape import shape_measures
 from .statistics import AgreementParts, agreement_statistics, wilson_interval
 from .threads import num_threads, set_num_threads
@@ -124,4 +125,5 @@ __all__ = [
     "wilson_interval",
     "write_coco",
     "write_parquet",
+    "write_report",
 ]

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import agree, convert, measure, spec, validate
+from . import agree, convert, measure, report, spec, validate
 from .reading import with_reading
 
 __all__ = ["app", "main"]
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.command("agree", epilog=agree.EPILOG)(with_reading(agree.agree))
 app.command("convert", epilog=convert.EPILOG)(with_reading(convert.convert))
 app.command("measure", epilog=measure.EPILOG)(with_reading(measure.measure_command))
+app.command("report", epilog=report.EPILOG)(report.report)
 app.command("validate", epilog=validate.EPILOG)(with_reading(validate.validate, on_error="skip"))
 app.command("spec", epilog=spec.EPILOG)(spec.spec_command)
 

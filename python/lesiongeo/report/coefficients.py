@@ -1,0 +1,99 @@
+"""The table of reliability, grouped by control, with names and reasons in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..annotators import annotator_order
+from .run import Run, rows_of
+from .text import words
+
+__all__ = ["REASONS", "STATISTICS", "coefficients", "reason_in_words"]
+
+#: Rows of pairs of annotators shown of one control; all of them are in the table.
+MOST_ROWS = 60
+
+STATISTICS = {
+    "raw_agreement": "Raw agreement",
+    "cohen_kappa": "Cohen's kappa",
+    "cohen_kappa_linear": "Cohen's kappa, linear weights",
+    "cohen_kappa_quadratic": "Cohen's kappa, quadratic weights",
+    "fleiss_kappa": "Fleiss' kappa",
+    "conger_kappa": "Conger's kappa",
+    "krippendorff_alpha_nominal": "Krippendorff's alpha, nominal",
+    "krippendorff_alpha_ordinal": "Krippendorff's alpha, ordinal",
+    "krippendorff_alpha_interval": "Krippendorff's alpha, interval",
+    "krippendorff_alpha_ratio": "Krippendorff's alpha, ratio",
+    "gwet_ac1": "Gwet's AC1",
+    "gwet_ac2": "Gwet's AC2",
+}
+
+#: Why a statistic has no value, as the tables code it.
+REASONS = {
+    "too_many_categories": "more than 100 different answers, as of free text: a coefficient of categories says nothing",
+    "no_units": "nothing that two annotators answered",
+    "no_pairs": "nothing that two annotators answered",
+    "too_few_units": "too few units",
+    "too_few_clusters": "fewer than two patients or tasks, so there is no interval",
+    "too_few_annotators": "fewer than two annotators",
+    "single_annotator": "a single annotator",
+    "one_category": "everybody always gave the same answer, so agreement by chance is complete too",
+    "single_category": "everybody always gave the same answer, so agreement by chance is complete too",
+    "no_variation": "everybody always gave the same answer, so agreement by chance is complete too",
+    "no_variance": "all values are the same",
+    "zero_variance": "all values are the same",
+    "not_numeric": "the answers are no numbers and have no order",
+    "no_order": "the answers are no numbers and have no order",
+    "no_reference": "neither side is the reference",
+    "incomplete": "not every annotator answered every unit",
+    "unequal_ratings": "not every unit has the same number of answers",
+    "missing_ratings": "not every annotator answered every unit",
+    "no_complete_units": "no unit was answered by everybody",
+    "both_empty": "neither drew anything",
+}
+
+
+def reason_in_words(code: str | None) -> str:
+    """Return a reason as a sentence fragment; one that is not known with its underscores as spaces.
+
+    Examples
+    --------
+    >>> reason_in_words("single_annotator"), reason_in_words("some_new_code"), reason_in_words(None)
+    ('a single annotator', 'some new code', '')
+    """
+    return "" if code is None else REASONS.get(code, words(code))
+
+
+def coefficients(run: Run) -> list[dict[str, Any]]:
+    """Group the rows by control and scope; of each those of all annotators first, then those of pairs."""
+    groups: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in rows_of(run.table("reliability")):
+        key = (str(row.get("control")), str(row.get("scope")))
+        group = groups.setdefault(key, {"control": key[0], "scope": key[1], "all": [], "pairs": []})
+        cells = {name: row.get(name) for name in ROW}
+        cells["name"] = _name(str(row["statistic"]))
+        cells["why"] = reason_in_words(row.get("reason"))
+        group["all" if row.get("annotator_a") is None else "pairs"].append(cells)
+    for group in groups.values():
+        group["pairs"].sort(
+            key=lambda row: (annotator_order(row["annotator_a"]), annotator_order(row["annotator_b"] or ""))
+        )
+        group["left_out"] = max(len(group["pairs"]) - MOST_ROWS, 0)
+        group["pairs"] = group["pairs"][:MOST_ROWS]
+    first = {"label": 0}
+    return sorted(
+        groups.values(), key=lambda group: (first.get(group["control"], 1), _scope(group["scope"]), group["control"])
+    )
+
+
+ROW = "statistic missed annotator_a annotator_b n_units n_annotators n_categories n_clusters value low high reason".split()
+
+
+def _scope(scope: str) -> int:
+    return {"region": 0, "page": 1, "task": 2}.get(scope, 3)
+
+
+def _name(statistic: str) -> str:
+    if statistic.startswith("icc_"):
+        return f"ICC({statistic[4:].replace('_', ',').upper()})"
+    return STATISTICS.get(statistic, words(statistic))
