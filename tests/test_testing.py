@@ -7,6 +7,7 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -549,3 +550,85 @@ def test_outlines_depend_on_the_seed_only() -> None:
 def test_impossible_outlines_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         synthetic.make_outlines(**options)
+
+
+# --- habits from a week on
+
+
+def test_tasks_are_spread_over_weeks_from_a_monday_on() -> None:
+    tasks = synthetic.make_export(patients=20, annotators=[Annotator.faultless(1)], weeks=10, seed=3)
+    days = [datetime.fromisoformat(annotation["created_at"]).date() for annotation in annotations(tasks)]
+    monday = days[0] - timedelta(days=days[0].weekday())
+    assert days[0] == monday
+    assert [(day - monday).days // 7 for day in days] == [index // 2 for index in range(20)]
+
+
+def test_a_habit_changes_its_weeks_and_its_annotator_only() -> None:
+    crew = [Annotator.faultless(1), Annotator.faultless(2)]
+    plain = synthetic.make_export(patients=12, annotators=crew, weeks=4, seed=5)
+    habit = synthetic.Habit(2, "bias", 0.1, week=2)
+    biased = synthetic.make_export(patients=12, annotators=crew, weeks=4, seed=5, habits=[habit])
+    assert biased[:6] == plain[:6]
+    for before, after in zip(plain[6:], biased[6:], strict=True):
+        assert after["annotations"][0] == before["annotations"][0]
+        assert after["annotations"][1] != before["annotations"][1]
+    areas = [
+        [shape(entries[0]).area for annotation, entries in all_regions(some[6:]) if annotation["completed_by"] == 2]
+        for some in (plain, biased)
+    ]
+    np.testing.assert_allclose(np.divide(areas[1], areas[0]), 1.21, rtol=2e-3)
+
+
+def test_other_habits_do_what_they_say() -> None:
+    crew = [Annotator.faultless(1)]
+    habits = [
+        synthetic.Habit(1, "label", 1.0, answers=("nevus", "melanoma")),
+        synthetic.Habit(1, "status", 1.0, answers=("stable", "enlarged")),
+        synthetic.Habit(1, "lose_small", 1.0, below_px2=9000.0),
+        synthetic.Habit(1, "lead_time", 3.0),
+        synthetic.Habit(1, "vertices", 2.0),
+    ]
+    scene: dict[str, Any] = {"patients": 15, "seed": 17}
+    plain = synthetic.make_export(annotators=crew, **scene)
+    tasks = synthetic.make_export(annotators=crew, habits=habits, **scene)
+    truth = by_key(synthetic.make_truth(**scene))
+    drawn = set()
+    for annotation, entries in all_regions(tasks):
+        at = key(annotation, entries)
+        drawn.add(at)
+        right = truth[at]
+        assert entries[0]["value"]["polygonlabels"] == ["melanoma" if right.label == "nevus" else right.label]
+        assert entries[2]["value"]["choices"] == ["enlarged" if right.status == "stable" else right.status]
+        assert 48 <= len(entries[0]["value"]["points"]) <= 128
+    assert drawn == {at for at, lesion in truth.items() if lesion.area_px2 >= 9000.0}
+    lead = [np.median([annotation["lead_time"] for annotation in annotations(some)]) for some in (plain, tasks)]
+    assert lead[1] > 1.5 * lead[0]
+    extra = synthetic.Habit(1, "extra", 1.0, week=1)
+    tasks = synthetic.make_export(annotators=crew, weeks=3, habits=[extra], **scene)
+    added = {key(annotation, entries) for annotation, entries in all_regions(tasks)} - truth.keys()
+    assert len(added) == 10 * 3 and all(at[0] > 5 for at in added)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: synthetic.Habit(1, "haste", 1.0), "kind must be one of"),
+        (lambda: synthetic.Habit(1, "extra", 1.5), "probability"),
+        (lambda: synthetic.Habit(1, "bias", -1.0), "above -1"),
+        (lambda: synthetic.Habit(1, "lead_time", 0.0), "factor above 0"),
+        (lambda: synthetic.Habit(1, "label", 0.5), "answers go with"),
+        (lambda: synthetic.Habit(1, "label", 0.5, answers=("nevus", "mole")), "mole"),
+        (lambda: synthetic.Habit(1, "bias", 0.1, week=3, until=3), "week < until"),
+        (lambda: synthetic.make_export(weeks=0), "weeks must be"),
+        (lambda: synthetic.make_export(habits=[synthetic.Habit(9, "bias", 0.1)]), "annotator 9"),
+        (lambda: synthetic.make_export(weeks=3, habits=[synthetic.Habit(1, "bias", 0.1, week=3)]), "has 3"),
+    ],
+)
+def test_impossible_habits_from_a_week_on_are_refused(make: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_a_habit_ends() -> None:
+    habit = synthetic.Habit(1, "bias", 0.1, week=1, until=3)
+    assert [habit.applies(week) for week in range(4)] == [False, True, True, False]

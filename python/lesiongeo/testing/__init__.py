@@ -5,6 +5,7 @@ give the same data, and the truth behind every drawn outline is known, so a resu
 
 - `make_export` (or `iter_export`, one task at a time) gives a Label Studio default JSON export: one task per
   patient, one page per visit, several annotators with their own habits (`Annotator`).
+- `Habit` gives one of them a habit from some week on, for searches that have to find it.
 - `make_truth` gives the lesions those annotators looked at.
 - `make_outlines` gives pairs of outlines as ragged arrays, fast enough for benchmarks.
 - `write_export` and ``python -m lesiongeo.testing OUT.json`` write a file; `LABELING_CONFIG` is the labeling
@@ -25,15 +26,18 @@ Examples
 from .annotators import Annotator, default_annotators
 from .config import LABELING_CONFIG
 from .export import iter_export, make_export, write_export
+from .habits import HABIT_KINDS, Habit
 from .outlines import OUTLINE_KINDS, Ragged, make_outlines
 from .truth import LABELS, STATUSES, TrueLesion, make_truth
 
 __all__ = [
+    "HABIT_KINDS",
     "LABELING_CONFIG",
     "LABELS",
     "OUTLINE_KINDS",
     "STATUSES",
     "Annotator",
+    "Habit",
     "Ragged",
     "TrueLesion",
     "default_annotators",

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .annotators import Annotator, default_annotators
+from .habits import Habit, factor, habitual
 from .results import make_results
 from .truth import FIELD_WIDTH_MM, IMAGE_SIZES, Patient, check_scene, make_patient
 
@@ -33,6 +34,8 @@ def make_export(
     skip_rate: float | None = None,
     invalid_rate: float | None = None,
     image_sizes: Sequence[tuple[int, int]] = IMAGE_SIZES,
+    weeks: int | None = None,
+    habits: Sequence[Habit] = (),
 ) -> list[dict[str, Any]]:
     """Make a Label Studio default JSON export: one task per patient, one page per visit.
 
@@ -56,6 +59,11 @@ def make_export(
     image_sizes : sequence of (int, int)
         Sizes (width, height) among which every page draws one. All show the same width of skin, 80 mm; the
         size of a pixel is in ``data["spacing_mm"]``, one number per page.
+    weeks : int, optional
+        Over how many weeks the tasks are spread, evenly and in their order, from a Monday on. By default they follow
+        each other by minutes.
+    habits : sequence of Habit, default ()
+        What annotators take on in some week.
 
     Returns
     -------
@@ -66,7 +74,8 @@ def make_export(
     Raises
     ------
     ValueError
-        If an argument is out of range, ids of annotators repeat, or habits are given twice.
+        If an argument is out of range, ids of annotators repeat, habits are given twice, belong to nobody, or begin
+        after the last week.
 
     Examples
     --------
@@ -98,6 +107,8 @@ def make_export(
             vertices=vertices,
             seed=seed,
             image_sizes=image_sizes,
+            weeks=weeks,
+            habits=habits,
         )
     )
 
@@ -111,12 +122,14 @@ def iter_export(
     vertices: tuple[int, int] = (24, 64),
     seed: int = 0,
     image_sizes: Sequence[tuple[int, int]] = IMAGE_SIZES,
+    weeks: int | None = None,
+    habits: Sequence[Habit] = (),
 ) -> Iterator[dict[str, Any]]:
     """Make the tasks of `make_export` one by one, for exports larger than memory.
 
     Parameters
     ----------
-    patients, visits, annotators, lesions, vertices, seed, image_sizes
+    patients, visits, annotators, lesions, vertices, seed, image_sizes, weeks, habits
         As in `make_export`; checked before this function returns.
 
     Returns
@@ -141,7 +154,14 @@ def iter_export(
     crew = default_annotators(annotators) if isinstance(annotators, int) else list(annotators)
     if len({person.id for person in crew}) < len(crew):
         raise ValueError("two annotators have the same id")
-    writer = _Writer(crew, vertices, seed)
+    if weeks is not None and weeks < 1:
+        raise ValueError(f"weeks must be at least 1, got {weeks}")
+    for habit in habits:
+        if habit.annotator not in {person.id for person in crew}:
+            raise ValueError(f"a habit belongs to annotator {habit.annotator}, whom the export does not have")
+        if habit.week >= (weeks or 1):
+            raise ValueError(f"a habit begins in week {habit.week} (from 0), but the export has {weeks or 1}")
+    writer = _Writer(crew, vertices, seed, (weeks or 1) / max(patients, 1), weeks is not None, tuple(habits))
     return (
         writer.task(make_patient(index, visits=visits, lesions=lesions, seed=seed, image_sizes=image_sizes))
         for index in range(patients)
@@ -178,12 +198,17 @@ class _Writer:
     crew: list[Annotator]
     vertices: tuple[int, int]
     seed: int
+    weeks_per_task: float
+    by_week: bool
+    habits: tuple[Habit, ...]
     annotations: int = 0
     predictions: int = 0
 
     def task(self, patient: Patient) -> dict[str, Any]:
         rng = np.random.default_rng([self.seed, 2, patient.task_id])
-        imported = _IMPORTED + timedelta(days=self.seed % 365, microseconds=113 * patient.task_id)
+        # Weeks begin on Mondays.
+        shift = 7 * (self.seed % 52) if self.by_week else self.seed % 365
+        imported = _IMPORTED + timedelta(days=shift, microseconds=113 * patient.task_id)
         annotations: list[dict[str, Any]] = []
         for person in self.crew:
             annotations += self.by_annotator(patient, person, imported)
@@ -227,10 +252,23 @@ class _Writer:
         if rng.random() < person.empty_rate:
             return [self.annotation(rng, patient, person, imported, [])]
         times = 2 if rng.random() < person.repeat_rate else 1
+        habits = self.habits_of(patient, person)
+        draws, many = habitual(person, habits), factor(habits, "vertices")
+        vertices = (max(3, round(self.vertices[0] * many)), max(3, round(self.vertices[1] * many)))
         return [
-            self.annotation(rng, patient, person, imported, make_results(rng, patient, person, self.vertices))
+            self.annotation(rng, patient, person, imported, make_results(rng, patient, draws, vertices, habits))
             for _ in range(times)
         ]
+
+    def habits_of(self, patient: Patient, person: Annotator) -> list[Habit]:
+        """Return the habits that somebody has in the week of a task."""
+        week = int(self.weeks_of(patient))
+        return [habit for habit in self.habits if habit.annotator == person.id and habit.applies(week)]
+
+    def weeks_of(self, patient: Patient) -> float:
+        """Weeks from the start of the export to a task."""
+        # Rounded, so that the first task of a week is not in the week before by the last bit.
+        return round((patient.task_id - 1) * self.weeks_per_task, 9)
 
     def annotation(
         self,
@@ -244,7 +282,13 @@ class _Writer:
     ) -> dict[str, Any]:
         self.annotations += 1
         lead_time = (2.0 if cancelled else 5.0 + 4.0 * len(result)) * (0.5 + rng.random())
-        created = imported + timedelta(hours=1, minutes=4 * self.annotations, seconds=180.0 * rng.random())
+        lead_time *= factor(self.habits_of(patient, person), "lead_time")
+        later = timedelta(minutes=4 * self.annotations)
+        if self.by_week:
+            week, part = divmod(self.weeks_of(patient), 1.0)
+            # Five working days; nobody's own pace moves a task into another week.
+            later = timedelta(days=7.0 * week + 4.0 * part, minutes=4 * (self.crew.index(person)))
+        created = imported + timedelta(hours=1, seconds=180.0 * rng.random()) + later
         return {
             "id": self.annotations,
             "completed_by": person.id,

@@ -9,6 +9,7 @@ import numpy as np
 from .annotators import Annotator
 from .config import ASSESSMENTS, GEOMETRY_CONTROLS, IMAGE_NAME
 from .drawing import Drawn, draw
+from .habits import Habit, answered, not_lost
 from .truth import FIELD_WIDTH_MM, LABELS, STATUSES, Patient, TrueLesion
 
 T = TypeVar("T")
@@ -20,9 +21,15 @@ _ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-
 
 
 def make_results(
-    rng: np.random.Generator, patient: Patient, person: Annotator, vertices: tuple[int, int]
+    rng: np.random.Generator,
+    patient: Patient,
+    person: Annotator,
+    vertices: tuple[int, int],
+    habits: Sequence[Habit] = (),
 ) -> list[dict[str, Any]]:
     """Make all entries of one annotation: per page the regions and the assessment, then maybe a relation."""
+    # Habits draw from a generator of their own, so that they change nothing else.
+    odd = np.random.default_rng([*(int(word) for word in rng.bit_generator.state["state"].values())]) if habits else rng
     entries: list[dict[str, Any]] = []
     regions: dict[int, list[tuple[int, str]]] = {}  # by track: page and region id
     tracks = max((lesion.track_id for lesion in patient.lesions), default=0)
@@ -30,10 +37,11 @@ def make_results(
         visible = [lesion for lesion in patient.lesions if lesion.page == page]
         radius_3mm = 3.0 * patient.sizes[page][0] / FIELD_WIDTH_MM
         seen = [lesion for lesion in visible if rng.random() >= person.miss_rate * (radius_3mm / lesion.radius_px) ** 2]
+        seen = not_lost(odd, seen, habits)
         if rng.random() < person.extra_rate:
             seen.append(_extra(rng, patient, page, tracks + 1))
         for lesion in seen:
-            told = _answers(rng, lesion, person, tracks)
+            told = answered(odd, _answers(rng, lesion, person, tracks), lesion, habits)
             region_id = _region_id(rng)
             entries += _region(rng, region_id, told, draw(rng, lesion, person, vertices))
             regions.setdefault(told.track_id, []).append((page, region_id))
