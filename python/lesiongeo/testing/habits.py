@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -116,5 +117,6 @@ def answered(rng: np.random.Generator, told: TrueLesion, right: TrueLesion, habi
         if habit.answers is not None:
             wrong = rng.random() < habit.size
             if wrong and getattr(right, habit.kind) == habit.answers[0]:
-                told = replace(told, **{habit.kind: habit.answers[1]})
+                change: dict[str, Any] = {habit.kind: habit.answers[1]}
+                told = replace(told, **change)
     return told
