@@ -1,0 +1,160 @@
+"""Coefficients of agreement from their definitions: plain loops over rated units, no speed.
+
+Ratings are a list of units; a unit is a list with one entry per annotator, None where there is no rating.
+A function returns None where the coefficient is not defined: no unit with two ratings, or chance agreement of 1.
+Sources: Cohen 1960 and 1968, Fleiss 1971, Krippendorff 2011, Gwet 2008 and 2014 (missing ratings), Shrout and Fleiss 1979.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
+from fractions import Fraction
+from typing import Any
+
+Unit = Sequence[Any]
+Units = Sequence[Unit]
+
+
+def raw_agreement(units: Units) -> float | None:
+    """Mean over units of the share of equal pairs of ratings, over units with two ratings or more."""
+    shares = []
+    for unit in units:
+        values = [v for v in unit if v is not None]
+        if len(values) > 1:
+            pairs = list(itertools.combinations(values, 2))
+            shares.append(Fraction(sum(x == y for x, y in pairs), len(pairs)))
+    return float(sum(shares) / len(shares)) if shares else None
+
+
+def cohen(units: Units, order: Sequence[Hashable] | None = None, weights: str = "none") -> float | None:
+    """Kappa of two annotators, over the units that both rated; `order` ranks the categories for the weights."""
+    both = [(x, y) for x, y in units if x is not None and y is not None]
+    if not both:
+        return None
+    used = {v for pair in both for v in pair}
+    # Categories that nobody used do not count, so ranks close up, as in scikit-learn.
+    known = [v for v in order if v in used] if order is not None else sorted(used, key=str)
+    assert used <= set(known)
+    rank = {v: k for k, v in enumerate(known)}
+    power = {"none": 0, "linear": 1, "quadratic": 2}[weights]
+    n = len(both)
+    first, second = Counter(x for x, _ in both), Counter(y for _, y in both)
+
+    def apart(x: Hashable, y: Hashable) -> int:
+        return int(x != y) if power == 0 else abs(rank[x] - rank[y]) ** power
+
+    observed = Fraction(sum(apart(x, y) for x, y in both), n)
+    expected = Fraction(sum(first[x] * second[y] * apart(x, y) for x in first for y in second), n * n)
+    return None if expected == 0 else float(1 - observed / expected)
+
+
+def fleiss(units: Units) -> float | None:
+    """Kappa of as many ratings per unit everywhere; ValueError where the number differs."""
+    sizes = {len([v for v in unit if v is not None]) for unit in units}
+    if len(sizes) > 1:
+        raise ValueError(f"units have {sorted(sizes)} ratings")
+    if not units or min(sizes) < 2:
+        return None
+    (n,) = sizes
+    agreed = Fraction(0)
+    total: Counter[Hashable] = Counter()
+    for unit in units:
+        counts = Counter(unit)
+        counts.pop(None, None)
+        total += counts
+        agreed += Fraction(sum(c * (c - 1) for c in counts.values()), n * (n - 1))
+    chance = sum((Fraction(c, n * len(units)) ** 2 for c in total.values()), Fraction(0))
+    return None if chance == 1 else float((agreed / len(units) - chance) / (1 - chance))
+
+
+def complete(units: Units) -> list[Unit]:
+    """Units that everybody rated."""
+    return [unit for unit in units if all(v is not None for v in unit)]
+
+
+def alpha(units: Units, level: str = "nominal", order: Sequence[Any] | None = None) -> float | None:
+    """Krippendorff's alpha; ordinal needs values that sort or an `order`, interval and ratio need numbers."""
+    rated = [[v for v in unit if v is not None] for unit in units]
+    rated = [unit for unit in rated if len(unit) > 1]
+    counts = Counter(v for unit in rated for v in unit)
+    n = sum(counts.values())
+    if not counts:
+        return None
+    distance = _distance(level, counts, order)
+    observed = 0.0
+    for unit in rated:
+        pairs = (distance(x, y) for x, y in itertools.permutations(unit, 2))
+        observed += math.fsum(pairs) / (len(unit) - 1)
+    values = list(counts)
+    expected = math.fsum(counts[x] * counts[y] * distance(x, y) for x in values for y in values) / (n - 1)
+    return None if expected == 0 else 1 - observed / expected
+
+
+def _distance(level: str, counts: Counter[Any], order: Sequence[Any] | None) -> Callable[[Any, Any], float]:
+    if level == "nominal":
+        return lambda x, y: float(x != y)
+    if level == "interval":
+        return lambda x, y: float(x - y) ** 2
+    if level == "ratio":
+        return lambda x, y: ((x - y) / (x + y)) ** 2 if x != y else 0.0
+    ranked = [v for v in (sorted(counts) if order is None else order) if v in counts]
+    below, passed = {}, 0
+    for value in ranked:
+        below[value] = passed + counts[value] / 2
+        passed += counts[value]
+    return lambda x, y: (below[x] - below[y]) ** 2
+
+
+def ac1(units: Units) -> float | None:
+    """Gwet's AC1, with missing ratings as in the Handbook: prevalence is the mean over rated units of shares."""
+    rated = [[v for v in unit if v is not None] for unit in units]
+    rated = [unit for unit in rated if unit]
+    several = [unit for unit in rated if len(unit) > 1]
+    if not several:
+        return None
+    observed = Fraction(0)
+    for unit in several:
+        r = len(unit)
+        observed += Fraction(sum(c * (c - 1) for c in Counter(unit).values()), r * (r - 1))
+    observed /= len(several)
+    categories = {v for unit in rated for v in unit}
+    if len(categories) < 2:
+        return None
+    chance = Fraction(0)
+    for k in categories:
+        share = sum((Fraction(unit.count(k), len(unit)) for unit in rated), Fraction(0)) / len(rated)
+        chance += share * (1 - share)
+    chance /= len(categories) - 1
+    return None if chance == 1 else float((observed - chance) / (1 - chance))
+
+
+def icc(rows: Sequence[Sequence[float]]) -> dict[str, float | None]:
+    """The six intraclass correlations of a full table of units (rows) by annotators, from mean squares."""
+    names = ("1_1", "2_1", "3_1", "1_k", "2_k", "3_k")
+    n, k = len(rows), len(rows[0]) if rows else 0
+    if n < 2 or k < 2:
+        return dict.fromkeys(names)
+    grand = math.fsum(itertools.chain(*rows)) / (n * k)
+    of_rows = [math.fsum(row) / k for row in rows]
+    of_columns = [math.fsum(row[j] for row in rows) / n for j in range(k)]
+    between = k * math.fsum((m - grand) ** 2 for m in of_rows) / (n - 1)
+    judges = n * math.fsum((m - grand) ** 2 for m in of_columns) / (k - 1)
+    within = math.fsum((rows[i][j] - of_rows[i]) ** 2 for i in range(n) for j in range(k)) / (n * (k - 1))
+    error = math.fsum((rows[i][j] - of_rows[i] - of_columns[j] + grand) ** 2 for i in range(n) for j in range(k)) / (
+        (n - 1) * (k - 1)
+    )
+
+    def ratio(top: float, bottom: float) -> float | None:
+        return top / bottom if bottom != 0 else None
+
+    return {
+        "1_1": ratio(between - within, between + (k - 1) * within),
+        "2_1": ratio(between - error, between + (k - 1) * error + k * (judges - error) / n),
+        "3_1": ratio(between - error, between + (k - 1) * error),
+        "1_k": ratio(between - within, between),
+        "2_k": ratio(between - error, between + (judges - error) / n),
+        "3_k": ratio(between - error, between),
+    }
