@@ -2,14 +2,15 @@
 
 Ratings are a list of units; a unit is a list with one entry per annotator, None where there is no rating.
 A function returns None where the coefficient is not defined: no unit with two ratings, or chance agreement of 1.
-Sources: Cohen 1960 and 1968, Fleiss 1971, Krippendorff 2011, Gwet 2008 and 2014 (missing ratings), Shrout and Fleiss 1979.
+Sources: Cohen 1960 and 1968, Fleiss 1971, Krippendorff 2011, Conger 1980,
+Gwet 2008 and 2014 (missing ratings), Shrout and Fleiss 1979.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from fractions import Fraction
 from typing import Any
@@ -52,27 +53,55 @@ def cohen(units: Units, order: Sequence[Hashable] | None = None, weights: str = 
 
 
 def fleiss(units: Units) -> float | None:
-    """Kappa of as many ratings per unit everywhere; ValueError where the number differs."""
-    sizes = {len([v for v in unit if v is not None]) for unit in units}
-    if len(sizes) > 1:
-        raise ValueError(f"units have {sorted(sizes)} ratings")
-    if not units or min(sizes) < 2:
+    """Fleiss' kappa; where numbers of ratings differ, as in Gwet's Handbook: shares of a unit count alike."""
+    parts = _shares(units)
+    if parts is None:
         return None
-    (n,) = sizes
-    agreed = Fraction(0)
-    total: Counter[Hashable] = Counter()
-    for unit in units:
-        counts = Counter(unit)
-        counts.pop(None, None)
-        total += counts
-        agreed += Fraction(sum(c * (c - 1) for c in counts.values()), n * (n - 1))
-    chance = sum((Fraction(c, n * len(units)) ** 2 for c in total.values()), Fraction(0))
-    return None if chance == 1 else float((agreed / len(units) - chance) / (1 - chance))
+    observed, share = parts
+    chance = sum((p**2 for p in share.values()), Fraction(0))
+    return None if chance == 1 else float((observed - chance) / (1 - chance))
 
 
-def complete(units: Units) -> list[Unit]:
-    """Units that everybody rated."""
-    return [unit for unit in units if all(v is not None for v in unit)]
+def conger(units: Units) -> float | None:
+    """Conger's kappa: chance from what each annotator says how often; the mean over pairs of annotators."""
+    parts = _shares(units)
+    if parts is None:
+        return None
+    own = [Counter(unit[g] for unit in units if unit[g] is not None) for g in range(len(units[0]))]
+    own = [counts for counts in own if counts]
+    shares = [{k: Fraction(c, sum(counts.values())) for k, c in counts.items()} for counts in own]
+    pairs = list(itertools.combinations(shares, 2))
+    if not pairs:
+        return None
+    chance = sum((p * two.get(k, 0) for one, two in pairs for k, p in one.items()), Fraction(0)) / len(pairs)
+    return None if chance == 1 else float((parts[0] - chance) / (1 - chance))
+
+
+def ac1(units: Units) -> float | None:
+    """Gwet's AC1, with missing ratings as in the Handbook."""
+    parts = _shares(units)
+    if parts is None or len(parts[1]) < 2:
+        return None
+    observed, share = parts
+    chance = sum((p * (1 - p) for p in share.values()), Fraction(0)) / (len(share) - 1)
+    return None if chance == 1 else float((observed - chance) / (1 - chance))
+
+
+def _shares(units: Units) -> tuple[Fraction, dict[Hashable, Fraction]] | None:
+    """Agreement over units with two ratings, and the mean over rated units of each category's share."""
+    rated = [[v for v in unit if v is not None] for unit in units]
+    rated = [unit for unit in rated if unit]
+    several = [unit for unit in rated if len(unit) > 1]
+    if not several:
+        return None
+    observed = Fraction(0)
+    for unit in several:
+        r = len(unit)
+        observed += Fraction(sum(c * (c - 1) for c in Counter(unit).values()), r * (r - 1))
+    share: dict[Hashable, Fraction] = defaultdict(Fraction)
+    for (category, r), n in Counter((v, len(unit)) for unit in rated for v in unit).items():
+        share[category] += Fraction(n, r * len(rated))
+    return observed / len(several), dict(share)
 
 
 def alpha(units: Units, level: str = "nominal", order: Sequence[Any] | None = None) -> float | None:
@@ -106,29 +135,6 @@ def _distance(level: str, counts: Counter[Any], order: Sequence[Any] | None) -> 
         below[value] = passed + counts[value] / 2
         passed += counts[value]
     return lambda x, y: (below[x] - below[y]) ** 2
-
-
-def ac1(units: Units) -> float | None:
-    """Gwet's AC1, with missing ratings as in the Handbook: prevalence is the mean over rated units of shares."""
-    rated = [[v for v in unit if v is not None] for unit in units]
-    rated = [unit for unit in rated if unit]
-    several = [unit for unit in rated if len(unit) > 1]
-    if not several:
-        return None
-    observed = Fraction(0)
-    for unit in several:
-        r = len(unit)
-        observed += Fraction(sum(c * (c - 1) for c in Counter(unit).values()), r * (r - 1))
-    observed /= len(several)
-    categories = {v for unit in rated for v in unit}
-    if len(categories) < 2:
-        return None
-    chance = Fraction(0)
-    for k in categories:
-        share = sum((Fraction(unit.count(k), len(unit)) for unit in rated), Fraction(0)) / len(rated)
-        chance += share * (1 - share)
-    chance /= len(categories) - 1
-    return None if chance == 1 else float((observed - chance) / (1 - chance))
 
 
 def icc(rows: Sequence[Sequence[float]]) -> dict[str, float | None]:
