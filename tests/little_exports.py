@@ -120,6 +120,16 @@ def odd_names() -> Tasks:
     return [*made, lost]
 
 
+def odd_names_elsewhere(first: int) -> Tasks:
+    """The same with other numbers, to stand beside other tasks."""
+    made = odd_names()
+    for one in made:
+        one["id"] += first
+        for each in one["annotations"]:
+            each["id"] += 100 * first
+    return made
+
+
 def one_annotator() -> Tasks:
     """Nobody to compare with."""
     return [task(k, annotation(k, 1, disk("a", 100, 100, 30))) for k in (1, 2, 3)]

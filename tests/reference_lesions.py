@@ -52,6 +52,21 @@ class PairFact:
     week: str | None
 
     @property
+    def key(self) -> Key:
+        """The page and the two people."""
+        return self.task_id, self.page, self.a, self.b
+
+    @property
+    def id_a(self) -> str | None:
+        """Name of the region of a."""
+        return None if self.region_a is None else self.region_a.region_id
+
+    @property
+    def id_b(self) -> str | None:
+        """Name of the region of b."""
+        return None if self.region_b is None else self.region_b.region_id
+
+    @property
     def agreed(self) -> bool:
         """Whether the two regions are each other's partners."""
         return self.match in ("matched", "label_conflict")
