@@ -120,14 +120,10 @@ def odd_names() -> Tasks:
     return [*made, lost]
 
 
-def odd_names_elsewhere(first: int) -> Tasks:
-    """The same with other numbers, to stand beside other tasks."""
-    made = odd_names()
-    for one in made:
-        one["id"] += first
-        for each in one["annotations"]:
-            each["id"] += 100 * first
-    return made
+def others(first: int) -> Tasks:
+    """Ids that do not sort as text, and people who were deleted."""
+    people: list[object] = ["10", 9, 100, None, "007", 7]
+    return [three(first + k, who=people[k : k + 3]) for k in range(4)]
 
 
 def one_annotator() -> Tasks:

@@ -157,7 +157,7 @@ def made(name: str, folder: Path) -> Both:
         write_export(make_export(patients=25, annotators=4, seed=11, miss_rate=0.2), path)
         return Both(path, {"patient": "patient_id", "spacing_mm": "spacing_mm"})
     if name == "crowd":
-        path.write_text(json.dumps(little_exports.twelve() + little_exports.odd_names_elsewhere(100)))
+        path.write_text(json.dumps(little_exports.twelve() + little_exports.others(100)))
         return Both(path, {})
     path.write_text(json.dumps(exports.tasks(33, 15, regions=8)))  # every kind of region
     return Both(path, {})
@@ -216,7 +216,7 @@ def test_distances_along_the_boundary(both: Both) -> None:
     rows = [k for k, (a, b) in enumerate(sides.tolist()) if a >= 0 and b >= 0 and simple[a] and simple[b]]
     rows = random.Random(5).sample(rows, min(SAMPLE, len(rows)))
     rings = [[rings_of(polygons, int(r)) for r in sides[k]] for k in rows]
-    bounds = surface_bounds_of([(a, b) for a, b in rings], percentiles=(95.0,), tolerances=(2.0,))
+    bounds = surface_bounds_of([(a, b) for a, b in rings], percentiles=(95.0,), tolerances=(2.0,), roles="signed")
     assert rows or both.path.name == "crowd.json"
     for k, bound in zip(rows, bounds, strict=True):
         row = both.rows[k]
