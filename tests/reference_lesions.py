@@ -122,10 +122,12 @@ class Lesion:
 
     @property
     def label(self) -> str | None:
-        """The most frequent first label; None at a tie."""
-        counts = Counter(first_label(region) for region in self.regions.values())
-        (best, n), *rest = counts.most_common()
-        return None if rest and rest[0][1] == n else best
+        """First label of the most frequent set of labels, in the order of its first annotator; None at a tie."""
+        regions = [self.regions[name] for name in sorted(self.regions, key=person)]
+        (best, n), *rest = Counter(region.labels for region in regions).most_common()
+        if rest and rest[0][1] == n:
+            return None
+        return first_label(next(region for region in regions if region.labels == best))
 
     @property
     def score(self) -> float | None:
