@@ -81,12 +81,11 @@ class PairFact:
         """Above 0 where b is larger."""
         return math.log(self.area_b / self.area_a) if self.area_a and self.area_b else None
 
-    def size(self, bounds: tuple[float, float] = (1024.0, 9216.0)) -> str | None:
-        """Size class of the geometric mean of the areas, or of the only one."""
-        areas = [area for area in (self.area_a, self.area_b) if area]
-        if not areas:
-            return None
-        mean = math.exp(math.fsum(map(math.log, areas)) / len(areas))
+    def size(self, bounds: tuple[float, float] = (1024.0, 9216.0)) -> str:
+        """Size class of the geometric mean of the areas, or of the only one; what has no area is small."""
+        sides = ((self.region_a, self.area_a), (self.region_b, self.area_b))
+        areas = [area or 0.0 for region, area in sides if region is not None]
+        mean = math.prod(areas) ** (1 / len(areas))
         return "small" if mean < bounds[0] else "medium" if mean < bounds[1] else "large"
 
     @property
