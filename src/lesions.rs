@@ -16,12 +16,11 @@ pub struct Match {
 /// Of equal matches the one with the earlier regions comes first, so neither the order of `matches` nor that of the two
 /// sides matters. `annotators` is a code per region, below the number of regions; regions of one annotator never share a
 /// group. Returns the number of each region's group, counted in the order of the groups' first regions.
+/// Cost: O(n log n) for n matches, plus the members of the two groups for each of them.
 ///
 /// # Panics
 ///
-/// Not with regions and codes below the number of regions; the binding checks both.
-///
-/// Cost: O(n log n) for n matches, plus the members of the two groups for each of them.
+/// If a region or a code is not below the number of regions; the binding checks both.
 pub fn group(annotators: &[u32], matches: &mut [Match]) -> Vec<u32> {
     for one in matches.iter_mut() {
         (one.a, one.b) = (one.a.min(one.b), one.a.max(one.b));
@@ -122,7 +121,7 @@ mod tests {
 
     #[test]
     fn alone_and_together() {
-        assert_eq!(grouped(&[], &[]), []);
+        assert!(grouped(&[], &[]).is_empty());
         assert_eq!(grouped(&[0, 1, 2], &[]), [0, 1, 2]);
         // Three people, two lesions; regions are listed person by person.
         let annotators = [0, 0, 1, 1, 2, 2];

@@ -103,13 +103,13 @@ def agreement(
         Smallest IoU at which two regions of the same label match.
     conflict_gate : float, default 0.5
         Smallest IoU at which two regions of different labels match, as a label conflict.
-    threads : int, optional
-        Number of threads; by default see `num_threads`.
     nsd_tolerance_px : float, default 2.0
         Tolerance of `nsd`, in pixels.
     boundary : bool, default True
         With the distances along the whole boundary, which take most of the time: hd95, masd, assd, nsd and
         signed_offset. Without, these columns are null.
+    threads : int, optional
+        Number of threads; by default see `num_threads`.
     progress : callable, optional
         Called as ``progress(done, total)`` about every 50 ms.
 
