@@ -31,10 +31,12 @@ from reference_agreement import (
     Pair,
     agree,
     alone,
+    along,
     complaints,
     exact_overlap,
     hausdorff,
     interior,
+    lengths_of,
     score_page,
 )
 from reference_export import Annotation, Points, ProblemRegion, Region, read, same_answer
@@ -58,8 +60,10 @@ FILES = {
 # Kinds whose outlines are the package's own making, or that are no outlines.
 FLATTENED = {"brush", "bitmask", "vector", "line", "keypoint"}
 MADE = ("seeded", "lvis", "lidc_part", "lidc")
+DISTANCES = "hausdorff_px hd95_px masd_px assd_px nsd signed_offset_px centroid_distance_px".split()
 PART = 60
 HAUSDORFF_SAMPLE = 150
+ALONG_SAMPLE = 40
 EXACT_SAMPLE = 60
 
 
@@ -387,9 +391,14 @@ def test_columns_of_pairs(both: Both) -> None:
             for name in names:
                 assert row[f"{name}_{side}"] == region[name], row
         if row["match"] == "missing":
-            for name in ("iou", "dice", "hausdorff_px", "area_ratio"):
+            for name in ("iou", "dice", "area_ratio", "log_area_ratio", "label_equal", *DISTANCES):
                 assert row[name] is None, row
         else:
+            both_labels = [
+                by_key[row["task_id"], "annotation", row[f"annotation_{s}"], row[f"region_{s}"]] for s in "ab"
+            ]
+            assert row["label_equal"] == (set(both_labels[0]["labels"]) == set(both_labels[1]["labels"])), row
+            assert row["log_area_ratio"] == pytest.approx(math.log(row["area_ratio"]), abs=1e-12), row
             assert 0 <= row["iou"] <= 1, row
             assert 0 <= row["dice"] <= 1, row
             assert row["dice"] == pytest.approx(2 * row["iou"] / (1 + row["iou"]), rel=0, abs=1e-12), row
@@ -428,6 +437,35 @@ def test_hausdorff_distances(both: Both) -> None:
         assert row["hausdorff_px"] >= from_vertices - 1e-9, row
         if id(row) in chosen:
             assert row["hausdorff_px"] == pytest.approx(hausdorff(a, b), rel=0, abs=1e-9), row
+
+
+@every_file
+def test_distances_along_the_border(both: Both) -> None:
+    """On a sample, within what samples along both outlines leave open; in the order that definitions give."""
+    outlines = {region_key(row): rings[0] for row, rings in zip(both.rows, both.rings, strict=True)}
+    plain = {region_key(row) for row in both.rows if row["kind"] not in FLATTENED}
+    rows = [row for row in both.pair_rows if row["valid_a"] and row["valid_b"] and sides(row) <= plain]
+    for row in rows:
+        slack = 1e-9 * max(1.0, row["hausdorff_px"])
+        assert abs(row["signed_offset_px"]) <= row["masd_px"] + slack, row
+        assert max(row["masd_px"], row["assd_px"]) <= row["hausdorff_px"] + slack, row
+        assert row["hd95_px"] <= row["hausdorff_px"] + slack, row
+        assert 0 <= row["nsd"] <= 1, row
+        assert row["centroid_distance_px"] >= 0, row
+    for row in random.Random(2).sample(rows, min(len(rows), ALONG_SAMPLE)):
+        a, b = (
+            outlines[row["task_id"], "annotation", row[f"annotation_{side}"], row[f"region_{side}"]] for side in "ab"
+        )
+        sampled, lengths = along(a, b), lengths_of(a, b)
+        off = pytest.approx(0, abs=sampled.step / 2)
+        assert row["masd_px"] - sampled.masd == off, row
+        assert row["assd_px"] - sampled.pooled((lengths[0], lengths[1])) == off, row
+        assert row["signed_offset_px"] - sampled.offset == off, row
+        assert row["hd95_px"] - sampled.percentile(95) == off, row
+        low, high = sampled.within(2.0, (lengths[0], lengths[1]))
+        assert low - 1e-9 <= row["nsd"] <= high + 1e-9, row
+        centres = [shapely.Polygon(points).centroid for points in (a, b)]
+        assert row["centroid_distance_px"] == pytest.approx(shapely.distance(*centres), rel=1e-9, abs=1e-9), row
 
 
 @every_file
