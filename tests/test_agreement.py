@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -193,6 +194,22 @@ def test_controls_stand_on_both_sides() -> None:
     assert (matched["status_a"], matched["status_b"]) == ("grown", None)
     assert json.loads(matched["note_a"]) == ["one", "two"]
     assert [missing[name] for name in extra] == [None] * 6
+
+
+@pytest.mark.parametrize("name", ["pairs", "tasks", "lesions"])
+def test_the_page_has_every_column_in_order(name: str) -> None:
+    """docs/agreement.md defines each column once, and no other."""
+    text = (EXAMPLE.parents[1] / "docs" / "agreement.md").read_text(encoding="utf-8")
+    section = text.split(f"\n## {name}\n")[1].split("\n## ")[0]
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| `")]
+    assert {len(row) for row in rows} == {3}, "column, definition, null"
+    documented = [column for row in rows for column in re.findall(r"`([\w<>]+)`", row[0])]
+    export = lesiongeo.read_label_studio(EXAMPLE, spacing_mm=1.0)
+    found = getattr(lesiongeo.agreement(export), name).column_names
+    if name == "pairs":
+        assert documented[-2:] == ["<control>_a", "<control>_b"]
+        documented = [*documented[:-2], *found[len(documented) - 2 :]]
+    assert documented == found
 
 
 def test_a_missing_side_is_null() -> None:
