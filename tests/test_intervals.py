@@ -15,6 +15,7 @@ from lesiongeo.statistics import (
     Block,
     bootstrap_weights,
     cluster_keys,
+    clusters,
     intervals,
     percentile_interval,
     task_clusters,
@@ -126,8 +127,8 @@ WEIGHTS = [[1, 1, 2], [1, 1, 2], [0, 0, 0], [1, 1, 1], [0, 1, 3], [0, 0, 0], [0,
 def test_splitmix_is_the_published_one():
     # The first outputs of SplitMix64 from the state 1234567, as in the reference implementation by Vigna.
     state = np.array([1234567], np.uint64)
-    steps = np.arange(1, 4, dtype=np.uint64) * intervals.GAMMA
-    assert intervals._mixed(state + steps).tolist() == [6457827717110365317, 3203168211198807973, 9817491932198370423]
+    steps = np.arange(1, 4, dtype=np.uint64) * clusters.GAMMA
+    assert clusters.mixed(state + steps).tolist() == [6457827717110365317, 3203168211198807973, 9817491932198370423]
 
 
 # Sums -----------------------------------------------------------------------------------------------------------------
@@ -283,15 +284,15 @@ def _export(tasks):
 
 def test_patients_are_clusters_and_tasks_without_one_are_their_own():
     export = _export([(5, {"who": "b"}), (3, {"who": "a"}), (9, {}), (4, {"who": "b"}), (7, {"who": "3"})])
-    clusters = task_clusters(export)
-    assert clusters.task_ids.tolist() == [3, 4, 5, 7, 9]
-    assert len(clusters.keys) == 4
-    assert (np.diff(clusters.keys.astype(object)) > 0).all()
-    a, b, b_too, three, nobody = clusters.of(np.array([3, 4, 5, 7, 9])).tolist()
+    found = task_clusters(export)
+    assert found.task_ids.tolist() == [3, 4, 5, 7, 9]
+    assert len(found.keys) == 4
+    assert (np.diff(found.keys.astype(object)) > 0).all()
+    a, b, b_too, three, nobody = found.of(np.array([3, 4, 5, 7, 9])).tolist()
     assert b == b_too
     assert len({a, b, three, nobody}) == 4
-    assert clusters.keys[nobody] == cluster_keys(np.array([9]))[0]
-    assert clusters.keys[a] == cluster_keys(["patient a"])[0]
+    assert found.keys[nobody] == cluster_keys(np.array([9]))[0]
+    assert found.keys[a] == cluster_keys(["patient a"])[0]
 
 
 def test_clusters_do_not_depend_on_the_order_of_tasks():
@@ -303,8 +304,8 @@ def test_clusters_do_not_depend_on_the_order_of_tasks():
 
 def test_without_patients_every_task_is_a_cluster():
     export = lg.read_label_studio(json.dumps([{"id": n, "data": {}, "annotations": []} for n in (2, 1)]).encode())
-    clusters = task_clusters(export)
-    assert clusters.keys[clusters.of(np.array([1, 2]))].tolist() == cluster_keys(np.array([1, 2])).tolist()
+    found = task_clusters(export)
+    assert found.keys[found.of(np.array([1, 2]))].tolist() == cluster_keys(np.array([1, 2])).tolist()
     empty = task_clusters(lg.read_label_studio(b"[]"))
     assert len(empty.keys) == len(empty.task_ids) == 0
 

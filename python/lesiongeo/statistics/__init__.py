@@ -1,6 +1,14 @@
 """Statistics of agreement: coefficients, intervals, and the tables that use them."""
 
 from .accumulate import AgreementParts
+from .coefficients import (
+    Coefficient,
+    cohen_kappa,
+    conger_kappa,
+    fleiss_kappa,
+    gwet_ac1,
+)
+from .continuous import BlandAltman, bland_altman, icc, pearson
 from .intervals import (
     Block,
     Intervals,
@@ -16,13 +24,29 @@ from .strata import agreement_statistics
 
 __all__ = [
     "AgreementParts",
+from .krippendorff import krippendorff_alpha
+from .ratings import Ratings, ratings
+
+__all__ = [
+    "BlandAltman",
     "Block",
+    "Coefficient",
     "Intervals",
+    "Ratings",
     "TaskClusters",
     "agreement_statistics",
+    "bland_altman",
     "bootstrap_weights",
     "cluster_keys",
+    "cohen_kappa",
+    "conger_kappa",
+    "fleiss_kappa",
+    "gwet_ac1",
+    "icc",
+    "krippendorff_alpha",
+    "pearson",
     "percentile_interval",
+    "ratings",
     "task_clusters",
     "weighted_sums",
     "wilson_interval",
