@@ -66,6 +66,7 @@ from .statistics import (
     BlandAltman,
     Coefficient,
     Ratings,
+    ReliabilityParts,
     bland_altman,
     cohen_kappa,
     conger_kappa,
@@ -75,6 +76,7 @@ from .statistics import (
     krippendorff_alpha,
     pearson,
     ratings,
+    reliability,
     wilson_interval,
 )
 from .threads import num_threads, set_num_threads
@@ -98,6 +100,7 @@ __all__ = [
     "Ratings",
     "RegionError",
     "Regions",
+    "ReliabilityParts",
     "Scan",
     "__version__",
     "agreement",
@@ -141,6 +144,7 @@ __all__ = [
     "read_parquet",
     "review_queue",
     "review_tasks",
+    "reliability",
     "scan_label_studio",
     "scan_parquet",
     "set_num_threads",

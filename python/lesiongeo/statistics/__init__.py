@@ -26,6 +26,7 @@ __all__ = [
     "AgreementParts",
 from .krippendorff import krippendorff_alpha
 from .ratings import Ratings, ratings
+from .reliability import ReliabilityParts, reliability
 
 __all__ = [
     "BlandAltman",
@@ -33,6 +34,7 @@ __all__ = [
     "Coefficient",
     "Intervals",
     "Ratings",
+    "ReliabilityParts",
     "TaskClusters",
     "agreement_statistics",
     "bland_altman",
@@ -47,6 +49,7 @@ __all__ = [
     "pearson",
     "percentile_interval",
     "ratings",
+    "reliability",
     "task_clusters",
     "weighted_sums",
     "wilson_interval",

@@ -46,7 +46,8 @@ class Ratings:
     categories : tuple of (str or None)
         What was said, as text; None stands for a missed lesion and is the last.
     ordered : bool
-        Whether the order of the categories means something: they are numbers, or listed so by the configuration.
+        Whether the order of the categories means something: they are numbers (but not track ids), or single choices
+        that the configuration lists so.
     codes : ndarray of int32, shape (n_units, n_annotators)
         Places in `categories`; -1 is no rating.
     units : pyarrow.Table
@@ -80,7 +81,10 @@ class Control(NamedTuple):
     kind: str
     #: Names in the order of the configuration, where it has one.
     values: tuple[str, ...] | None
+    #: Free text.
     note: bool
+    #: Names without an order, even where they are numbers: labels and track ids.
+    nominal: bool
 
 
 class Rated(NamedTuple):
@@ -96,7 +100,7 @@ def controls_of(export: Export) -> list[Control]:
     """List what annotators say: labels, then the controls of regions, pages and tasks that were answered."""
     found = []
     if pc.any(pc.greater(pc.list_value_length(export.regions.table["labels"]), 0)).as_py():
-        found.append(Control(LABEL, "region", LABEL, None, False))
+        found.append(Control(LABEL, "region", LABEL, None, False, True))
     names, kinds, own_roles, scopes, counts, several, values = (
         export.controls[key].to_pylist() for key in ("name", "kind", "role", "scope", "count", "several", "values")
     )
@@ -112,7 +116,7 @@ def controls_of(export: Export) -> list[Control]:
             single = kinds[at] == "choices" and not several[at] and values[at] is not None
             order = tuple(values[at]) if single else None
             note = own_roles[at] == "note" or kinds[at] == "textarea"
-            found.append(Control(shown_as, scope, kinds[at], order, note))
+            found.append(Control(shown_as, scope, kinds[at], order, note, own_roles[at] == "track_id"))
     return found
 
 
@@ -282,14 +286,14 @@ def _codes(column: pa.ChunkedArray, control: Control) -> tuple[NDArray[np.int32]
         found, inverse = np.unique(numbers[known], return_inverse=True)
         codes = np.full(len(numbers), -1, dtype=np.int32)
         codes[known] = inverse
-        return codes, tuple(number_text(number) for number in found.tolist()), True
+        return codes, tuple(number_text(number) for number in found.tolist()), not control.nominal
     encoded = column.combine_chunks().dictionary_encode()
     texts = encoded.dictionary.to_pylist()
     if control.kind == "choices":
         texts = [_choice_text(text) for text in texts]
     order, ordered = category_order(set(texts), control.values)
     codes, categories = _by_text(pc.fill_null(encoded.indices, len(texts)).to_numpy(), [*texts, None], order)
-    return codes, categories, ordered
+    return codes, categories, ordered and not control.nominal
 
 
 def _by_text(

@@ -1,0 +1,203 @@
+"""What is counted of ratings per cluster: how often each pattern of answers occurs. Counts of parts add up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..annotators import annotator_order
+from .clusters import Ints, Keys
+from .ratings import Control, Rated, category_order
+
+__all__ = ["MOST_CATEGORIES", "Patterns", "RatedPairs", "patterns_of", "rated_pairs"]
+
+#: Controls with more categories are numbers of something, not categories.
+MOST_CATEGORIES = 100
+
+
+@dataclass(frozen=True)
+class Patterns:
+    """How many units of each cluster have which answers.
+
+    Attributes
+    ----------
+    control, scope, missed : str
+        As in `Ratings`.
+    annotators : tuple of str
+        In order.
+    categories : tuple of (str or None), or None
+        In order, None for a missed lesion the last. None instead of a tuple: there are too many.
+    listed : tuple of str or None
+        Order of the configuration.
+    nominal : bool
+        Whether the categories are names without an order, even where they are numbers.
+    ordered : bool
+        Whether the order of the categories means something.
+    keys : ndarray of uint64, shape (n,)
+        Cluster of each entry; entries are sorted by it, then by their codes.
+    codes : ndarray of int16, shape (n, n_annotators)
+        Answers: places in `categories`, -1 for no rating.
+    counts : ndarray of int64, shape (n,)
+        Units of this cluster with these answers.
+    """
+
+    control: str
+    scope: str
+    missed: str
+    annotators: tuple[str, ...]
+    categories: tuple[str | None, ...] | None
+    listed: tuple[str, ...] | None
+    nominal: bool
+    ordered: bool
+    keys: Keys
+    codes: NDArray[np.int16]
+    counts: Ints
+
+    def merge(self, other: Patterns) -> Patterns:
+        """Add the counts of another part: what both together would have given."""
+        annotators = tuple(sorted({*self.annotators, *other.annotators}, key=annotator_order))
+        listed = self.listed if self.listed == other.listed else None
+        nominal = self.nominal or other.nominal
+        texts = {*(self.categories or ()), *(other.categories or ())}
+        if self.categories is None or other.categories is None or len(texts - {None}) > MOST_CATEGORIES:
+            return _too_many(self.control, self.scope, self.missed, annotators, listed, nominal)
+        order, ordered = category_order({text for text in texts if text is not None}, listed)
+        categories = (*order, None) if None in texts else tuple(order)
+        codes = [part._recoded(annotators, categories) for part in (self, other)]
+        keys, both, counts = _counted(
+            np.concatenate((self.keys, other.keys)),
+            np.concatenate(codes),
+            np.concatenate((self.counts, other.counts)),
+            len(categories),
+        )
+        ordered = ordered and not nominal and None not in texts
+        return Patterns(
+            self.control, self.scope, self.missed, annotators, categories, listed, nominal, ordered, keys, both, counts
+        )
+
+    def _recoded(self, annotators: tuple[str, ...], categories: tuple[str | None, ...]) -> NDArray[np.int16]:
+        place = {category: number for number, category in enumerate(categories)}
+        new = np.array([*(place[category] for category in self.categories or ()), -1], dtype=np.int16)
+        column = {name: number for number, name in enumerate(annotators)}
+        codes = np.full((len(self.codes), len(annotators)), -1, dtype=np.int16)
+        codes[:, [column[name] for name in self.annotators]] = new[self.codes]
+        return codes
+
+
+def _too_many(
+    control: str,
+    scope: str,
+    missed: str,
+    annotators: tuple[str, ...],
+    listed: tuple[str, ...] | None,
+    nominal: bool,
+) -> Patterns:
+    none = np.empty(0, dtype=np.int64)
+    codes = np.empty((0, len(annotators)), dtype=np.int16)
+    return Patterns(
+        control, scope, missed, annotators, None, listed, nominal, False, none.astype(np.uint64), codes, none
+    )
+
+
+def patterns_of(
+    control: Control,
+    rated: Rated,
+    absent: NDArray[np.bool_] | None,
+    annotators: tuple[str, ...],
+    cluster: Ints,
+    keys: Keys,
+) -> Patterns:
+    """Count the patterns of ratings.
+
+    Parameters
+    ----------
+    control : Control
+        What was rated.
+    rated : Rated
+        The ratings.
+    absent : ndarray of bool, shape (n_units, n_annotators), or None
+        Who missed a unit, where that is a category of its own.
+    annotators : tuple of str
+        One per column.
+    cluster : ndarray of int64, shape (n_units,)
+        Cluster of each unit: a place in `keys`.
+    keys : ndarray of uint64
+        Keys of the clusters, rising.
+    """
+    missed = "left_out" if absent is None else "category"
+    if len(rated.categories) > MOST_CATEGORIES:
+        return _too_many(control.name, control.scope, missed, annotators, control.values, control.nominal)
+    codes, categories = rated.codes, rated.categories
+    # Of what nobody has answered nothing is known, also where somebody missed it.
+    answered = np.flatnonzero((codes >= 0).any(axis=1))
+    codes = codes[answered]
+    if absent is not None:
+        codes = np.where(absent[answered], len(categories), codes)
+    kinds = (*categories, None) if absent is not None else categories
+    found = _counted(keys[cluster[answered]], codes.astype(np.int16), None, len(kinds))
+    ordered = rated.ordered and absent is None
+    return Patterns(
+        control.name, control.scope, missed, annotators, kinds, control.values, control.nominal, ordered, *found
+    )
+
+
+def _counted(
+    keys: Keys, codes: NDArray[np.int16], counts: Ints | None, categories: int
+) -> tuple[Keys, NDArray[np.int16], Ints]:
+    """Add up equal entries and sort them by cluster, then by answers."""
+    _, code = np.unique(keys, return_inverse=True)
+    code = code.reshape(-1).astype(np.int64)
+    base, size = categories + 1, int(code.max(initial=0)) + 1
+    for column in codes.T:
+        if size > np.iinfo(np.int64).max // base:
+            # Numbers in between keep the order and fit again.
+            found, code = np.unique(code, return_inverse=True)
+            code, size = code.reshape(-1).astype(np.int64), len(found)
+        code = code * base + (column + 1)
+        size *= base
+    _, first, inverse = np.unique(code, return_index=True, return_inverse=True)
+    total = np.zeros(len(first), dtype=np.int64)
+    np.add.at(total, inverse.reshape(-1), 1 if counts is None else counts)
+    return keys[first], codes[first], total
+
+
+class RatedPairs(NamedTuple):
+    """Every two ratings of one entry.
+
+    Attributes
+    ----------
+    entry, a, b : ndarray of int64
+        Row and two columns of the codes, a before b; by pair of columns, then row.
+    starts : dict
+        For each pair of columns that rated the same unit, where its rows start and end.
+    """
+
+    entry: Ints
+    a: Ints
+    b: Ints
+    starts: dict[tuple[int, int], tuple[int, int]]
+
+
+def rated_pairs(codes: NDArray[np.int16]) -> RatedPairs:
+    """List every two ratings of one entry: as many steps as an entry has ratings, not as there are pairs of people."""
+    row, column = np.nonzero(codes >= 0)
+    entry: list[Ints] = [np.empty(0, dtype=np.int64)]
+    a, b = list(entry), list(entry)
+    for step in range(1, codes.shape[1]):
+        same = np.flatnonzero(row[step:] == row[:-step])
+        if not len(same):
+            break
+        entry.append(row[same])
+        a.append(column[same])
+        b.append(column[same + step])
+    rows, first, second = (np.concatenate(parts) for parts in (entry, a, b))
+    pair = first * codes.shape[1] + second
+    order = np.lexsort((rows, pair))
+    rows, first, second, pair = rows[order], first[order], second[order], pair[order]
+    found, start = np.unique(pair, return_index=True)
+    ends = [*start[1:].tolist(), len(pair)]
+    sides = [divmod(one, codes.shape[1]) for one in found.tolist()]
+    return RatedPairs(rows, first, second, dict(zip(sides, zip(start.tolist(), ends, strict=True), strict=True)))
