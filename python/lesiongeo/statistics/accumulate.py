@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -62,7 +62,8 @@ def checked_options(
     iou = checked_number("detection_iou", detection_iou)
     if not 0.0 <= iou <= 1.0:
         raise ValueError(f"detection_iou is {shown(detection_iou)}; it lies between 0 and 1")
-    bounds = tuple(checked_number("size_bounds_px2", bound) for bound in size_bounds_px2)
+    given = tuple(size_bounds_px2) if isinstance(size_bounds_px2, Iterable) else ()
+    bounds = tuple(checked_number("size_bounds_px2", bound) for bound in given)
     if len(bounds) != 2 or not 0.0 <= bounds[0] <= bounds[1]:
         raise ValueError(f"size_bounds_px2 is {shown(size_bounds_px2)}; it is two areas, the smaller one first")
     resamples, seed = checked_resamples(resamples, seed)
