@@ -322,6 +322,22 @@ def test_parts_keep_their_exact_quantiles_until_they_are_merged(case: tuple[lg.E
     assert repr(parts) == f"<AgreementParts: {len(parts.strata)} strata, 20 resamples>"
 
 
+def test_parts_with_other_columns_merge() -> None:
+    """One batch knows its spacing, another one has no status."""
+    first, second = generated(11), generated(12)
+    for task in second:
+        task["id"] += 1000
+        del task["data"]["spacing_mm"]
+        for annotation in task["annotations"]:
+            annotation["result"] = [one for one in annotation["result"] if one.get("from_name") != "lesion_status"]
+    options = {"patient": "patient_id", "spacing_mm": "spacing_mm"}
+    whole = lg.AgreementParts.of(*read([*first, *second], **options), resamples=50)
+    one, other = (lg.AgreementParts.of(*read(tasks, **options), resamples=50) for tasks in (first, second))
+    assert "hausdorff_mm" not in other.measured and "status_equal" not in other.measured
+    close(whole.table(), one.merge(other).table(), exact=False)
+    close(whole.table(), other.merge(one).table(), exact=False)
+
+
 def test_parts_with_many_clusters_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Clusters are weighted in runs, which change nothing."""
     tasks = generated(11)

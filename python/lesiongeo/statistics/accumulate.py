@@ -15,7 +15,7 @@ from ..options import checked_number, shown
 from .histograms import BINS, PROBABILITIES
 from .intervals import MOST_CLUSTERS, Block, checked_resamples, weighted_sums
 from .observations import BY, METRICS, Observations, Stratum, observe
-from .sums import COLUMNS, FamilySums
+from .sums import FamilySums, column_numbers
 
 if TYPE_CHECKING:
     from ..agreement import Agreement
@@ -84,7 +84,7 @@ class AgreementParts:
     strata : list of Stratum
         What the rows of the arrays are, sorted.
     sums : ndarray of float64, shape (strata, columns)
-        Sums over rows, see `COLUMNS`.
+        Sums over rows; `numbers` says which column is what.
     drawn : ndarray of float64, shape (strata, columns, resamples)
         The same in each resample.
     counts : ndarray of int64, shape (strata, metrics, 1000)
@@ -102,8 +102,8 @@ class AgreementParts:
 
     Notes
     -----
-    Memory is that of the sums and histograms, whatever the number of regions: per stratum some 60 x (resamples + 400)
-    x 8 bytes, and 20 bytes for every cluster in it. Parts can be pickled, to be made in other processes.
+    Memory is that of the sums and histograms, whatever the number of regions: at 1,000 resamples half a megabyte per
+    stratum, and 20 bytes for every cluster in it. Parts can be pickled, to be made in other processes.
 
     Examples
     --------
@@ -127,6 +127,11 @@ class AgreementParts:
     cells: Ints
     cell_keys: NDArray[np.uint64]
     cell_metrics: NDArray[np.uint32]
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """Names of the columns of sums, with their numbers."""
+        return column_numbers(self.measured, dict(self.options.thresholds))
 
     def __repr__(self) -> str:
         """Say how much there is."""
@@ -203,11 +208,16 @@ class AgreementParts:
         place = {stratum: number for number, stratum in enumerate(strata)}
         rows = [np.array([place[stratum] for stratum in part.strata], dtype=np.int64) for part in (self, other)]
 
+        measured = self.measured | other.measured
+        numbers = column_numbers(measured, dict(self.options.thresholds))
+
         def added(name: str) -> Any:
-            first, second = getattr(self, name), getattr(other, name)
-            total = np.zeros((len(strata), *first.shape[1:]), dtype=first.dtype)
-            total[rows[0]] += first
-            total[rows[1]] += second
+            width = len(METRICS) if name == "counts" else len(numbers)
+            first = getattr(self, name)
+            total = np.zeros((len(strata), width, *first.shape[2:]), dtype=first.dtype)
+            for row, part in zip(rows, (self, other), strict=True):
+                own = range(width) if name == "counts" else [numbers[column] for column in part.numbers]
+                total[np.ix_(row, np.array(own, dtype=np.int64))] += getattr(part, name)
             return total
 
         quantiles = np.full((len(strata), *self.quantiles.shape[1:]), np.nan)
@@ -222,7 +232,7 @@ class AgreementParts:
         bits = np.concatenate([self.cell_metrics, other.cell_metrics])[order]
         return replace(
             self,
-            measured=self.measured | other.measured,
+            measured=measured,
             strata=strata,
             sums=added("sums"),
             drawn=added("drawn"),
@@ -259,6 +269,7 @@ class AgreementParts:
 
 def _added(seen: Observations, options: Options) -> AgreementParts:
     """Add up observations, family by family."""
+    numbers = column_numbers(seen.columns, dict(options.thresholds))
     strata: list[Stratum] = []
     sums, blocks, kept, families = [], [], [], []
     cell_strata, cell_keys = [], []
@@ -281,8 +292,8 @@ def _added(seen: Observations, options: Options) -> AgreementParts:
         options=options,
         measured=frozenset(seen.columns),
         strata=strata,
-        sums=np.array(sums).reshape(-1, len(COLUMNS)),
-        drawn=_drawn(blocks, kept, seen.keys, options),
+        sums=np.array(sums).reshape(len(strata), len(numbers)),
+        drawn=_drawn(blocks, kept, len(numbers), seen.keys, options),
         counts=np.concatenate([np.zeros((0, len(METRICS), BINS), dtype=np.int64), *counts]),
         quantiles=np.concatenate([np.zeros((0, len(METRICS), len(PROBABILITIES))), *quantiles]),
         exact=True,
@@ -293,13 +304,15 @@ def _added(seen: Observations, options: Options) -> AgreementParts:
     return _sorted(part)
 
 
-def _drawn(blocks: list[Block], kept: list[tuple[Ints, Ints]], keys: NDArray[np.uint64], options: Options) -> Floats:
+def _drawn(
+    blocks: list[Block], kept: list[tuple[Ints, Ints]], width: int, keys: NDArray[np.uint64], options: Options
+) -> Floats:
     """Return the sums of each block in each resample, shape (blocks, columns, resamples).
 
     `kept` says which columns the values of a block are, and which others are equal to the first of these. Clusters
     come in runs that are never put together by a hash, so that the sums of parts add up to those of the whole.
     """
-    drawn = np.zeros((len(blocks), len(COLUMNS), options.resamples))
+    drawn = np.zeros((len(blocks), width, options.resamples))
     edges = np.cumsum([0, *(len(used) for used, _ in kept)]).tolist()
     for start in range(0, len(keys), MOST_CLUSTERS):
         end = min(start + MOST_CLUSTERS, len(keys))

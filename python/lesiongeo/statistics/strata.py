@@ -14,7 +14,6 @@ from .accumulate import AgreementParts
 from .histograms import histogram_quantiles
 from .intervals import checked_confidence, percentile_interval, wilson_interval
 from .observations import BY, METRICS, Metric
-from .sums import COLUMNS
 
 if TYPE_CHECKING:
     from ..agreement import Agreement
@@ -177,6 +176,14 @@ def _ratio(above: Floats, below: Floats) -> Floats:
     return found
 
 
+def _sums(parts: AgreementParts, name: str) -> tuple[Floats, Floats]:
+    """Return a column of sums, and of resampled sums; 0 where nothing like it was measured."""
+    number = parts.numbers.get(name)
+    if number is None:
+        return np.zeros(len(parts.strata)), np.zeros((len(parts.strata), parts.options.resamples))
+    return parts.sums[:, number], parts.drawn[:, number]
+
+
 def _clusters(parts: AgreementParts, bit: int) -> Ints:
     """Count the clusters of each stratum that have values of a metric."""
     has = (parts.cell_metrics >> np.uint32(bit)) & np.uint32(1) > 0
@@ -208,11 +215,11 @@ def _of_metric(
     parts: AgreementParts, metric: Metric, threshold: float | None, by: NDArray[np.object_], confidence: float
 ) -> dict[str, Any]:
     number = METRICS.index(metric)
-    count, total, below = (COLUMNS[f"{part} {metric.name}"] for part in ("n", "sum", "below"))
-    n = parts.sums[:, count]
+    n, drawn_n = _sums(parts, f"n {metric.name}")
+    total, drawn_total = _sums(parts, f"sum {metric.name}")
     clusters = _clusters(parts, number)
     none = np.full(len(n), np.nan)
-    mean = _ratio(parts.sums[:, total], n)
+    mean = _ratio(total, n)
     if parts.exact or metric.bins is None:
         spread = parts.quantiles[:, number]
     else:
@@ -222,17 +229,18 @@ def _of_metric(
     if metric.wider is not None:
         silent = ~np.isin(by, WITH_REFERENCE)
         mean, spread = np.where(silent, np.nan, mean), np.where(silent[:, None], np.nan, spread)
-    ratios = _ratio(parts.drawn[:, total], parts.drawn[:, count])
+    ratios = _ratio(drawn_total, drawn_n)
     low, high, reason = _interval(mean, ratios, clusters, confidence, "share" if metric.bins is None else None)
     share, share_low, share_high = none, none, none
     if threshold is not None:
-        share = np.where(silent, np.nan, _ratio(parts.sums[:, below], n))
-        ratios = _ratio(parts.drawn[:, below], parts.drawn[:, count])
+        below, drawn_below = _sums(parts, f"below {metric.name}")
+        share = np.where(silent, np.nan, _ratio(below, n))
+        ratios = _ratio(drawn_below, drawn_n)
         share_low, share_high, _ = _interval(share, ratios, clusters, confidence, "share")
     if metric.name == "score":
         empty = np.where(np.isin(by, WITHOUT_PAGES), "whole_pages", "no_pages")
     else:
-        empty = np.where(parts.sums[:, COLUMNS["n iou"]] > 0, "not_measured", "no_pairs")
+        empty = np.where(_sums(parts, "n iou")[0] > 0, "not_measured", "no_pairs")
     reason = np.where(n == 0, empty.astype(object), np.where(silent, "no_reference", reason))
     return {
         "n": n,
@@ -254,8 +262,7 @@ def _of_metric(
 def _detection(parts: AgreementParts, by: NDArray[np.object_], confidence: float) -> list[dict[str, Any]]:
     """Detection, in the order of DETECTION_METRICS."""
     names = ("tp", "fp", "fn", "tp_iou")
-    point = [parts.sums[:, COLUMNS[name]] for name in names]
-    drawn = [parts.drawn[:, COLUMNS[name]] for name in names]
+    point, drawn = zip(*(_sums(parts, name) for name in names), strict=True)
     clusters = _clusters(parts, len(METRICS))
     found = []
     for name in DETECTION_METRICS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -10,22 +11,24 @@ from numpy.typing import NDArray
 from .histograms import BINS, PROBABILITIES, exact_quantiles
 from .observations import METRICS, Column, Family, Metric, Observations
 
-__all__ = ["COLUMNS", "FamilySums"]
+__all__ = ["FamilySums", "column_numbers"]
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 
 #: Sums for detection: true and false positives, false negatives, IoU of true positives.
 DETECTION = ("tp", "fp", "fn", "tp_iou")
-#: Sums of each metric: how many values, their sum, how many lie below the threshold.
-OF_METRIC = ("n", "sum", "below")
-#: Number of each column of sums.
-COLUMNS = {
-    name: number
-    for number, name in enumerate([*(f"{part} {metric.name}" for metric in METRICS for part in OF_METRIC), *DETECTION])
-}
 #: Strata times clusters up to which cells are numbered through a table of all of them.
 MOST_CELLS = 1 << 26
+
+
+def column_numbers(measured: Collection[str], thresholds: Collection[str]) -> dict[str, int]:
+    """Number the columns of sums: of each metric how many values, their sum, how many lie below the threshold."""
+    names = [metric.name for metric in METRICS if metric.name in measured]
+    parts = [
+        f"{part} {name}" for name in names for part in ("n", "sum", "below") if part != "below" or name in thresholds
+    ]
+    return {name: number for number, name in enumerate([*parts, *DETECTION])}
 
 
 class Run(NamedTuple):
@@ -85,7 +88,8 @@ class FamilySums:
     def __init__(self, family: Family, seen: Observations, thresholds: dict[str, float]) -> None:
         count = len(family.strata)
         self.family, self.cells = family, Cells(family, seen)
-        self.columns = np.zeros((len(COLUMNS), len(self.cells.stratum)))
+        self.number = column_numbers(seen.columns, thresholds)
+        self.columns = np.zeros((len(self.number), len(self.cells.stratum)))
         self.counts = np.zeros((count, len(METRICS), BINS), dtype=np.int64)
         self.quantiles = np.full((count, len(METRICS), len(PROBABILITIES)), np.nan)
         self.bits = np.zeros(len(self.cells.stratum), dtype=np.uint32)
@@ -96,14 +100,14 @@ class FamilySums:
 
     def add(self, name: str, cell: Ints, values: Floats | None = None) -> None:
         """Add values, or ones, to a column of sums."""
-        column = self.columns[COLUMNS[name]]
+        column = self.columns[self.number[name]]
         column += np.bincount(cell, weights=values, minlength=len(column))
 
     def add_metric(self, number: int, metric: Metric, column: Column, threshold: float | None) -> None:
         """Add up a metric, its histogram and its quantiles."""
         pages = metric.name == "score"
         runs, count = self.cells.runs(column, pages)
-        self.columns[COLUMNS[f"n {metric.name}"]] = count
+        self.columns[self.number[f"n {metric.name}"]] = count
         self.bits |= (count > 0).astype(np.uint32) << np.uint32(number)
         values, keys = [], []
         for place, (chosen, stratum, cell) in enumerate(runs):
@@ -144,5 +148,5 @@ class FamilySums:
             lost = ~seen.hit & (view.stratum >= 0)
             self.add("fp", cell[lost & view.extra])
             self.add("fn", cell[lost & view.missed])
-        there = self.columns[[COLUMNS[name] for name in ("tp", "fp", "fn")]].any(axis=0)
+        there = self.columns[[self.number[name] for name in ("tp", "fp", "fn")]].any(axis=0)
         self.bits |= there.astype(np.uint32) << np.uint32(len(METRICS))
