@@ -33,6 +33,7 @@ from .distances import (
 from .errors import ConfigError, ExportError, LesiongeoError, RegionError
 from .findings import findings
 from .label_studio import review_tasks
+from .habits import Habits, habits
 from .measure import measure
 from .metrics import (
     IouPairs,
@@ -93,6 +94,7 @@ __all__ = [
     "Export",
     "ExportError",
     "GroupedPolygons",
+    "Habits",
     "HausdorffWitnesses",
     "IouPairs",
     "LesiongeoError",
@@ -121,6 +123,7 @@ __all__ = [
     "flag_pairs",
     "fleiss_kappa",
     "gwet_ac1",
+    "habits",
     "hausdorff",
     "hd95",
     "icc",

@@ -111,8 +111,6 @@ def _hypergeometric(n: int, m: int, everything: int) -> NDArray[np.float64]:
 
     constant = sum(math.lgamma(value + 1.0) for value in (n, m, everything - n, everything - m))
     constant -= math.lgamma(everything + 1.0)
-    logs = constant - sum(
-        log_factorial(part) for part in (count, n - count, m - count, everything - n - m + count)
-    )
+    logs = constant - sum(log_factorial(part) for part in (count, n - count, m - count, everything - n - m + count))
     found: NDArray[np.float64] = np.exp(logs)
     return found

@@ -11,7 +11,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Fit", "Values", "components", "fit", "spread_of_effects"]
+__all__ = [
+    "HUBER",
+    "MAD",
+    "Design",
+    "Fit",
+    "Floats",
+    "Ints",
+    "Values",
+    "components",
+    "fit",
+    "nodes_connected",
+    "spread_of_effects",
+]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -68,65 +80,82 @@ class Fit:
     scale: float
 
 
-def fit(values: Values, node: Ints, nodes: int, *, start: Floats | None = None) -> Fit:
-    """Fit effects of `nodes` by Huber's iteratively reweighted least squares, the lesions eliminated.
+class Design:
+    """Which node each value belongs to, prepared for sums over lesions and over pairs of values of a lesion."""
+
+    def __init__(self, values: Values, node: Ints, nodes: int) -> None:
+        self.values, self.node, self.nodes = values, node, nodes
+        self.first = np.flatnonzero(np.diff(values.lesion, prepend=-1))
+        self.lesions = len(self.first)
+        self.pairs: list[tuple[Ints | slice, Ints | slice, Ints]] = []
+        for shift in range(1, int(values.size.max(initial=1.0))):
+            at = np.flatnonzero(values.lesion[shift:] == values.lesion[:-shift])
+            self.pairs.append((at, at + shift, node[at] * nodes + node[at + shift]))
+        self.component = components(self.shared(np.ones(len(values))))
+        # The sum of effects of each component is 0: the one number that the lesions cannot tell.
+        same = self.component[:, None] == self.component[None, :]
+        self.tie: Floats = same / np.maximum(same.sum(axis=1), 1)
+
+    def by_lesion(self, amount: Floats) -> Floats:
+        """Sum an amount over the values of each lesion."""
+        return np.add.reduceat(amount, self.first) if self.lesions else np.zeros(0)
+
+    def by_node(self, amount: Floats) -> Floats:
+        """Sum an amount over the values of each node."""
+        found: Floats = np.bincount(self.node, weights=amount, minlength=self.nodes).astype(np.float64)
+        return found
+
+    def shared(self, amount: Floats) -> Floats:
+        """Sum a product of amounts over all pairs of different values of a lesion, by their nodes: a square table."""
+        found = np.zeros(self.nodes * self.nodes)
+        for a, b, code in self.pairs:
+            found += np.bincount(code, weights=amount[a] * amount[b], minlength=len(found))
+        table = found.reshape(self.nodes, self.nodes)
+        both: Floats = table + table.T
+        return both
+
+    def normal(self, weight: Floats, total: Floats) -> Floats:
+        """Return the matrix of the normal equations after the lesions are eliminated, with the tie."""
+        share = weight / np.sqrt(np.maximum(total, 1e-300))[self.values.lesion]
+        matrix: Floats = np.diag(self.by_node(weight - share * share)) - self.shared(share) + self.tie
+        return matrix
+
+
+def fit(design: Design, *, start: Floats | None = None) -> Fit:
+    """Fit effects of the nodes by Huber's iteratively reweighted least squares, the lesions eliminated.
 
     `start` holds weights of the values to begin with. `deviation` of the result is each value against what the others
     of its lesion say of it, their effects and its own taken away. O(values) per round.
     """
-    lesions = int(values.lesion[-1]) + 1 if len(values) else 0
+    values, lesion, node = design.values, design.values.lesion, design.node
     leverage = np.sqrt(1.0 - 1.0 / values.size)
     weight = np.ones(len(values)) if start is None else start
-    effect, scale = np.zeros(nodes), 0.0
-    tie = _ties(components(_shared(values, node, nodes, np.ones(len(values)))))
-    total = np.bincount(values.lesion, weights=weight, minlength=lesions)
+    effect: Floats = np.zeros(design.nodes)
+    scale = 0.0
     residual = np.zeros(len(values))
-    for round_ in range(MOST_ROUNDS):
-        mean = np.bincount(values.lesion, weights=weight * values.value, minlength=lesions) / total
-        right = np.bincount(node, weights=weight * (values.value - mean[values.lesion]), minlength=nodes)
-        before, effect = effect, np.linalg.solve(_normal(values, node, nodes, weight, total) + tie, right)
+    total = design.by_lesion(weight)
+    for round_ in range(MOST_ROUNDS if len(values) else 0):
+        mean = design.by_lesion(weight * values.value) / total
+        right = design.by_node(weight * (values.value - mean[lesion]))
+        before = effect
+        effect = np.linalg.solve(design.normal(weight, total), right).astype(np.float64)
         own = values.value - effect[node]
-        level = np.bincount(values.lesion, weights=weight * own, minlength=lesions) / total
-        residual = own - level[values.lesion]
-        if len(values) and round_ < 5:
+        residual = own - (design.by_lesion(weight * own) / total)[lesion]
+        scaled = np.abs(residual / leverage)
+        if round_ < 4:
             # Kept from then on, so that the rounds end.
-            scale = max(MAD * float(np.median(np.abs(residual / leverage))), 1e-9)
-        weight = _huber(residual / leverage, scale)
-        total = np.bincount(values.lesion, weights=weight, minlength=lesions)
-        if round_ >= 5 and np.abs(effect - before).max(initial=0.0) < 1e-4 * scale / max(lesions, 1) ** 0.5:
+            scale = max(MAD * float(np.median(scaled)), 1e-9)
+        # Never nothing: what the others of a lesion say is divided by their weight.
+        weight = np.clip(HUBER * scale / np.maximum(scaled, 1e-300), 1e-6, 1.0)
+        total = design.by_lesion(weight)
+        # A few hundredths of what the smallest standard error can be.
+        if round_ >= 4 and np.abs(effect - before).max() < 0.03 * scale / design.lesions**0.5:
             break
     # Weights and residuals that belong together: the level once more under the last weights.
     own = values.value - effect[node]
-    level = np.bincount(values.lesion, weights=weight * own, minlength=lesions) / total
-    residual = own - level[values.lesion]
-    others = total[values.lesion]
+    residual = own - (design.by_lesion(weight * own) / total)[lesion]
+    others = total[lesion]
     return Fit(effect, residual, weight, residual * others / (others - weight), scale)
-
-
-def _huber(residual: Floats, scale: float) -> Floats:
-    found: Floats = np.minimum(1.0, HUBER * scale / np.maximum(np.abs(residual), 1e-300))
-    # Never nothing: what the others of a lesion say is divided by their weight.
-    return np.maximum(found, 1e-6)
-
-
-def _shared(values: Values, node: Ints, nodes: int, amount: Floats) -> Floats:
-    """Sum a product of amounts over all pairs of different values of a lesion, by their nodes: a square table."""
-    found = np.zeros((nodes, nodes))
-    longest = int(values.size.max(initial=1.0))
-    for shift in range(1, longest):
-        at = np.flatnonzero(values.lesion[shift:] == values.lesion[:-shift])
-        a, b = node[at], node[at + shift]
-        weights = amount[at] * amount[at + shift]
-        found += np.bincount(a * nodes + b, weights=weights, minlength=nodes * nodes).reshape(nodes, nodes)
-    found += found.T
-    return found
-
-
-def _normal(values: Values, node: Ints, nodes: int, weight: Floats, total: Floats) -> Floats:
-    """Return the matrix of the normal equations after the lesions are eliminated."""
-    share = weight / np.sqrt(np.maximum(total, 1e-300)[values.lesion])
-    own = np.bincount(node, weights=weight - share**2, minlength=nodes)
-    return np.diag(own) - _shared(values, node, nodes, share)
 
 
 def components(shared: Floats) -> Ints:
@@ -143,29 +172,28 @@ def components(shared: Floats) -> Ints:
     return found
 
 
-def _ties(component: Ints) -> Floats:
-    """Make the sum of effects of each component 0: the one number that the lesions cannot tell."""
-    same = component[:, None] == component[None, :]
-    found: Floats = same / np.maximum(same.sum(axis=1), 1)
-    return found
+def nodes_connected(design: Design, owner: Ints) -> bool:
+    """Say whether all nodes of each person that have values lie in one component."""
+    drawn = design.by_node(np.ones(len(design.values))) > 0
+    pairs = np.unique(np.stack([owner[drawn], design.component[drawn]]), axis=1)
+    return bool(len(np.unique(pairs[0])) == pairs.shape[1])
 
 
-def spread_of_effects(values: Values, node: Ints, nodes: int, found: Fit) -> tuple[Floats, Floats, Ints]:
-    """Return covariance of the effects, effective clusters per node, and the component of each.
+def spread_of_effects(design: Design, found: Fit) -> tuple[Floats, Floats]:
+    """Return the covariance of the effects, and the effective number of clusters of each node.
 
     The sandwich estimator with clusters: what scatters independently are patients, not regions. The bread is the
     derivative of Huber's function, not its weights (Huber 1981, section 7.6).
     """
-    leverage = np.sqrt(1.0 - 1.0 / values.size)
-    inner = np.abs(found.residual / leverage) <= HUBER * found.scale
+    values, nodes = design.values, design.nodes
+    inner = np.abs(found.residual) <= HUBER * found.scale * np.sqrt(1.0 - 1.0 / values.size)
     slope = np.where(inner, 1.0, 1e-3)
-    lesions = int(values.lesion[-1]) + 1 if len(values) else 0
-    total = np.bincount(values.lesion, weights=slope, minlength=lesions)
-    component = components(_shared(values, node, nodes, np.ones(len(values))))
-    bread = np.linalg.inv(_normal(values, node, nodes, slope, total) + _ties(component)) if nodes else np.zeros((0, 0))
+    if not nodes:
+        return np.zeros((0, 0)), np.zeros(0)
+    bread = np.linalg.inv(design.normal(slope, design.by_lesion(slope)))
     # Sums of the scores per cluster and node.
     clusters = int(values.cluster.max(initial=-1)) + 1
-    key, code = np.unique(values.cluster * nodes + node, return_inverse=True)
+    key, code = np.unique(values.cluster * nodes + design.node, return_inverse=True)
     score = np.bincount(code, weights=found.weight * found.residual, minlength=len(key))
     size = np.bincount(code, weights=found.weight, minlength=len(key))
     cluster, at = (key // max(nodes, 1)).astype(np.int64), (key % max(nodes, 1)).astype(np.int64)
@@ -178,4 +206,4 @@ def spread_of_effects(values: Values, node: Ints, nodes: int, found: Fit) -> tup
         meat += block.T @ block
     many = np.bincount(at, weights=size, minlength=nodes) ** 2
     effective = many / np.maximum(np.bincount(at, weights=size**2, minlength=nodes), 1e-300)
-    return bread @ meat @ bread * (clusters / max(clusters - 1, 1)), effective, component
+    return bread @ meat @ bread * (clusters / max(clusters - 1, 1)), effective

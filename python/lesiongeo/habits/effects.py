@@ -1,0 +1,132 @@
+"""From fitted effects to statements about people: against whom, how sure, and whether anybody can be named."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from .tails import t_quantile, t_tail
+from .twoway import Design, Fit, Floats, Ints, spread_of_effects
+
+__all__ = ["Effect", "contrasts", "references"]
+
+#: Fewest values and effective clusters of which an effect is judged.
+FEWEST_VALUES, FEWEST_CLUSTERS = 10, 5.0
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What is known of a person's segment: its size against the reference, with interval and chance.
+
+    `reason` says why nobody is to be named for it: too_few, two_annotators, no_common_reference, is_reference.
+    """
+
+    node: int
+    person: int
+    part: int
+    n: int
+    value: float
+    error: float
+    low: float
+    high: float
+    p_value: float
+    reason: str | None
+
+
+def references(design: Design, found: Fit, owner: Ints, step: float) -> Floats:
+    """Return per node (row) the weights of the nodes that it is compared with; rows of zeros have nobody.
+
+    The reference is the mean of those who lie within half a step of the median annotator, without the person judged;
+    `step` is the smallest effect of interest. Two people have only each other.
+    """
+    nodes = design.nodes
+    n = design.by_node(np.ones(len(design.values)))
+    weights = np.zeros((nodes, nodes))
+    for group in range(int(design.component.max(initial=-1)) + 1):
+        inside = np.flatnonzero((design.component == group) & (n > 0))
+        people = np.unique(owner[inside])
+        if len(people) < 2:
+            continue
+        if len(people) == 2:
+            for node in inside.tolist():
+                other = inside[owner[inside] != owner[node]]
+                weights[node, other] = n[other] / n[other].sum()
+            continue
+        enough = inside[n[inside] >= FEWEST_VALUES]
+        judges = enough if len(np.unique(owner[enough])) >= 3 else inside
+        # Everybody counts once, whoever drew most; the share of a segment is its share of the person's values.
+        whole = np.bincount(owner[judges], weights=n[judges], minlength=int(owner.max()) + 1)
+        share = n[judges] / whole[owner[judges]]
+        middle = _median(found.effect[judges], share)
+        near = np.abs(found.effect[judges] - middle) <= step / 2.0
+        if not near.any():  # an even number: the middle lies between two
+            distance = np.abs(found.effect[judges] - middle)
+            near = distance <= distance.min() * (1.0 + 1e-9)
+        for node in inside.tolist():
+            own = near & (owner[judges] != owner[node])
+            if own.any():
+                weights[node, judges[own]] = share[own] / share[own].sum()
+    return weights
+
+
+def _median(values: Floats, weights: Floats) -> float:
+    """Return the weighted median; between two values where half of the weight lies on each side."""
+    order = np.argsort(values, kind="stable")
+    total = np.cumsum(weights[order])
+    half = total[-1] / 2.0
+    at = int(np.searchsorted(total, half * (1.0 - 1e-9)))
+    if abs(total[at] - half) <= 1e-9 * half:
+        return float(values[order[at : at + 2]].mean())
+    return float(values[order[at]])
+
+
+def contrasts(design: Design, found: Fit, owner: Ints, part: Ints, weights: Floats, confidence: float) -> list[Effect]:
+    """Compare each node with the weighted mean of others, with an interval that respects clusters.
+
+    Who differs is named only where more than half of the others are closer to the reference than half of the
+    difference: among people who all draw differently no one is right.
+    """
+    covariance, clusters = spread_of_effects(design, found)
+    n = design.by_node(np.ones(len(design.values)))
+    rows = []
+    for node in range(design.nodes):
+        if n[node] == 0:
+            continue
+        contrast = -weights[node]
+        contrast[node] += 1.0
+        compared = weights[node].any()
+        value = float(contrast @ found.effect) if compared else 0.0
+        error = math.sqrt(max(float(contrast @ covariance @ contrast), 0.0))
+        freedom = max(float(clusters[node]) - 1.0, 1.0)
+        people = np.unique(owner[(design.component == design.component[node]) & (n > 0)])
+        reason = None
+        if not compared:
+            reason = "is_reference"
+        elif len(people) == 2:
+            reason = "two_annotators"
+        elif n[node] < FEWEST_VALUES or clusters[node] < FEWEST_CLUSTERS:
+            reason = "too_few"
+        elif not _common(found.effect, design.component, owner, n, node, value):
+            reason = "no_common_reference"
+        if not compared or clusters[node] < 2.0:
+            low = high = p_value = math.nan
+        else:
+            reach = t_quantile(confidence, freedom) * error
+            low, high = value - reach, value + reach
+            p_value = min(1.0, 2.0 * t_tail(abs(value) / max(error, 1e-12), freedom))
+        rows.append(
+            Effect(node, int(owner[node]), int(part[node]), int(n[node]), value, error, low, high, p_value, reason)
+        )
+    return rows
+
+
+def _common(effect: Floats, component: Ints, owner: Ints, n: Floats, node: int, value: float) -> bool:
+    """Say whether more than half of the other people are closer to the reference than half of the difference."""
+    reference = effect[node] - value
+    inside = (component == component[node]) & (n > 0) & (owner != owner[node])
+    weight = np.bincount(owner[inside], weights=n[inside])
+    mean = np.bincount(owner[inside], weights=n[inside] * effect[inside]) / np.maximum(weight, 1.0)
+    off = np.abs(mean - reference)[weight > 0]
+    return bool(np.count_nonzero(off < abs(value) / 2.0) * 2 > len(off))

@@ -1,0 +1,73 @@
+"""Which of many findings are sure and large enough to name somebody, with the error of all together bounded."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Finding", "judge", "spans"]
+
+
+@dataclass
+class Finding:
+    """A segment of one annotator's series for one habit; `test` names annotator, habit and detail.
+
+    `size` is how far it is from the reference as a multiple of the smallest effect of interest; `looks` is among how
+    many segments of the series this one was found; weeks are numbers, -1 where unknown. `reason` forbids naming,
+    `doubt` forbids it only for what is sure and large.
+    """
+
+    test: tuple[str, str, str | None]
+    person: int
+    first: int
+    last: int
+    ongoing: bool
+    n: int
+    value: float
+    low: float
+    high: float
+    reference: float
+    unit: str
+    chance: float
+    looks: int
+    size: float
+    reason: str | None
+    doubt: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+    p_value: float = math.nan
+
+
+def spans(weeks: int, parts: int) -> int:
+    """Return among how many possible segments one was chosen.
+
+    Half of the error goes to the series as a whole, half to all its spans of weeks.
+    """
+    return 2 if parts == 1 else max(2, weeks * (weeks + 1))
+
+
+def judge(findings: list[Finding], tests: int, error_rate: float) -> None:
+    """Correct chances for everything looked at (Bonferroni within a series, Holm 1979 across `tests`), and set reasons.
+
+    A finding without a reason afterwards names somebody. Holm's method needs no independence: the chance that anybody
+    is named wrongly, over all annotators, habits, strata and weeks, is at most `error_rate`.
+    """
+    best: dict[tuple[str, str, str | None], float] = {}
+    for finding in findings:
+        chance = 1.0 if math.isnan(finding.chance) else min(1.0, finding.chance * finding.looks)
+        finding.p_value = chance
+        best[finding.test] = min(best.get(finding.test, 1.0), chance)
+    rank = {test: number for number, test in enumerate(sorted(best, key=lambda test: best[test]))}
+    highest = 0.0
+    corrected: dict[tuple[str, str, str | None], float] = {}
+    for test, number in rank.items():
+        highest = max(highest, min(1.0, best[test] * max(tests - number, 1)))
+        corrected[test] = highest
+    for finding in findings:
+        factor = max(tests - rank[finding.test], 1)
+        finding.p_value = max(corrected[finding.test], min(1.0, finding.p_value * factor))
+        if finding.reason is None and finding.p_value > error_rate:
+            finding.reason = "not_significant"
+        if finding.reason is None and finding.size < 1.0:
+            finding.reason = "below_min_effect"
+        finding.reason = finding.reason or finding.doubt

@@ -1,0 +1,77 @@
+"""What was found, in one plain sentence."""
+
+from __future__ import annotations
+
+from .judge import Finding
+from .observations import week_text
+
+__all__ = ["pair_message", "sentence"]
+
+
+def sentence(finding: Finding, weeks: list[int], start: int, confidence: float) -> str:
+    """Say who does what since when, how large, against whom; `start` is the person's first week."""
+    who, habit, detail = finding.test
+    name = f"Annotator {who}"
+    certain = f"{100 * confidence:g} % interval"
+    if habit == "area_bias":
+        way = "larger" if finding.value > 0 else "smaller"
+        low, high = sorted((abs(finding.low), abs(finding.high)))
+        said = f"draws areas {abs(finding.value):.1f} % {way} than the others"
+        offset = finding.extra.get("offset_px")
+        border = "" if offset is None else f", the border {abs(offset):.1f} px further {'out' if offset > 0 else 'in'}"
+        about = f"{certain} {low:.1f} to {high:.1f} %{border}, {finding.n} regions"
+    elif habit in ("vertex_density", "lead_time"):
+        thing = "vertices per length of border" if habit == "vertex_density" else "of the time"
+        said = (
+            f"sets {finding.value:.2f} times as many {thing} as the others"
+            if habit == "vertex_density"
+            else f"takes {finding.value:.2f} times the time of the others for the same tasks"
+        )
+        unit = "regions" if habit == "vertex_density" else "annotations"
+        about = f"{certain} {finding.low:.2f} to {finding.high:.2f}, {finding.n} {unit}"
+    else:
+        share, other = f"{100 * finding.value:.0f} %", f"{100 * finding.reference:.0f} %"
+        said = {
+            "missed": f"misses {share} of the lesions that most others draw",
+            "missed_small": f"misses {share} of the small lesions that most others draw",
+            "extra": f"draws {share} of their regions where nobody else draws one",
+        }.get(habit) or _confusion(habit, str(detail), share)
+        low, high = 100 * finding.low, 100 * finding.high
+        things = "lesions" if habit.startswith("missed") else "regions"
+        count = f"{finding.extra['events']} of {finding.n} {things}"
+        about = f"{certain} {low:.0f} to {high:.0f} %, the others {other}, {count}"
+    return f"{name} {said}{_when(finding, weeks, start)} ({about})."
+
+
+def _confusion(habit: str, detail: str, share: str) -> str:
+    control, text = (None, detail) if habit == "label_confusion" else detail.split(": ", 1)
+    right, wrong = text.split(" -> ", 1)
+    where = "labels" if control is None else f"answers {control} of"
+    return f'{where} {share} of what most others call "{right}" as "{wrong}"'
+
+
+def _when(finding: Finding, weeks: list[int], start: int) -> str:
+    if finding.first < 0:
+        return ""
+    first, last = week_text(weeks[finding.first]), week_text(weeks[finding.last])
+    if finding.first <= start and finding.ongoing:
+        return f" in all weeks, from that of {first} on"
+    if finding.ongoing:
+        return f" since the week of {first}"
+    if finding.first == finding.last:
+        return f" in the week of {first}"
+    return f" from the week of {first} to that of {last}"
+
+
+def pair_message(a: str, b: str, habit: str, finding: Finding) -> str:
+    """Say how two people differ of whom nobody can say who is right; `a` has the finding."""
+    more = finding.value > finding.reference
+    upper, lower = (a, b) if more else (b, a)
+    if habit == "area_bias":
+        size = finding.value if more else 100.0 * (1.0 / (1.0 + finding.value / 100.0) - 1.0)
+        said = f"annotator {upper} draws areas {size:.1f} % larger than annotator {lower}"
+    else:
+        size = finding.value if more else 1.0 / finding.value
+        verb = "sets {:.2f} times as many vertices as" if habit == "vertex_density" else "takes {:.2f} times as long as"
+        said = f"annotator {upper} {verb.format(size)} annotator {lower}"
+    return f"Between two, {said}; whose habit it is only a third annotator of the same tasks can show."

@@ -1,0 +1,254 @@
+"""Arrays that a search for habits works on: who drew which lesion when, with what, and what nobody else drew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from ..agreement import Agreement
+from ..annotators import UNKNOWN, annotator_order, ranks
+from ..metrics import perimeter
+from ..pairs import label_sets
+from ..read import Export
+from ..regions import column_of
+from .rates import Trials
+from .twoway import Floats, Ints, Values
+
+__all__ = ["Answers", "Observations", "week_text"]
+
+MICROSECONDS_PER_DAY = 86_400_000_000
+#: Kinds of which vertices are clicks: masks are traced, boxes and ellipses have none.
+CLICKED = ("polygon", "vector")
+
+
+def week_text(week: int) -> str:
+    """Name a week by its Monday; weeks are numbered so that week 0 has 1970-01-01 in it."""
+    return (date(1969, 12, 29) + timedelta(weeks=week)).isoformat()
+
+
+class Answers:
+    """Answers of regions to one control, against what most of the others of the lesion say.
+
+    `right` is the answer of more than half of at least two others (-1: there is none), `given` the region's own;
+    `row` is the row of the region.
+    """
+
+    def __init__(self, names: list[str], row: Ints, right: Ints, given: Ints) -> None:
+        self.names, self.row, self.right, self.given = names, row, right, given
+
+
+class Observations:
+    """What an export and its agreement say, as arrays by region, by annotation and by lesion."""
+
+    def __init__(self, export: Export, agreement: Agreement, size_bounds_px2: Sequence[float]) -> None:
+        self.export, self.agreement = export, agreement
+        self.size_bounds_px2 = tuple(size_bounds_px2)
+        table = export.annotations
+        counted = agreement.annotation_rows
+        author = pc.fill_null(table["annotator"], UNKNOWN)
+        self.names: list[str] = sorted(author.take(pa.array(counted)).unique().to_pylist(), key=annotator_order)
+        who = ranks(author, self.names)
+        weeks = _weeks(table)
+        #: Distinct weeks, and from there on the number of a week among them (-1: unknown).
+        self.weeks: Ints = np.unique(weeks[counted])
+        self.weeks = self.weeks[self.weeks > _NO_WEEK]
+        week = np.where(weeks > _NO_WEEK, np.searchsorted(self.weeks, weeks), -1)
+        task_ids, self.task_of_annotation = np.unique(table["task_id"].to_numpy(), return_inverse=True)
+        cluster = _clusters(export, task_ids)[self.task_of_annotation]
+        # By annotation that counts, in the order of `annotation_rows`: by task, then by annotator.
+        self.annotation = counted
+        self.who, self.week, self.cluster = who[counted], week[counted], cluster[counted]
+        self.task = self.task_of_annotation[counted]
+        self.people_of_task = np.bincount(self.task, minlength=len(task_ids))
+        self.start_of_task = np.cumsum(self.people_of_task) - self.people_of_task
+        # By region.
+        self.lesion = agreement.lesion_of_region
+        place = np.full(table.num_rows, -1, dtype=np.int64)
+        place[counted] = np.arange(len(counted))
+        self.place = np.where(self.lesion >= 0, place[export.annotation_rows], -1)
+        # By lesion.
+        lesions = agreement.lesions
+        self.task_of_lesion = np.searchsorted(task_ids, lesions["task_id"].to_numpy())
+        self.drawn = lesions["n_drawn"].to_numpy().astype(np.int64)
+        self.people = lesions["n_annotators"].to_numpy().astype(np.int64)
+        self.lesion_area = pc.fill_null(lesions["area_px2"], np.nan).to_numpy()
+        self.areas = export.regions.polygons._areas(None)
+
+    def values(self, value: Floats, rows: Ints | None = None) -> Values:
+        """Return values of regions (one per region of the export) that others drew too."""
+        rows = np.flatnonzero(self.lesion >= 0) if rows is None else rows
+        at = self.place[rows]
+        return Values.of(self.lesion[rows], self.who[at], self.week[at], self.cluster[at], value[rows], rows)
+
+    def log_area(self) -> Values:
+        """Return the logarithm of the area of each region."""
+        with np.errstate(divide="ignore"):
+            return self.values(np.log(self.areas))
+
+    def log_density(self) -> Values:
+        """Return the logarithm of the vertices per pixel of border, of outlines that were clicked."""
+        regions = self.export.regions
+        rows = np.flatnonzero(self.lesion >= 0)
+        if "kind" in regions.table.column_names:
+            clicked = np.asarray(pc.is_in(regions.table["kind"], pa.array(CLICKED)))
+            rows = rows[clicked[rows]]
+        _, ring_offsets, polygon_offsets = regions.polygons.to_ragged()
+        vertices = np.diff(np.asarray(ring_offsets)[np.asarray(polygon_offsets)])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            density = np.log(vertices / perimeter(regions.polygons))
+        return self.values(density, rows)
+
+    def log_lead_time(self) -> Values:
+        """Return the logarithm of the time that each annotation took; the task stands in the place of the lesion."""
+        lead = pc.fill_null(self.export.annotations["lead_time_s"], np.nan).to_numpy()[self.annotation]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            value = np.log(lead)
+        return Values.of(self.task, self.who, self.week, self.cluster, value, self.annotation)
+
+    def offset(self, unit: str) -> Values:
+        """Return how far each region's border lies outside of those of the others of its lesion ("px" or "mm").
+
+        The mean over the lesion's n regions of the signed offset, that against itself being 0: the offsets of a lesion
+        then differ by as much as its people do.
+        """
+        name = f"signed_offset_{unit}"
+        pairs, rows = self.agreement.pairs, self.agreement.region_rows
+        count = len(self.lesion)
+        if name not in pairs.column_names:
+            return self.values(np.full(count, np.nan))
+        offset = pc.fill_null(pairs[name], np.nan).to_numpy()
+        both = np.flatnonzero((rows >= 0).all(axis=1) & np.isfinite(offset))
+        a, b = rows[both].T
+        within = (self.lesion[a] == self.lesion[b]) & (self.lesion[a] >= 0)
+        a, b, offset = a[within], b[within], offset[both[within]]
+        total = np.bincount(a, offset, count) - np.bincount(b, offset, count)
+        met = np.bincount(a, minlength=count) + np.bincount(b, minlength=count)
+        return self.values(np.where(met > 0, total / (met + 1.0), np.nan))
+
+    def size_class(self, area: Floats) -> Ints:
+        """Number the size classes from 0 (small); an unknown area has a class of its own."""
+        classes = np.searchsorted(np.array(self.size_bounds_px2), area, side="right")
+        return np.where(np.isfinite(area), classes, len(self.size_bounds_px2) + 1).astype(np.int64)
+
+    def missed(self) -> Trials:
+        """Return, of each lesion and annotator of its task, whether they missed what more than half of the others drew.
+
+        Opportunities are lesions that a majority of at least two others drew.
+        """
+        copies = self.people
+        first = np.cumsum(copies) - copies
+        lesion = np.repeat(np.arange(len(copies)), copies)
+        at = np.arange(len(lesion)) - first[lesion] + self.start_of_task[self.task_of_lesion[lesion]]
+        drew = np.zeros(len(lesion), dtype=np.int64)
+        own = np.flatnonzero(self.lesion >= 0)
+        row = self.lesion[own]
+        drew[first[row] + self.place[own] - self.start_of_task[self.task_of_lesion[row]]] = 1
+        others = copies[lesion] - 1
+        chance = (others >= 2) & (2 * (self.drawn[lesion] - drew) > others)
+        lesion, at, drew = lesion[chance], at[chance], drew[chance]
+        stratum = self.size_class(self.lesion_area[lesion])
+        return Trials(self.who[at], self.week[at], self.cluster[at], stratum, drew == 0, lesion)
+
+    def extra(self) -> Trials:
+        """Return, of each region in a task of at least three people, whether nobody else drew it."""
+        rows = np.flatnonzero(self.lesion >= 0)
+        rows = rows[self.people[self.lesion[rows]] >= 3]
+        at, alone = self.place[rows], self.drawn[self.lesion[rows]] == 1
+        stratum = self.size_class(self.areas[rows])
+        return Trials(self.who[at], self.week[at], self.cluster[at], stratum, alone, rows)
+
+    def label_answers(self) -> Answers:
+        """Return the labels of regions against those of the others; several labels of one region are one answer."""
+        table = self.export.regions.table
+        codes = label_sets(table).astype(np.int64)
+        known, first = np.unique(codes, return_index=True)
+        texts = table["labels"].take(pa.array(first)).to_pylist()
+        named = [" + ".join(sorted(set(text))) for code, text in zip(known.tolist(), texts, strict=True) if code >= 0]
+        given = np.searchsorted(known[known >= 0], codes)
+        return self._answers(named, np.where(codes >= 0, given, -1))
+
+    def control_answers(self, column: str) -> Answers:
+        """Return the answers of regions to a control against those of the others."""
+        encoded = self.export.regions.table[column].combine_chunks().cast(pa.string()).dictionary_encode()
+        return self._answers(
+            encoded.dictionary.to_pylist(), pc.fill_null(encoded.indices, -1).to_numpy().astype(np.int64)
+        )
+
+    def _answers(self, names: list[str], code: Ints) -> Answers:
+        order = sorted(range(len(names)), key=names.__getitem__)
+        rank = np.empty(len(names) + 1, dtype=np.int64)
+        rank[order], rank[-1] = np.arange(len(names)), -1
+        names, code = sorted(names), rank[code]
+        rows = np.flatnonzero((self.lesion >= 0) & (code >= 0))
+        lesion, given = self.lesion[rows], code[rows]
+        many = max(len(names), 1)
+        # The two most frequent answers of each lesion: one of them is what most of the others say, if anything is.
+        key, votes = np.unique(lesion * many + given, return_counts=True)
+        owner = key // many
+        order_ = np.lexsort((-votes, owner))
+        top = np.searchsorted(owner[order_], lesion)
+        answered = np.bincount(lesion, minlength=len(self.drawn))[lesion]
+        right = np.full(len(rows), -1, dtype=np.int64)
+        for place in (0, 1):
+            at = order_[np.minimum(top + place, max(len(order_) - 1, 0))]
+            answer = key[at] % many
+            others = votes[at] - (answer == given)
+            good = (owner[at] == lesion) & (2 * others > answered - 1) & (answered >= 3)
+            right[good] = answer[good]
+        return Answers(names, rows, right, given)
+
+    def confusion(self, answers: Answers, right: int, wrong: int) -> Trials:
+        """Return, of each region whose right answer is one, whether the answer given is a certain other."""
+        chosen = answers.right == right
+        rows = answers.row[chosen]
+        at = self.place[rows]
+        stratum = np.zeros(len(rows), dtype=np.int64)
+        return Trials(self.who[at], self.week[at], self.cluster[at], stratum, answers.given[chosen] == wrong, rows)
+
+    def choices(self) -> list[tuple[str, bool]]:
+        """List the columns of choices made per region, and whether each is the status."""
+        status = self.export.role("status")
+        columns: dict[str, bool] = {}
+        controls: dict[str, Any] = self.export.controls.to_pydict()
+        for name, kind, scope in zip(controls["name"], controls["kind"], controls["scope"], strict=True):
+            column = column_of(name)
+            wanted = scope == "region" and (kind == "choices" or column == status)
+            if wanted and column in self.export.regions.table.column_names:
+                columns[column] = column == status
+        return list(columns.items())
+
+
+_NO_WEEK = -(2**40)
+
+
+def _weeks(annotations: pa.Table) -> Ints:
+    """Number the week in which each annotation was made (Monday to Sunday, UTC); unknown ones get `_NO_WEEK`."""
+    made = pc.coalesce(annotations["created_at"], annotations["updated_at"]).cast(pa.int64())
+    none = pc.is_null(made).to_numpy()
+    days = pc.fill_null(made, 0).to_numpy() // MICROSECONDS_PER_DAY
+    # 1970-01-01 was a Thursday.
+    found: Ints = np.where(none, _NO_WEEK, (days + 3) // 7)
+    return found
+
+
+def _clusters(export: Export, task_ids: NDArray[np.int64]) -> Ints:
+    """Number the patients of tasks; a task without one is a cluster of its own."""
+    patient = export.tasks["patient"].combine_chunks().dictionary_encode()
+    code = pc.fill_null(patient.indices, -1).to_numpy().astype(np.int64)
+    own = np.arange(len(task_ids)) + len(patient.dictionary)
+    at = np.searchsorted(task_ids, export.tasks["task_id"].to_numpy())
+    inside = at < len(task_ids)
+    inside &= (
+        task_ids[np.minimum(at, max(len(task_ids) - 1, 0))] == export.tasks["task_id"].to_numpy()
+        if len(task_ids)
+        else False
+    )
+    own[at[inside & (code >= 0)]] = code[inside & (code >= 0)]
+    found: Ints = np.unique(own, return_inverse=True)[1]
+    return found
