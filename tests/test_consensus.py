@@ -270,7 +270,9 @@ def test_votes_on_labels(labels: list[str | None], expected: str | None, votes: 
     for method in METHODS:
         found = row(lg.consensus(export, result, method=method))
         assert (found["label"], found["label_votes"]) == (expected, votes)
-        assert found["labels"] == (None if expected is None and votes < len(labels) // 2 + 1 else [expected] if expected else [])
+        assert found["labels"] == (
+            None if expected is None and votes < len(labels) // 2 + 1 else [expected] if expected else []
+        )
         assert [found["label"]] == result.lesions["label"].to_pylist()
 
 
@@ -359,7 +361,9 @@ def test_nothing(tasks: list[Entry], method: str) -> None:
     assert (len(made.regions), made.outvoted.num_rows, made.ground_truths.num_rows) == (0, 0, 0)
     for one, other in ((made.regions.table, whole.regions.table), (made.outvoted, whole.outvoted)):
         assert one.schema == other.schema
-    assert made.pages.num_rows == sum(bool(t["annotations"]) and not t["annotations"][0]["was_cancelled"] for t in tasks)
+    assert made.pages.num_rows == sum(
+        bool(t["annotations"]) and not t["annotations"][0]["was_cancelled"] for t in tasks
+    )
 
 
 def test_pages_never_meet() -> None:
@@ -416,7 +420,9 @@ def test_ground_truth_wins() -> None:
         annotation(1, 1, [box("a", (0, 50), (0, 50)), box("x", (50, 100), (50, 100))]),
         annotation(2, 2, [box("b", (0, 50), (0, 50)), box("y", (50, 100), (50, 100))]),
     ]
-    expert = annotation(3, 9, [box("e", (0, 25), (0, 50), ("melanoma",)), box("n", (75, 100), (0, 25))], ground_truth=True)
+    expert = annotation(
+        3, 9, [box("e", (0, 25), (0, 50), ("melanoma",)), box("n", (75, 100), (0, 25))], ground_truth=True
+    )
     made = make(task([*novices, expert]))
     table = made.regions.table
     assert areas(made) == [1250, 625]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from . import __version__
 from .consensus import Consensus
 from .errors import RegionError
+from .keyholes import keyhole_rings
 from .polygons import Polygons
 from .read.export import page_rows
 from .regions import Regions
@@ -274,13 +276,15 @@ def _pages(table: pa.Table, pages: pa.Table | None) -> pa.Table:
     return found.sort_by([("task_id", "ascending"), ("page", "ascending")]).combine_chunks()
 
 
-def _segmentations(polygons: Polygons) -> Iterator[list[list[float]]]:
-    """Yield the parts of each region as flat lists; holes are reached through slits."""
-    for rings in polygons.to_rings():
-        if len(rings) == 1:
-            yield [rings[0].reshape(-1).tolist()]
-        else:
-            yield [ring.reshape(-1).tolist() for ring in keyhole_rings(rings)]
+def _segmentations(polygons: Polygons) -> list[list[list[float]]]:
+    """Return the parts of each region as flat lists; holes are reached through slits."""
+    rings, rows = keyhole_rings(polygons)
+    numbers = rings.xy.reshape(-1).tolist()
+    ends = (2 * rings.ring_offsets.astype(np.int64)).tolist()
+    found: list[list[list[float]]] = [[] for _ in range(len(polygons))]
+    for row, (start, end) in zip(rows.tolist(), pairwise(ends), strict=True):
+        found[row].append(numbers[start:end])
+    return found
 
 
 def _is_plain(column: pa.ChunkedArray) -> bool:

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from .agreement import Agreement
 from .consensus_tables import Lesions, Rows, ground_truth_table, outvoted_table, page_table, region_table
-from .ground_truth import Expert, expert_of
+from .ground_truth import expert_of
 from .lesion_outlines import joined, medoids, voted
 from .options import checked_flag, shown
 from .pairs import Ints
@@ -102,15 +102,15 @@ def consensus(
     -------
     Consensus
         `regions`: task_id, page, image, width, height, lesion (number within the page, as in `agreement.lesions`; null
-        for a region of a ground truth that stands for none), label (the most frequent; null at a tie and without any),
-        label_votes (how many gave the most frequent label, also at a tie; null for a ground truth), labels (the most
-        frequent set), n_annotators (of the task), n_drawn (regions of the lesion), votes_needed (null for a ground
-        truth), method, source (majority, union, intersection, medoid:<annotator> or ground_truth), annotation_id,
-        annotator and region_id (where it is one person's region), area_px2, disagreement_px2 (area that some but not
-        all who drew the lesion cover), disagreement_share (of the area that any of them covers), iou_mean (of the
-        outline with the regions of its lesion, without itself), reason (why the last three are null:
-        single_annotator, drawn_once, new_in_ground_truth), and one column per control of regions, by vote. With a
-        known spacing also area_mm2 and disagreement_mm2.
+        for a region of a ground truth that stands for none), label (the most frequent; null at a tie, and where most
+        gave none), label_votes (how many gave it, or each of those that tie; null for a ground truth), labels (all of
+        them: sets of labels are voted on), from_name (the control that drew most), n_annotators (of the task), n_drawn
+        (regions of the lesion), votes_needed (null for a ground truth), method, source (majority, union, intersection,
+        medoid:<annotator> or ground_truth), annotation_id, annotator and region_id (where it is one person's region),
+        area_px2, disagreement_px2 (area that some but not all who drew the lesion cover), disagreement_share (of the
+        area that any of them covers), iou_mean (of the outline with the regions of its lesion, without itself), reason
+        (why the last three are null: single_annotator, drawn_once, new_in_ground_truth), and one column per control of
+        regions, by vote. With a known spacing also area_mm2 and disagreement_mm2.
 
         `outvoted`: task_id, page, image, lesion, label, label_votes, n_annotators, n_drawn, votes_needed, annotators
         (who drew it), area_px2 (what any of them covers), reason: too_few_votes (fewer drew it than it takes),
@@ -161,9 +161,7 @@ def consensus(
             f"{len(export.regions)}; pass both of the same export"
         )
     lesions = Lesions.of(export, agreement, method, None if min_votes is None else int(min_votes), threads)
-    expert = expert_of(
-        export, lesions.members, agreement.lesion_of_region, override=override, threads=threads
-    )
+    expert = expert_of(export, lesions.members, agreement.lesion_of_region, override=override, threads=threads)
     overridden = np.isin(lesions.task, expert.tasks(export))
     asked = np.flatnonzero(~overridden & (lesions.drawn >= lesions.needed))
     outlines, kept, own = _outlines(lesions, asked, threads)

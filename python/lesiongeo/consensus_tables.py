@@ -220,6 +220,7 @@ def region_table(lesions: Lesions, rows: Rows, threads: int | None) -> pa.Table:
     columns["label"] = voted("label", lesions.labels)
     columns["label_votes"] = nullable(of_lesion(lesions.labels.votes, 0).astype(np.int32), rows.expert)
     columns["labels"] = voted("labels", lesions.labels)
+    columns["from_name"] = voted("from_name", lesions.vote_on(answer_codes(regions["from_name"])))
     columns["n_annotators"] = pa.array(people.astype(np.int32))
     columns["n_drawn"] = pa.array(drawn.astype(np.int32))
     columns["votes_needed"] = nullable(of_lesion(lesions.needed, 0).astype(np.int32), rows.expert)

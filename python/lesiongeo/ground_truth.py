@@ -56,7 +56,9 @@ def expert_of(
     """
     empty = np.empty(0, dtype=np.int64)
     table = export.annotations
-    marked = pc.and_(pc.equal(table["source"], "annotation"), pc.and_(table["ground_truth"], pc.invert(table["cancelled"])))
+    marked = pc.and_(
+        pc.equal(table["source"], "annotation"), pc.and_(table["ground_truth"], pc.invert(table["cancelled"]))
+    )
     rows = np.flatnonzero(pc.fill_null(marked, False).to_numpy()) if override else empty
     if not len(rows):
         return Expert(empty, np.empty(0, dtype=np.bool_), empty, empty)
@@ -83,7 +85,7 @@ def _nearest(export: Export, members: Members, regions: Ints, threads: int | Non
     """Find the lesion of the same page whose regions overlap each region most; -1 where none does."""
     found = np.full(len(regions), -1, dtype=np.int64)
     where = [export.regions.table[name].to_numpy().astype(np.int64) for name in ("task_id", "page")]
-    known, task = np.unique(where[0], return_inverse=True)
+    task = np.unique(where[0], return_inverse=True)[1]
     place = task.astype(np.int64) << 32 | where[1]  # pages are below 100,000 (see the core)
     near = np.flatnonzero(np.isin(place[members.rows], place[regions]))
     others, lesion = members.rows[near], members.lesion[near]

@@ -152,7 +152,9 @@ def medoids(polygons: Polygons, members: Members, lesions: Ints, threads: int | 
     return rows[order[starts[:-1]]]
 
 
-def mean_iou(polygons: Polygons, lesion: Ints, own: Ints, drawn: Polygons, members: Members, threads: int | None) -> Floats:
+def mean_iou(
+    polygons: Polygons, lesion: Ints, own: Ints, drawn: Polygons, members: Members, threads: int | None
+) -> Floats:
     """Mean IoU of each outline with the regions of its lesion.
 
     Parameters
@@ -184,7 +186,8 @@ def mean_iou(polygons: Polygons, lesion: Ints, own: Ints, drawn: Polygons, membe
     iou = _iou(polygons, which, drawn, rows, threads)
     count = np.bincount(which, minlength=len(lesion))
     total = np.bincount(which, iou, len(lesion))
-    return np.divide(total, count, out=np.full(len(lesion), np.nan), where=count > 0)
+    found: Floats = np.divide(total, count, out=np.full(len(lesion), np.nan), where=count > 0)
+    return found
 
 
 class Disputed(NamedTuple):

@@ -26,8 +26,9 @@ FIXED = frozenset(
 )
 #: Names that controls cannot have in tables: they stand for something else there, or beside it.
 RESERVED = FIXED | frozenset(
-    "annotation area_mm2 area_px2 centroid_x_px centroid_y_px geometry max_x_px max_y_px min_x_px min_y_px "
-    "perimeter_mm perimeter_px region spacing_x_mm spacing_y_mm".split()
+    "annotation area_mm2 area_px2 centroid_x_px centroid_y_px disagreement_mm2 disagreement_px2 disagreement_share "
+    "geometry iou_mean label_votes lesion max_x_px max_y_px method min_x_px min_y_px n_annotators n_drawn perimeter_mm "
+    "perimeter_px reason region spacing_x_mm spacing_y_mm votes_needed".split()
 )
 #: Kinds without an interior: a position, an open path.
 WITHOUT_INTERIOR = ("keypoint", "line")
