@@ -37,7 +37,7 @@ ROWS = 4096
 Ints = NDArray[np.int64]
 
 
-def coco(regions: Consensus | Regions, *, pages: pa.Table | None = None) -> dict[str, Any]:
+def coco(regions: Consensus | Regions, *, pages: pa.Table | None = None, threads: int | None = None) -> dict[str, Any]:
     """Return regions as a COCO data set.
 
     Parameters
@@ -48,6 +48,8 @@ def coco(regions: Consensus | Regions, *, pages: pa.Table | None = None) -> dict
     pages : pyarrow.Table, optional
         Pages that are listed also where they have no region: task_id, page, image, width, height. Of a `Consensus` by
         default its own, all that somebody annotated.
+    threads : int, optional
+        Number of threads; by default see `num_threads`.
 
     Returns
     -------
@@ -79,18 +81,22 @@ def coco(regions: Consensus | Regions, *, pages: pa.Table | None = None) -> dict
     >>> made["images"][0]["file_name"], made["annotations"][0]["category_id"] in {c["id"] for c in made["categories"]}
     ('P0001/visit1.jpg', True)
     """
-    source = _Source(regions, pages)
+    source = _Source(regions, pages, threads)
     return {**source.head(), "annotations": list(source.annotations())}
 
 
 def write_coco(
-    regions: Consensus | Regions, path: str | os.PathLike[str], *, pages: pa.Table | None = None
+    regions: Consensus | Regions,
+    path: str | os.PathLike[str],
+    *,
+    pages: pa.Table | None = None,
+    threads: int | None = None,
 ) -> dict[str, int]:
     """Write regions as a COCO file.
 
     Parameters
     ----------
-    regions, pages
+    regions, pages, threads
         As in `coco`.
     path : path-like
         The file.
@@ -120,7 +126,7 @@ def write_coco(
     ...     lg.write_coco(lg.consensus(export, lg.agreement(export)), pathlib.Path(folder) / "consensus.coco.json")
     {'images': 114, 'annotations': 197, 'categories': 3, 'left_out': 6}
     """
-    source = _Source(regions, pages)
+    source = _Source(regions, pages, threads)
     head = source.head()
     written = 0
     with Path(path).open("w", encoding="utf-8", newline="\n") as file:
@@ -141,7 +147,7 @@ def write_coco(
 class _Source:
     """Regions, the images they lie on and the categories they are of."""
 
-    def __init__(self, regions: Consensus | Regions, pages: pa.Table | None) -> None:
+    def __init__(self, regions: Consensus | Regions, pages: pa.Table | None, threads: int | None) -> None:
         self.title = "Regions"
         if isinstance(regions, Consensus):
             self.title = f"Consensus by {regions.method}"
@@ -151,8 +157,8 @@ class _Source:
         missing = [name for name in (*PLACE, "label") if name not in self.table.column_names]
         if missing:
             raise RegionError(f"the regions have no column {', '.join(missing)}, which COCO needs; add it")
-        self.polygons = Polygons._trusted(regions.polygons._interior())
-        self.areas = self.polygons._areas()
+        self.polygons = Polygons._trusted(regions.polygons._interior(threads))
+        self.areas = self.polygons._areas(threads)
         self.pages = _pages(self.table, pages)
         self.page: Ints = page_rows(
             *(self.table[name].to_numpy() for name in ("task_id", "page")),
@@ -254,12 +260,12 @@ class _Source:
 
 def _pages(table: pa.Table, pages: pa.Table | None) -> pa.Table:
     """Return the pages that become images, by task and page: those given, and those that regions lie on."""
-    own = table.select(PLACE).group_by(["task_id", "page"], use_threads=False).aggregate(
-        [("image", "first"), ("width", "min"), ("width", "max"), ("height", "min"), ("height", "max")]
+    own = (
+        table.select(PLACE)
+        .group_by(["task_id", "page"], use_threads=False)
+        .aggregate([("image", "first"), ("width", "min"), ("width", "max"), ("height", "min"), ("height", "max")])
     )
-    same = pc.and_(
-        pc.equal(own["width_min"], own["width_max"]), pc.equal(own["height_min"], own["height_max"])
-    )
+    same = pc.and_(pc.equal(own["width_min"], own["width_max"]), pc.equal(own["height_min"], own["height_max"]))
     found = pa.table(
         {
             "task_id": own["task_id"],
@@ -312,4 +318,3 @@ def file_name(image: str | None, task_id: int, page: int) -> str:
         if steps:
             return "/".join(steps)
     return f"task-{task_id}-page-{page}"
-
