@@ -61,6 +61,7 @@ from .read import (
 from .regions import Regions
 from .routing import flag_pairs, review_queue
 from .report import write_report
+from .routing import Sample, audit_sample, flag_pairs, review_queue
 from .shape import shape_measures
 from .statistics import AgreementParts, agreement_statistics, wilson_interval
 from .statistics import (
@@ -103,6 +104,7 @@ __all__ = [
     "RegionError",
     "Regions",
     "ReliabilityParts",
+    "Sample",
     "Scan",
     "__version__",
     "agreement",
@@ -110,6 +112,7 @@ __all__ = [
     "area",
     "assd",
     "bland_altman",
+    "audit_sample",
     "bounds",
     "centroid",
     "coco",

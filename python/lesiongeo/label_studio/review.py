@@ -64,8 +64,8 @@ def review_tasks(
     export: Export,
     agreement: Agreement,
     queue: pa.Table,
-    *,
     config: ConfigSource,
+    *,
     consensus: Consensus | None = None,
     polygon_control: str | None = None,
     notes: bool = False,
@@ -125,7 +125,7 @@ def review_tasks(
     >>> export = lg.read_label_studio("examples/dermatology.json")
     >>> result = lg.agreement(export)
     >>> queue = lg.review_queue(export, result, limit=3)
-    >>> review = lg.review_tasks(export, result, queue, config="examples/dermatology_config.xml")
+    >>> review = lg.review_tasks(export, result, queue, "examples/dermatology_config.xml")
     >>> task = next(review.tasks)
     >>> task["data"]["review_reason"], task["data"]["review_pages"]
     ('missing', [0])
