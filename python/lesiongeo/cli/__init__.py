@@ -8,6 +8,7 @@ import typer
 
 from .. import __version__
 from . import agree, consensus, convert, measure, report, spec, validate
+from . import agree, convert, measure, queue, sample, validate
 from .reading import with_reading
 
 __all__ = ["app", "main"]
@@ -24,6 +25,8 @@ app.command("consensus", epilog=consensus.EPILOG)(with_reading(consensus.consens
 app.command("convert", epilog=convert.EPILOG)(with_reading(convert.convert))
 app.command("measure", epilog=measure.EPILOG)(with_reading(measure.measure_command))
 app.command("report", epilog=report.EPILOG)(report.report)
+app.command("queue", epilog=queue.EPILOG)(with_reading(queue.queue))
+app.command("sample", epilog=sample.EPILOG)(with_reading(sample.sample))
 app.command("validate", epilog=validate.EPILOG)(with_reading(validate.validate, on_error="skip"))
 app.command("spec", epilog=spec.EPILOG)(spec.spec_command)
 

@@ -79,10 +79,8 @@ def audit_result(sample: Sample, verdicts: Mapping[tuple[int, str], bool]) -> Au
     people = [(row["annotator"], row["role"]) for row in sample.summary.select(["annotator", "role"]).to_pylist()]
     totals: list[list[int]] = []
     for name, role in people:
-        if name is not None:
-            members = [name]
-        else:
-            members = [own for own, theirs in people if own is not None and theirs == role]
+        of_role = [own for own, theirs in people if own is not None and theirs == role]
+        members = of_role if name is None else [name]
         own_counts = [counts.get(member, [0, 0, 0]) for member in members]
         totals.append([sum(count[index] for count in own_counts) for index in range(3)])
     sampled, audited, errors = np.array(totals, dtype=np.int64).reshape(-1, 3).T
