@@ -116,9 +116,7 @@ def queue(
             whole = review_queue(export, result, flag=flag)
             table = whole.slice(0, limit)
             if to_labelstudio is not None:
-                agreed = (
-                    None if method is Method.none else consensus(export, result, method=method.value, threads=threads)
-                )
+                agreed = _consensus(export, result, method, threads)
                 review = review_tasks(
                     export,
                     result,
@@ -192,7 +190,8 @@ def _print(console: Console, export: Export, result: Agreement, table: pa.Table,
     console.print(
         f"Flagged [bold]{counts['pages_queued']}[/] of {counts['pages_compared']} pages in {counts['tasks_queued']} of "
         f"{counts['tasks_compared']} tasks\n"
-        f"  {counts['pairs_flagged']} pairs of regions, about {counts['priority_total']:.0f} lesions' worth of disagreement"
+        f"  {counts['pairs_flagged']} pairs of regions, about {counts['priority_total']:.0f} lesions' worth of "
+        "disagreement"
     )
     if counts["tasks_single_annotator"]:
         console.print(

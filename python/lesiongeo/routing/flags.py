@@ -240,7 +240,7 @@ def _scalar(value: Any, kind: pa.DataType, leaf: Comparison) -> Any:
 
 def _unknown(name: str, columns: list[str]) -> ValueError:
     near = difflib.get_close_matches(name, columns, 1)
-    perhaps = f"; perhaps {near[0]}?" if near else ";"
+    perhaps = f"; perhaps {near[0]}?" if near else "."
     return ValueError(
         f"the rule names {Word(name).text}, which no column is called{perhaps} There are {', '.join(columns)}; texts "
         "stand in quotes"
