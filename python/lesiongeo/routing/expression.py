@@ -128,7 +128,7 @@ def parse(text: str) -> Node:
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         where = ""
         if isinstance(error, SyntaxError) and error.offset is not None:
-            where = f" near character {min(error.offset, len(text))}"
+            where = f" near character {error.offset}" if 0 < error.offset <= len(text) else " at its end"
         raise ValueError(f"the rule {shown(text)} cannot be understood{where}; {LANGUAGE}") from None
     node = _Reader(text, quoted).node(tree.body, denied=False, depth=0)
     count = sum(1 for _ in leaves(node))
@@ -157,18 +157,20 @@ def words(node: Node) -> list[str]:
 
 
 def _without_backquotes(text: str) -> tuple[str, dict[str, str]]:
-    """Put plain names in place of those in backquotes outside of texts; return what they stand for."""
+    """Outside of texts, put plain names in place of those in backquotes, and spaces in place of line ends."""
     quoted: dict[str, str] = {}
 
     def replace(found: re.Match[str]) -> str:
         name = found.group(1)
         if name is None:
-            return found.group()
+            if found.group() == "#":
+                raise ValueError(f"the rule {shown(text)} has a #; a rule has no comments")
+            return " " if found.group().isspace() else found.group()
         plain = f"_backquoted_{len(quoted)}_"
         quoted[plain] = name
         return f" {plain} "
 
-    return re.sub(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`([^`]+)`""", replace, text), quoted
+    return re.sub(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`([^`]+)`|#|\s+""", replace, text), quoted
 
 
 def _side(side: Word | Constant | tuple[Constant, ...]) -> str:
@@ -246,7 +248,12 @@ class _Reader:
         return values  # type: ignore[return-value]
 
     def refused(self, tree: ast.expr, remedy: str) -> ValueError:
-        part = self.text if self.quoted else (ast.get_source_segment(self.text.strip(), tree) or self.text)
+        try:
+            part = ast.unparse(tree)
+        except (ValueError, RecursionError):
+            part = self.text
+        for plain, name in self.quoted.items():
+            part = part.replace(plain, f"`{name}`")
         return ValueError(f"the rule cannot have {shown(part)}: {remedy}")
 
 
