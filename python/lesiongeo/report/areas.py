@@ -1,4 +1,4 @@
-"""Bland-Altman of areas: the ratio of two areas over their mean, per pair of annotators or of one against the others."""
+"""Bland-Altman of areas: the ratio of two areas over their mean, per pair of annotators or one against the others."""
 
 from __future__ import annotations
 

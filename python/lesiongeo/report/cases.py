@@ -106,13 +106,12 @@ def worst_cases(run: Run, frame: Frame | None, controls: list[str], most: int) -
         pages = np.unique(np.stack([frame.task, frame.page]), axis=1, return_inverse=True)[1]
     reach = most
     while True:
-        first = np.concatenate([rows[:reach] for rows in by_kind])
+        first = np.concatenate([own[:reach] for own in by_kind])
         rows = np.flatnonzero(np.isin(pages, np.unique(pages[first])))
-        found = _grouped(run, frame, controls, rows[np.argsort(place[rows], kind="stable")])
-        chosen = _chosen(found, most)
-        last = [place[rows[reach - 1]] if len(rows) > reach else frame.rows for rows in by_kind]
+        chosen = _chosen(_grouped(run, frame, controls, rows[np.argsort(place[rows], kind="stable")]), most)
+        last = [place[own[reach - 1]] if len(own) > reach else frame.rows for own in by_kind]
         if all(place[case.worst.row] <= last[KINDS.index(case.worst.match)] for case in chosen) and (
-            len(chosen) == most or all(len(rows) <= reach for rows in by_kind)
+            len(chosen) == most or all(len(own) <= reach for own in by_kind)
         ):
             break
         reach *= 4
@@ -158,7 +157,7 @@ def _grouped(run: Run, frame: Frame, controls: list[str], rows: Ints) -> list[Ca
             values=values,
             regions=(own[0], own[1]),
         )
-        lesion = next((found for side in own if (found := regions.lesion(side)) is not None), None)
+        lesion = next((one for side in own if (one := regions.lesion(side)) is not None), None)
         key = (task, page, ("row", row) if lesion is None else lesion)
         case = cases.get(key)
         if case is None:

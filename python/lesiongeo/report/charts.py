@@ -83,7 +83,8 @@ def histogram(data: dict[str, Any]) -> Markup:
     for tick in ticks(edges[0], edges[-1], 6):
         parts.append(_text(_short(tick), x(tick), bottom + 16))
     unit = f" in {data['unit']}" if data["unit"] else ""
-    beyond = f"; the last bar holds {data['n_beyond']:,} beyond" if data["n_beyond"] else ""
+    outside = [f"{data[key]:,} {word}" for key, word in (("n_below", "below"), ("n_beyond", "beyond")) if data[key]]
+    beyond = f" (outer bars: {' and '.join(outside)})" if outside else ""
     parts.append(_text(f"{data['name']}{unit}{beyond}", (left + right) / 2, bottom + 34, class_="name"))
     total = sum(counts)
     return _chart(height, f"Histogram of {data['name']} of {total:,} pairs of regions", *parts)

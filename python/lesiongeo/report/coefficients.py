@@ -86,7 +86,9 @@ def coefficients(run: Run) -> list[dict[str, Any]]:
     )
 
 
-ROW = "statistic missed annotator_a annotator_b n_units n_annotators n_categories n_clusters value low high reason".split()
+ROW = (
+    "statistic missed annotator_a annotator_b n_units n_annotators n_categories n_clusters value low high reason"
+).split()
 
 
 def _scope(scope: str) -> int:

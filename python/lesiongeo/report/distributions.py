@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -34,15 +35,16 @@ def distributions(
 def _groups(frame: Frame, bounds: tuple[float, float]) -> list[tuple[str, str, NDArray[np.bool_]]]:
     """Kind, name and pairs of each group."""
     agreed = frame.agreed
-    same = agreed & (frame.label_a == frame.label_b) & (frame.label_a >= 0)
     found = [("all", "all", agreed)]
-    tally = np.bincount(frame.label_a[same], minlength=len(frame.labels))
-    order = sorted(range(len(frame.labels)), key=lambda code: (-int(tally[code]), frame.labels[code]))
+    # Of a label conflict both labels: whoever asks how a label is drawn wants to see it.
+    of_label = [agreed & ((frame.label_a == code) | (frame.label_b == code)) for code in range(len(frame.labels))]
+    tally = [int(chosen.sum()) for chosen in of_label]
+    order = sorted(range(len(frame.labels)), key=lambda code: (-tally[code], frame.labels[code]))
     drawn = [code for code in order if tally[code]]
-    found += [("label", frame.labels[code], same & (frame.label_a == code)) for code in drawn[:MOST_LABELS]]
+    found += [("label", frame.labels[code], of_label[code]) for code in drawn[:MOST_LABELS]]
     rest = drawn[MOST_LABELS:]
     if rest:
-        found.append(("others", f"{len(rest)} other labels", same & np.isin(frame.label_a, rest)))
+        found.append(("others", f"{len(rest)} other labels", np.logical_or.reduce([of_label[code] for code in rest])))
     differ = agreed & (frame.kind == 1)
     if differ.any():
         found.append(("differ", "labels differ", differ))
@@ -81,7 +83,7 @@ def _of(metric: Metric, groups: list[tuple[str, str, NDArray[np.bool_]]], statis
         )
     values = metric.values[groups[0][2]]
     values = values[~np.isnan(values)]
-    low, high, edges = _edges(metric, values)
+    edges = _edges(metric, values)
     inside = np.clip(values, edges[0], edges[-1])
     return {
         "key": metric.key,
@@ -89,22 +91,35 @@ def _of(metric: Metric, groups: list[tuple[str, str, NDArray[np.bool_]]], statis
         "unit": metric.unit,
         "digits": metric.digits,
         "share": metric.share,
-        "axis": [low, high],
+        "axis": _axis(metric, rows, edges),
         "edges": edges.tolist(),
         "counts": np.histogram(inside, edges)[0].tolist(),
+        "n_below": int((values < edges[0]).sum()),
         "n_beyond": int((values > edges[-1]).sum()),
         "largest": float(values.max()) if len(values) else None,
         "groups": rows,
     }
 
 
-def _edges(metric: Metric, values: Floats) -> tuple[float, float, Floats]:
-    """Bins from 0 to 1, or from 0 to a round number that at most one in fifty exceeds."""
+def _edges(metric: Metric, values: Floats) -> Floats:
+    """Bins from 0 to 1, or from where all but one in two hundred lie; of distances to what one in fifty exceeds."""
     if metric.share:
-        return 0.0, 1.0, np.round(np.linspace(0.0, 1.0, BINS + 1), 10)
-    top = float(np.percentile(values, 98)) if len(values) else 1.0
-    top = max(top, 1e-9)
+        low = math.floor(10.0 * float(np.percentile(values, 0.5))) / 10.0 if len(values) else 0.0
+        low = min(max(low, 0.0), 0.8)
+        return np.round(np.linspace(low, 1.0, BINS + 1), 10)
+    top = max(float(np.percentile(values, 98)) if len(values) else 1.0, 1e-9)
+    return np.linspace(0.0, _rounded_up(top), BINS + 1)
+
+
+def _axis(metric: Metric, rows: list[dict[str, Any]], edges: Floats) -> list[float]:
+    """Axis of the strips: whole tenths, or from 0, around everything between the 5th and the 95th percentile."""
+    if metric.share:
+        low = math.floor(10.0 * min(row["p5"] for row in rows)) / 10.0 if rows else 0.0
+        return [min(max(low, 0.0), 0.8), 1.0]
+    return [0.0, _rounded_up(max(row["p95"] for row in rows))] if rows else [0.0, float(edges[-1])]
+
+
+def _rounded_up(top: float) -> float:
     marks = ticks(0.0, top, 6)
     step = marks[1] - marks[0] if len(marks) > 1 else top
-    high = step * np.ceil(top / step - 1e-9)
-    return 0.0, float(high), np.linspace(0.0, high, BINS + 1)
+    return float(step * math.ceil(top / step - 1e-9)) or 1.0

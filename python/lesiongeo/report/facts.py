@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
+from ..specs import SPECS
 from .run import Run
 
 __all__ = ["definitions", "options_of", "run_facts"]
@@ -19,20 +19,11 @@ def definitions(run: Run) -> list[dict[str, str]]:
 
 
 def _definition(spec_id: str) -> str:
-    try:
-        specs = importlib.import_module("lesiongeo.specs")
-    except ImportError:
-        return ""
-    for name in ("SPECS", "specs"):
-        known = getattr(specs, name, None)
-        known = known() if callable(known) else known
-        if known is None:
-            continue
-        listed = known.values() if isinstance(known, dict) else known
-        for one in listed:
-            if getattr(one, "id", None) == spec_id:
-                return str(getattr(one, "definition", ""))
-    return ""
+    """Text of a definition; of another version than this release has, nothing is known here."""
+    found = SPECS.get(spec_id.split("@", 1)[0])
+    if found is None or found.id != spec_id:
+        return "not in this version of lesiongeo"
+    return f"{found.text} ({found.source})" if found.source else found.text
 
 
 def options_of(lock: dict[str, Any]) -> dict[str, Any]:

@@ -64,7 +64,8 @@ class Frame:
     @property
     def agreed(self) -> Mask:
         """Pairs that count as one region: matched, and label conflicts."""
-        return (self.kind == 0) | (self.kind == 1)
+        found: Mask = (self.kind == 0) | (self.kind == 1)
+        return found
 
     @property
     def area(self) -> Floats:

@@ -185,13 +185,13 @@ def _to_bytes(piece: Image, low: Any, high: Any) -> Image:
 
 
 def _endings(name: str) -> list[tuple[str, ...]]:
-    """Parts of an address as paths within a folder, the longest first; none with a part that leads elsewhere.
+    r"""Parts of an address as paths within a folder, the longest first; none with a part that leads elsewhere.
 
     Examples
     --------
     >>> _endings("https://host/P1/visit%201.jpg")
     [('host', 'P1', 'visit 1.jpg'), ('P1', 'visit 1.jpg'), ('visit 1.jpg',)]
-    >>> _endings("../../etc/passwd"), _endings("C:\\\\secret.png")
+    >>> _endings("../../etc/passwd"), _endings("C:\\secret.png")
     ([], [])
     """
     plain = re.sub(r"^[A-Za-z][A-Za-z0-9+.-]+://?", "", re.split(r"[?#]", name, maxsplit=1)[0])

@@ -21,6 +21,8 @@ MOST_ANNOTATORS = 24
 MOST_SENTENCES = 12
 #: Pairs that a group needs before a sentence is made of its mean.
 ENOUGH = 10
+#: Difference of two means that is worth a sentence where nothing says how sure they are.
+CLEARLY = 0.03
 
 
 class Statistics:
@@ -77,7 +79,7 @@ def overview(run: Run, frame: Frame | None, statistics: Statistics) -> dict[str,
         ("status_equal", "Same status", None, "of regions that both drew"),
     ):
         found = statistics.of("all", metric)
-        value = found["mean"] if found else whole.get(column)
+        value = found["mean"] if found else whole.get(column) if column else None
         if value is None:
             continue
         low, high = (found.get("mean_low"), found.get("mean_high")) if found else (None, None)
@@ -140,59 +142,80 @@ def stands_out(run: Run, frame: Frame | None, statistics: Statistics, heat: dict
         found.append(
             {"kind": "habit", "text": f"{plural(more, 'more habit is', 'more habits are')} in the table habits."}
         )
-    said: list[str] = []
-    dice = next((one for one in heat["metrics"] if one["key"] in ("dice", "score") and one["cells"]), None)
-    if dice is not None:
-        cells = [cell for cell in dice["cells"] if cell["n"] is None or cell["n"] >= ENOUGH]
-        if len(cells) > 1:
-            worst, best = min(cells, key=_order), max(cells, key=_order)
-            said.append(
-                f"The least alike are {shown(worst['a'])} and {shown(worst['b'])}: {dice['name']} "
-                f"{number(worst['value'])} on average, against {number(best['value'])} of {shown(best['a'])} and "
-                f"{shown(best['b'])}."
-            )
+    said = _of_people(heat)
     if frame is not None:
-        said += _of_pairs(frame, statistics)
+        said += _of_outlines(frame, statistics) + _of_answers(frame, statistics)
     return found + [{"kind": "fact", "text": text} for text in said]
+
+
+def _apart(worst: dict[str, Any], best: dict[str, Any]) -> bool:
+    """Whether two means differ by more than their intervals, or without intervals by more than a little."""
+    if worst.get("high") is not None and best.get("low") is not None:
+        return bool(worst["high"] < best["low"])
+    return bool(best["value"] - worst["value"] >= CLEARLY)
+
+
+def _of_people(heat: dict[str, Any]) -> list[str]:
+    """Name the two who agree least, where they stand out."""
+    metric = next((one for one in heat["metrics"] if one["key"] in ("dice", "score") and one["cells"]), None)
+    cells = [cell for cell in metric["cells"] if cell["n"] is None or cell["n"] >= ENOUGH] if metric else []
+    if metric is None or len(cells) < 2:
+        return []
+    worst, best = min(cells, key=_order), max(cells, key=_order)
+    if not _apart(worst, best):
+        return []
+    said = (
+        f"The least alike are {shown(worst['a'])} and {shown(worst['b'])}: {metric['name']} {number(worst['value'])} "
+        f"on average, against {number(best['value'])} of {shown(best['a'])} and {shown(best['b'])}."
+    )
+    return [said]
 
 
 def _order(cell: dict[str, Any]) -> tuple[float, str, str]:
     return cell["value"], str(cell["a"]), str(cell["b"])
 
 
-def _of_pairs(frame: Frame, statistics: Statistics) -> list[str]:
+def _of_outlines(frame: Frame, statistics: Statistics) -> list[str]:
+    """Say how many outlines are bad, and of which label they are worst."""
+    dice, agreed = frame.metric("dice"), frame.agreed
+    if dice is None or not agreed.any():
+        return []
     said = []
-    agreed = frame.agreed
-    dice = frame.metric("dice")
-    if dice is not None and agreed.any():
-        values = dice.values[agreed & ~np.isnan(dice.values)]
-        low = int((values < 0.7).sum())
-        if low:
-            said.append(
-                f"{percent(low / len(values))} of the regions that both drew have a Dice below 0.7 ({low:,} of {len(values):,})."
-            )
-        same = agreed & (frame.label_a == frame.label_b) & (frame.label_a >= 0)
-        groups = []
-        for code, label in enumerate(frame.labels):
-            own = dice.values[same & (frame.label_a == code)]
-            own = own[~np.isnan(own)]
-            if len(own) >= ENOUGH:
-                groups.append((float(own.mean()), label, len(own)))
-        if len(groups) > 1:
-            mean, label, amount = min(groups)
-            said.append(
-                f"Of the labels, {shown(label)} is drawn least alike: Dice {number(mean)} on average over {plural(amount, 'pair')}."
-            )
-    conflicts = int((frame.kind == 1).sum())
-    if conflicts:
-        total = int(agreed.sum())
+    values = dice.values[agreed & ~np.isnan(dice.values)]
+    low = int((values < 0.7).sum())
+    if low:
         said.append(
-            f"{percent(conflicts / total, 1)} of the regions that both drew have different labels ({conflicts:,} of {total:,})."
+            f"{percent(low / len(values), 1)} of the regions that both drew have a Dice below 0.7 "
+            f"({low:,} of {len(values):,})."
+        )
+    groups: list[dict[str, Any]] = []
+    for code, label in enumerate(frame.labels):
+        own = dice.values[agreed & ((frame.label_a == code) | (frame.label_b == code)) & ~np.isnan(dice.values)]
+        if len(own) >= ENOUGH:
+            found = statistics.of("label", "dice", key=label) or {}
+            bounds = {"low": found.get("mean_low"), "high": found.get("mean_high")}
+            groups.append({"value": float(own.mean()), "a": label, "b": "", "n": len(own), **bounds})
+    if len(groups) > 1 and _apart(min(groups, key=_order), max(groups, key=_order)):
+        worst = min(groups, key=_order)
+        said.append(
+            f"Of the labels, {shown(worst['a'])} is drawn least alike: Dice {number(worst['value'])} on average over "
+            f"{plural(worst['n'], 'pair')}."
+        )
+    return said
+
+
+def _of_answers(frame: Frame, statistics: Statistics) -> list[str]:
+    """Say how often labels and status differ, and how often a region is missing."""
+    said = []
+    conflicts, total = int((frame.kind == 1).sum()), int(frame.agreed.sum())
+    if conflicts:
+        said.append(
+            f"{percent(conflicts / total, 1)} of the regions that both drew have different labels "
+            f"({conflicts:,} of {total:,})."
         )
     missing = int((frame.kind == 3).sum())
     if missing:
-        sizes = frame.sizes()[frame.kind == 3]
-        small = int((sizes == 0).sum())
+        small = int((frame.sizes()[frame.kind == 3] == 0).sum())
         said.append(
             f"{plural(missing, 'time')} one of two annotators drew a region that the other did not"
             + (f"; {percent(small / missing)} of these are small, below 32 by 32 pixels." if small else ".")
@@ -200,7 +223,7 @@ def _of_pairs(frame: Frame, statistics: Statistics) -> list[str]:
     row = statistics.of("all", "status_equal")
     if row and row.get("mean") is not None and row["mean"] < 1:
         said.append(
-            f"The status differs in {percent(1 - row['mean'], 1)} of {plural(row['n'], 'pair')} that both answered."
+            f"The status differs in {percent(1 - row['mean'], 1)} of {plural(row['n'], 'pair')} in which both gave one."
         )
     return said
 

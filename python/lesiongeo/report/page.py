@@ -9,6 +9,7 @@ import math
 import os
 from datetime import date, datetime, timedelta
 from importlib import resources
+from itertools import pairwise
 from typing import Any
 
 import jinja2
@@ -52,10 +53,10 @@ SECTIONS = (
 )
 #: What a table is and which command makes it.
 MAKES = {
-    "statistics": "the table statistics, with means and intervals",
+    "statistics": "the table statistics (means with intervals)",
     "habits": "the table habits",
-    "trends": "the table trends, habits by week,",
-    "reliability": "the table reliability, with kappa and alpha,",
+    "trends": "the table trends (habits by week)",
+    "reliability": "the table reliability (kappa and alpha)",
     "queue": "the table queue",
     "annotators": "the table annotators",
     "summary": "the table summary",
@@ -261,7 +262,7 @@ def _rendered(
         for pair in ((cell["a"], cell["b"]), (cell["b"], cell["a"]))
     }
     filters, codes = _filters(data["cases"])
-    distance, distance_name, distance_digits = _distance(frame)
+    _, distance_name, distance_digits = _distance(frame)
     plots = data["areas"]["plots"]
     span = charts.log_span(plots) if plots else (1.0, 1.0, 1.0)
     content = environment.get_template(
@@ -315,7 +316,7 @@ def _rendered(
 
 def _steps() -> list[str]:
     bounds = charts.STEPS
-    inner = [f"{low:g} to {high:g}" for low, high in zip(bounds[:-1], bounds[1:], strict=True)]
+    inner = [f"{low:g} to {high:g}" for low, high in pairwise(bounds)]
     return [f"below {bounds[0]:g}", *inner, f"from {bounds[-1]:g}"]
 
 
@@ -372,13 +373,13 @@ def _filters(cases: list[dict[str, Any]]) -> tuple[list[tuple[str, str, list[str
     filters: list[tuple[str, str, list[str]]] = []
     codes: list[dict[str, str]] = [{} for _ in cases]
     for key, name, values, order in kinds:
-        choices = sorted({value for case in cases for value in values(case)}, key=order)  # type: ignore[no-untyped-call, arg-type]
+        choices = sorted({value for case in cases for value in values(case)}, key=order)
         if not choices:
             continue
         filters.append((key, name, choices))
         place = {choice: number for number, choice in enumerate(choices)}
         for case, row in zip(cases, codes, strict=True):
-            row[key] = " ".join(str(place[value]) for value in values(case))  # type: ignore[no-untyped-call]
+            row[key] = " ".join(str(place[value]) for value in values(case))
     return filters, codes
 
 
@@ -386,8 +387,8 @@ def _absent(run: Run, name: str) -> str:
     """Say that a table is missing or empty, and what makes it."""
     what = MAKES.get(name, f"the table {name}")
     if name in run.files:
-        return f"{what[0].lower()}{what[1:].rstrip(',')} is empty in this run."
-    return f"{what.rstrip(',')} is missing in this folder. lesiongeo agree SRC -o DIR writes it."
+        return f"{what} is empty in this run."
+    return f"{what} is missing in this folder. lesiongeo agree SRC -o DIR writes it."
 
 
 def _no_outlines(run: Run) -> str:
@@ -395,8 +396,11 @@ def _no_outlines(run: Run) -> str:
     if path is None:
         return f"No outlines: {_absent(run, 'regions')}"
     if path.suffix == ".csv":
-        return "No outlines: this run was written as CSV, which has none. lesiongeo agree SRC -o DIR, without --csv, keeps them."
-    return "No outlines: the table regions has none, or it does not hold the regions of these pairs. lesiongeo agree SRC -o DIR writes it."
+        return (
+            "No outlines: this run was written as CSV, which has none. lesiongeo agree SRC -o DIR, without --csv, "
+            "keeps them."
+        )
+    return "No outlines: the table regions has none, or not those of these pairs. lesiongeo agree SRC -o DIR writes it."
 
 
 def _picture_remark(drawings: list[Any]) -> str | None:

@@ -19,7 +19,7 @@ NOTHING = "\u2013"
 
 
 def shown(value: object, limit: int = LONGEST) -> str:
-    """Return a text on one line that can neither break the layout nor turn the text around it.
+    r"""Return a text on one line that can neither break the layout nor turn the text around it.
 
     Control characters become spaces, characters that change the direction of writing are named, halves of surrogate
     pairs become U+FFFD, and of a text beyond `limit` characters the beginning is left, with its length.
@@ -38,7 +38,7 @@ def shown(value: object, limit: int = LONGEST) -> str:
 
     Examples
     --------
-    >>> shown("naevus\\n\\u202egnp.exe"), shown("x" * 100, 5)
+    >>> shown("naevus\n\u202egnp.exe"), shown("x" * 100, 5)
     ('naevus [U+202E]gnp.exe', 'xxxxx... (100 characters)')
     """
     if value is None:
