@@ -126,8 +126,8 @@ def _drawing(
         name = f"o{rank}-{number_of_region}"
         if crop is not None:
             # A dark line below the coloured one, so that it is seen on any picture.
-            parts.append(element("path", id=name, class_="halo", d=path))
-            parts.append(element("use", href=f"#{name}", class_=f"line {style}"))
+            parts.append(element("defs", element("path", id=name, d=path)))
+            parts += [element("use", href=f"#{name}", class_=kind) for kind in ("halo", f"line {style}")]
         else:
             parts.append(element("path", class_=f"line {style}", d=path))
     if dropped:

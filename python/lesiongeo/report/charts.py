@@ -119,7 +119,7 @@ RATIOS = (0.1, 0.2, 0.33, 0.5, 0.67, 0.8, 0.9, 1.0, 1.11, 1.25, 1.5, 2.0, 3.0, 5
 
 def bland_altman_chart(plot: dict[str, Any], bound: float, span: tuple[float, float], label: str) -> Markup:
     """Draw one Bland-Altman plot: `bound` is the largest absolute log ratio, `span` the areas shown."""
-    height, left, right, top, bottom = 230.0, 48.0, 330.0, 12.0, 186.0
+    height, left, right, top, bottom = 230.0, 54.0, 332.0, 12.0, 186.0
     x = Scale(span[0], span[1], left, right, log=True)
     y = Scale(-bound, bound, bottom, top)
     parts = []
@@ -162,7 +162,7 @@ def _compact(value: float) -> str:
 
 def weekly_chart(series: dict[str, Any], unit: str, bounds: tuple[float, float], weeks: tuple[date, date]) -> Markup:
     """Draw one habit of one annotator by week, with the means of its segments and the habits that were named."""
-    height, left, right, top, bottom = 190.0, 48.0, 330.0, 12.0, 150.0
+    height, left, right, top, bottom = 190.0, 54.0, 332.0, 12.0, 150.0
     first, last = weeks
     x = Scale(first.toordinal() - 3, last.toordinal() + 10, left, right)
     y = Scale(bounds[0], bounds[1], bottom, top)

@@ -211,10 +211,10 @@ def _image_name(image: str | None) -> str:
     return plain.rstrip("/").rsplit("/", 1)[-1]
 
 
-def _distance(frame: Frame | None) -> tuple[str | None, str, int]:
-    """Column, name and decimals of the distance that the cases show."""
+def _distance(frame: Frame | None) -> tuple[str | None, str, str, int]:
+    """Column, name, unit and decimals of the distance that the cases show."""
     metric = frame.metric("hd95_mm", "hd95_px", "hausdorff_mm", "hausdorff_px") if frame is not None else None
-    return (None, "HD95", 1) if metric is None else (metric.key, f"{metric.name} {metric.unit}", metric.digits)
+    return (None, "HD95", "", 1) if metric is None else (metric.key, metric.name, metric.unit, metric.digits)
 
 
 def _rendered(
@@ -262,7 +262,7 @@ def _rendered(
         for pair in ((cell["a"], cell["b"]), (cell["b"], cell["a"]))
     }
     filters, codes = _filters(data["cases"])
-    _, distance_name, distance_digits = _distance(frame)
+    _, distance_name, distance_unit, distance_digits = _distance(frame)
     plots = data["areas"]["plots"]
     span = charts.log_span(plots) if plots else (1.0, 1.0, 1.0)
     content = environment.get_template(
@@ -308,6 +308,7 @@ def _rendered(
         no_outlines=_no_outlines(run),
         picture_remark=_picture_remark(drawings),
         distance_name=distance_name,
+        distance_unit=distance_unit,
         distance_digits=distance_digits,
         sample=lambda name: charts.line_sample(people.index(name)),
     )
