@@ -50,6 +50,8 @@ class Pair:
     values: dict[str, float | None]
     #: Rows of the table of regions, -1 where there is none.
     regions: tuple[int, int]
+    #: Of a missing region the one who drew it.
+    only: str | None
 
 
 @dataclass(slots=True)
@@ -156,6 +158,7 @@ def _grouped(run: Run, frame: Frame, controls: list[str], rows: Ints) -> list[Ca
             ),  # type: ignore[arg-type]
             values=values,
             regions=(own[0], own[1]),
+            only=_only(a, b, columns["region_a"][at], columns["region_b"][at]),
         )
         lesion = next((one for side in own if (one := regions.lesion(side)) is not None), None)
         key = (task, page, ("row", row) if lesion is None else lesion)
@@ -246,6 +249,13 @@ class _Regions:
             answers={name: values.get(name) for name in self.controls if name in values},
             box=None if None in corners else tuple(corners),  # type: ignore[arg-type]
         )
+
+
+def _only(a: str, b: str, region_a: Any, region_b: Any) -> str | None:
+    """Return who drew a region that the other did not."""
+    if (region_a is None) == (region_b is None):
+        return None
+    return b if region_a is None else a
 
 
 def _number(value: float) -> float | None:
