@@ -191,8 +191,9 @@ def weekly_chart(series: dict[str, Any], unit: str, bounds: tuple[float, float],
             parts.append(element("path", class_="whisker", d=f"M{num(place)} {num(low)}V{num(high)}"))
         parts.append(element("circle", element("title", label), class_="dot", cx=place, cy=middle, r=3))
     for day in _week_ticks(first, last):
-        parts.append(_text(day.isoformat()[2:], x(day.toordinal() + 3.5), bottom + 16))
-    parts.append(_text("week beginning", (left + right) / 2, bottom + 33, class_="name"))
+        parts.append(_text(day.isoformat()[5:], x(day.toordinal() + 3.5), bottom + 16))
+    years = str(first.year) if first.year == last.year else f"{first.year} to {last.year}"
+    parts.append(_text(f"week from, {years}", (left + right) / 2, bottom + 33, class_="name"))
     detail = f", {shown(series['detail'])}" if series["detail"] else ""
     return _chart(height, f"{shown(series['annotator'])}{detail} by week", *parts)
 

@@ -20,6 +20,7 @@ HABITS = {
     "extra": "Regions that nobody else drew",
     "label_confusion": "Labels confused",
     "status_confusion": "Status confused",
+    "choice_confusion": "Other answers confused",
     "vertex_density": "Vertices per length",
     "lead_time": "Time per task",
 }
