@@ -59,9 +59,9 @@ from .read import (
     scan_parquet,
 )
 from .regions import Regions
-from .routing import flag_pairs, review_queue
 from .report import write_report
 from .routing import Sample, audit_sample, flag_pairs, review_queue
+from .routing import flag_pairs, review_queue
 from .shape import shape_measures
 from .statistics import AgreementParts, agreement_statistics, wilson_interval
 from .statistics import (
