@@ -83,9 +83,7 @@ def histogram(data: dict[str, Any]) -> Markup:
     for tick in ticks(edges[0], edges[-1], 6):
         parts.append(_text(_short(tick), x(tick), bottom + 16))
     unit = f" in {data['unit']}" if data["unit"] else ""
-    outside = [f"{data[key]:,} {word}" for key, word in (("n_below", "below"), ("n_beyond", "beyond")) if data[key]]
-    beyond = f" (outer bars: {' and '.join(outside)})" if outside else ""
-    parts.append(_text(f"{data['name']}{unit}{beyond}", (left + right) / 2, bottom + 34, class_="name"))
+    parts.append(_text(f"{data['name']}{unit}", (left + right) / 2, bottom + 34, class_="name"))
     total = sum(counts)
     return _chart(height, f"Histogram of {data['name']} of {total:,} pairs of regions", *parts)
 
@@ -226,6 +224,8 @@ def _week_ticks(first: date, last: date) -> list[date]:
 
 
 def _with_unit(value: float, unit: str, digits: int | None = None) -> str:
+    if unit == "share":
+        value, unit = round(100 * value, 6), "%"
     text = _short(value) if digits is None else number(value, digits)
     return f"{text} %" if unit in ("%", "percent") else f"{text} {unit}".strip()
 
