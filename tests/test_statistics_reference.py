@@ -6,8 +6,6 @@ import json
 import math
 import random
 from collections import defaultdict
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +13,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-import exports
-import lesiongeo
-import little_exports
 import reference_coefficients as coefficients
-from lesiongeo.testing import make_export, write_export
 from oracle_surface import surface_bounds_of
-from real_exports import MAKER, real_export
-from reference_agreement import Key, Pair, person
-from reference_export import Points
-from reference_lesions import Facts, PairFact, RegionKey
+from reference_agreement import person
+from reference_lesions import RegionKey
+from two_calculations import both_of, close, every_source, page_key
 
 Row = dict[str, Any]
 
@@ -80,118 +73,10 @@ def test_the_reference_gives_published_values() -> None:
 # pairs and lesions
 
 
-@dataclass
-class Both:
-    """One export, worked out by the package and by the reference, each once."""
-
-    path: Path
-    options: dict[str, Any]
-
-    @cached_property
-    def export(self) -> Any:
-        return lesiongeo.read_label_studio(self.path, **self.options)
-
-    @cached_property
-    def agreement(self) -> Any:
-        return lesiongeo.agreement(self.export)
-
-    @cached_property
-    def rows(self) -> list[Row]:
-        """The package's pairs."""
-        found: list[Row] = self.agreement.pairs.to_pylist()
-        return found
-
-    @cached_property
-    def facts(self) -> Facts:
-        """The reference, with the package's matching where that is as good as its own."""
-        pairs: dict[Key, list[Pair]] = defaultdict(list)
-        for row in self.rows:
-            pair = Pair(*page_key(row), row["region_a"], row["region_b"], row["match"], row["iou"])
-            pairs[pair.key].append(pair)
-        facts = Facts(self.path, pairs, self.outlines)
-        assert len(facts.differing) <= 0.01 * len(facts.pages)
-        return facts
-
-    @cached_property
-    def outlines(self) -> dict[RegionKey, Points]:
-        """Polygons that the package made of ellipses and curves: their number of vertices is its own choice."""
-        found = {}
-        polygons = self.export.regions.polygons
-        xy, ends, parts = (np.asarray(v) for v in (polygons.xy, polygons.ring_offsets, polygons.polygon_offsets))
-        kinds = self.export.regions.table["kind"].to_pylist()
-        for row, kind in enumerate(kinds):
-            if kind in ("ellipse", "vector"):
-                ring = parts[row]
-                found[self.region_keys[row]] = xy[ends[ring] : ends[ring + 1]]
-        return found
-
-    @cached_property
-    def region_keys(self) -> list[RegionKey]:
-        """Keys of the rows of regions."""
-        table = self.export.regions.table.select(["task_id", "source", "annotation_id", "region_id"])
-        return [(r["task_id"], r["source"], r["annotation_id"], r["region_id"]) for r in table.to_pylist()]
-
-    @cached_property
-    def by_regions(self) -> dict[tuple[object, ...], PairFact]:
-        """The reference's pairs by page and regions."""
-        return {(*pair.key, pair.id_a, pair.id_b): pair for pair in self.facts.pairs}
-
-
-def page_key(row: Row) -> Key:
-    return row["task_id"], row["page"], row["annotator_a"], row["annotator_b"]
-
-
-#: Names of people that are no numbers are hidden by the reader, so that the reference would not know them.
-ODD = tuple(name for name in little_exports.CASES if name != "odd_names")
-SOURCES = ("lidc", "lvis", "dermatology", "generated", "crowd", "everything", *ODD)
-
-
-def made(name: str, folder: Path) -> Both:
-    """An export by name."""
-    if name in ("lidc", "lvis"):
-        if not MAKER.exists():
-            pytest.skip(f"{MAKER.name} is absent")
-        return Both(real_export(name), {})
-    if name == "dermatology":
-        return Both(ROOT / "examples/dermatology.json", {"patient": "patient_id", "spacing_mm": "spacing_mm"})
-    path = folder / f"{name}.json"
-    if name == "generated":
-        write_export(make_export(patients=25, annotators=4, seed=11, miss_rate=0.2), path)
-        return Both(path, {"patient": "patient_id", "spacing_mm": "spacing_mm"})
-    if name == "crowd":
-        path.write_text(json.dumps(little_exports.twelve() + little_exports.others(100)))
-        return Both(path, {})
-    if name in little_exports.CASES:
-        path.write_text(json.dumps(little_exports.CASES[name]()))
-        return Both(path, {"spacing_mm": "spacing"} if name == "spacings" else {})
-    path.write_text(json.dumps(exports.tasks(33, 15, regions=8)))  # every kind of region
-    return Both(path, {})
-
-
-@pytest.fixture(scope="module")
-def readings() -> dict[str, Both]:
-    """What was worked out already, by name."""
-    return {}
-
-
-@pytest.fixture(params=SOURCES)
-def both(request: pytest.FixtureRequest, readings: dict[str, Both], tmp_path_factory: pytest.TempPathFactory) -> Both:
-    """One export."""
-    name = request.param
-    if name not in readings:
-        readings[name] = made(name, tmp_path_factory.mktemp(name))
-    return readings[name]
-
-
-def close(found: float | None, expected: float | None, absolute: float = 1e-12) -> bool:
-    """Both null, or equal to 1e-9 of their size."""
-    if found is None or expected is None:
-        return found is expected
-    return math.isclose(found, expected, rel_tol=1e-9, abs_tol=absolute)
-
-
-def test_pairs(both: Both) -> None:
+@every_source
+def test_pairs(source: str) -> None:
     """Every row with its measures, and no other rows."""
+    both = both_of(source)
     status = both.export.role("status")
     assert len(both.rows) == len(both.facts.pairs) == len(both.by_regions)
     for row in both.rows:
@@ -212,8 +97,10 @@ def test_pairs(both: Both) -> None:
             assert row["status_equal"] == fact.answer_equal(status), row
 
 
-def test_distances_along_the_boundary(both: Both) -> None:
+@every_source
+def test_distances_along_the_boundary(source: str) -> None:
     """On a sample, within the proven bounds of the oracle."""
+    both = both_of(source)
     polygons = both.export.regions.polygons
     table = both.export.regions.table
     simple = np.asarray(table["valid"]) & ~np.isin(np.asarray(table["kind"]), ("line", "keypoint"))
@@ -243,8 +130,10 @@ def rings_of(polygons: Any, row: int) -> list[list[tuple[float, float]]]:
     return [[(x, y) for x, y in xy[ends[r] : ends[r + 1]].tolist()] for r in range(parts[row], parts[row + 1])]
 
 
-def test_rows_of_regions(both: Both) -> None:
+@every_source
+def test_rows_of_regions(source: str) -> None:
     """`region_rows` are the regions that the pairs name."""
+    both = both_of(source)
     keys = both.region_keys
     assert both.agreement.region_rows.shape == (len(both.rows), 2)
     for row, sides in zip(both.rows, both.agreement.region_rows.tolist(), strict=True):
@@ -258,8 +147,10 @@ def test_rows_of_regions(both: Both) -> None:
                 assert keys[at] == expected
 
 
-def test_lesions(both: Both) -> None:
+@every_source
+def test_lesions(source: str) -> None:
     """The same groups of regions, with the same numbers about them."""
+    both = both_of(source)
     table = both.agreement.lesions.to_pylist()
     members: dict[int, set[RegionKey]] = defaultdict(set)
     for key, at in zip(both.region_keys, both.agreement.lesion_of_region.tolist(), strict=True):
@@ -284,8 +175,10 @@ def test_lesions(both: Both) -> None:
     assert all(found == list(range(len(found))) for found in numbers.values())
 
 
-def test_annotations_that_count(both: Both) -> None:
+@every_source
+def test_annotations_that_count(source: str) -> None:
     """By task, then annotator."""
+    both = both_of(source)
     rows = both.agreement.annotation_rows.tolist()
     ids = both.export.annotations.select(["task_id", "annotation_id"]).take(pa.array(rows, pa.int64())).to_pylist()
     people = both.facts.comparison.people

@@ -13,7 +13,7 @@ import lesiongeo as lg
 import little_exports as little
 from reference_lesions import Facts, PairFact, first_label, week
 from reference_statistics import Detection, Spread, groups, share_below
-from test_statistics_reference import Both, both, close, readings  # noqa: F401 - fixtures
+from two_calculations import both_of, close, every_source
 
 Row = dict[str, Any]
 
@@ -77,8 +77,10 @@ def detected(pairs: list[PairFact], by: str, key: object) -> Detection:
     return found
 
 
-def test_strata(both: Both) -> None:  # noqa: F811
+@every_source
+def test_strata(source: str) -> None:
     """Every stratum there is, each metric with its mean, quantiles and share below the threshold."""
+    both = both_of(source)
     table = lg.agreement_statistics(both.export, both.agreement, resamples=0).to_pylist()
     facts = both.facts
     rows = {
