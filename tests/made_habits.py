@@ -38,6 +38,8 @@ class Person:
     vertices: float = 1.0  # factor
     slower: float = 1.0  # factor
     size_noise: float = 0.05  # sd of the log of the radius, per outline
+    task_noise: float = 0.0  # the same, in common for all outlines of a task
+    share: float = 1.0  # of the tasks they work on
 
 
 def simulate(
@@ -62,6 +64,8 @@ def simulate(
         annotations = []
         for person in people:
             annotation_id += 1
+            if rng.random() >= person.share:
+                continue
             made = MONDAY + timedelta(weeks=week, days=float(rng.uniform(0, 5)))
             result = drawn(rng, truth, person, person.since <= week, miss, extra, confuse)
             slow = person.slower if person.since <= week else 1.0
@@ -117,8 +121,10 @@ def drawn(
         place = (500 * int(rng.integers(1, 4)), 500 * int(rng.integers(1, 3)))
         other = {"radius": float(rng.uniform(10, 40)), "wobble": rng.standard_normal(4) * 0.05}
         seen.append({"centre": place, "label": LABELS[3], "status": STATUSES[1], **other})
+    common_error = person.task_noise * rng.standard_normal()
     for k, lesion in enumerate(seen):
-        factor = math.exp(person.size_noise * rng.standard_normal()) * (1 + (person.wider if habit else 0.0))
+        factor = math.exp(common_error + person.size_noise * rng.standard_normal())
+        factor *= 1 + (person.wider if habit else 0.0)
         count = max(8, round((24 + rng.integers(0, 12)) * (person.vertices if habit else 1.0)))
         angles = np.sort((np.arange(count) + rng.uniform(-0.3, 0.3, count)) * 2 * math.pi / count)
         radii = lesion["radius"] * factor * (1 + 0.02 * rng.standard_normal(count))
