@@ -32,8 +32,8 @@ from .distances import (
 )
 from .errors import ConfigError, ExportError, LesiongeoError, RegionError
 from .findings import findings
-from .label_studio import review_tasks
 from .habits import Habits, habits
+from .label_studio import review_tasks
 from .measure import measure
 from .metrics import (
     IouPairs,
@@ -61,14 +61,14 @@ from .read import (
 from .regions import Regions
 from .report import write_report
 from .routing import Sample, audit_sample, flag_pairs, review_queue
-from .routing import flag_pairs, review_queue
 from .shape import shape_measures
-from .statistics import AgreementParts, agreement_statistics, wilson_interval
 from .statistics import (
+    AgreementParts,
     BlandAltman,
     Coefficient,
     Ratings,
     ReliabilityParts,
+    agreement_statistics,
     bland_altman,
     cohen_kappa,
     conger_kappa,
@@ -111,14 +111,14 @@ __all__ = [
     "agreement_statistics",
     "area",
     "assd",
-    "bland_altman",
     "audit_sample",
+    "bland_altman",
     "bounds",
     "centroid",
     "coco",
-    "consensus",
     "cohen_kappa",
     "conger_kappa",
+    "consensus",
     "dice",
     "difference",
     "disagreement_area",
@@ -148,9 +148,9 @@ __all__ = [
     "read_export",
     "read_label_studio",
     "read_parquet",
+    "reliability",
     "review_queue",
     "review_tasks",
-    "reliability",
     "scan_label_studio",
     "scan_parquet",
     "set_num_threads",

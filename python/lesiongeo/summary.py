@@ -17,27 +17,61 @@ from rich.text import Text
 from . import __version__
 from .agreement import Agreement
 from .read import Export
+from .runs import Run
 
-__all__ = ["measures_json", "print_agreement", "print_reading", "printable", "reading_json", "summary_json"]
+__all__ = [
+    "measures_json",
+    "print_agreement",
+    "print_reading",
+    "print_run",
+    "printable",
+    "reading_json",
+    "summary_json",
+]
 
 WORST = 10
 TABLE_WIDTH = 160
 
 
-def summary_json(export: Export, result: Agreement, *, options: dict[str, Any]) -> dict[str, Any]:
+def summary_json(
+    export: Export, result: Agreement, run: Run, *, options: dict[str, Any], specs: list[str]
+) -> dict[str, Any]:
     """Collect what a pipeline wants to compare between runs: counts and distributions, no timestamps, no paths."""
     rows = result.summary.to_pylist()
     return {
         "lesiongeo": __version__,
         "options": options,
+        "specs": specs,
         "read": reading_json(export),
         "agreement": {key: value for key, value in rows[0].items() if not key.startswith("annotator")}
         if rows
         else None,
         "annotator_pairs": rows[1:],
         "annotators": result.annotators.to_pylist(),
+        "statistics": [
+            {key: value for key, value in row.items() if key not in ("by", "key", "annotator_a", "annotator_b")}
+            for row in _where(run.tables["statistics"], by="all").to_pylist()
+        ],
+        "reliability": [
+            {key: value for key, value in row.items() if key not in ("annotator_a", "annotator_b")}
+            for row in run.tables["reliability"].to_pylist()
+            if row["annotator_a"] is None
+        ],
+        "habits": [_dated(row) for row in run.tables["habits"].to_pylist()],
+        "queue": run.queue,
         "no_agreement_because": result.reason,
     }
+
+
+def _where(table: pa.Table, **values: str) -> pa.Table:
+    for name, value in values.items():
+        table = table.filter(pc.equal(table[name], value))
+    return table
+
+
+def _dated(row: dict[str, Any]) -> dict[str, Any]:
+    """Dates as text, which JSON can say."""
+    return {key: value.isoformat() if hasattr(value, "isoformat") else value for key, value in row.items()}
 
 
 def reading_json(export: Export) -> dict[str, Any]:
@@ -127,6 +161,52 @@ def print_agreement(console: Console, result: Agreement) -> None:
     )
     _print_distribution(console, result)
     _print_worst(wide, result.pairs)
+
+
+def print_run(console: Console, run: Run) -> None:
+    """Print who has a habit, how reliable the answers are, and what a senior should see first."""
+    named = run.tables["habits"].to_pylist()
+    console.print(f"\n[bold]Habits[/] ({len(named)} named; `lesiongeo annotators` has the rest)")
+    for row in named[:WORST]:
+        console.print(f"  {escape(printable(row['message']))}", soft_wrap=True)
+    _print_reliability(console, run.tables["reliability"])
+    counts = run.queue
+    console.print(
+        f"\n[bold]Queue[/]: {counts['pages_queued']} of {counts['pages_compared']} compared pages are flagged"
+        + "".join(f", {count} {escape(printable(reason))}" for reason, count in counts["reasons"].items())
+    )
+    if counts["tasks_single_annotator"]:
+        console.print(f"  {counts['tasks_single_annotator']} tasks have a single annotator and cannot be compared")
+
+
+#: What the terminal shows of the table `reliability`, which has more.
+SHOWN = ("raw_agreement", "krippendorff_alpha_nominal", "gwet_ac1", "fleiss_kappa", "icc_2_1")
+
+
+def _print_reliability(console: Console, reliability: pa.Table) -> None:
+    rows = [
+        row
+        for row in reliability.to_pylist()
+        if row["annotator_a"] is None and row["statistic"] in SHOWN and row["missed"] in (None, "left_out")
+    ]
+    if not rows:
+        return
+    table = _table(
+        "Answers on the same lesion, page or task",
+        ["answer", "statistic", "value", "95 %", "n", ""],
+        left=("answer", "statistic", ""),
+    )
+    for row in rows:
+        interval = "-" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
+        table.add_row(
+            printable(row["control"]),
+            row["statistic"].replace("_", " "),
+            _number(row["value"]),
+            interval,
+            str(row["n_units"]),
+            (row["reason"] or "").replace("_", " "),
+        )
+    console.print(table)
 
 
 def _print_distribution(console: Console, result: Agreement) -> None:

@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import agree, consensus, convert, measure, report, spec, validate
-from . import agree, convert, measure, queue, sample, validate
+from . import agree, consensus, convert, measure, queue, report, sample, spec, validate
 from .reading import with_reading
 
 __all__ = ["app", "main"]

@@ -23,6 +23,7 @@ __all__ = [
     "EXIT_USAGE",
     "Json",
     "Quiet",
+    "Seed",
     "Sources",
     "Threads",
     "UsageError",
@@ -45,6 +46,7 @@ Sources = Annotated[
 ]
 Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Threads.", show_default="all processors")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Of everything random: same seed, same bytes.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON, for pipelines.")]
 
 

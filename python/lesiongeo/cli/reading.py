@@ -7,6 +7,7 @@ import inspect
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import pyarrow.compute as pc
@@ -14,6 +15,7 @@ import typer
 
 from ..options import shown
 from ..read import Export, read_export
+from ..read.sources import Found
 from .common import UsageError
 
 __all__ = ["Reading", "with_reading"]
@@ -85,11 +87,21 @@ class Reading:
         found: tuple[float, float] | str | None = self.given.get("spacing_mm")
         return found
 
+    def files(self) -> dict[str, str]:
+        """Return the files among the options: what is in them decides what is read."""
+        config = self.given.get("config")
+        return {"config": config} if config is not None and Path(config).is_file() else {}
+
+    def described(self) -> dict[str, Any]:
+        """Return the options as a lock names them, without folders."""
+        given = {name: value for name, value in self.given.items() if name not in self.files()}
+        return {**given, "on_error": self.on_error}
+
     def spacing_of(self, export: Export) -> Any:
         """Return what `measure` takes: one spacing for all, or that of each region's page."""
         return export.region_spacing_mm() if isinstance(self.spacing_mm, str) else self.spacing_mm
 
-    def read(self, sources: list[str], **more: Any) -> Export:
+    def read(self, sources: list[str] | Found, **more: Any) -> Export:
         """Read the exports; a field for the spacing that no page has is wrong usage, not a lack of millimetres."""
         export = read_export(sources, on_error=self.on_error, **self.given, **more)
         field = self.spacing_mm

@@ -20,15 +20,13 @@ from .intervals import (
     weighted_sums,
     wilson_interval,
 )
+from .krippendorff import krippendorff_alpha
+from .ratings import Ratings, ratings
+from .reliability import ReliabilityParts, reliability
 from .strata import agreement_statistics
 
 __all__ = [
     "AgreementParts",
-from .krippendorff import krippendorff_alpha
-from .ratings import Ratings, ratings
-from .reliability import ReliabilityParts, reliability
-
-__all__ = [
     "BlandAltman",
     "Block",
     "Coefficient",

@@ -1,0 +1,100 @@
+"""Everything that a comparison of annotators makes, as the tables of a run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from .agreement import Agreement
+from .habits import Habits, habits
+from .measure import with_measures
+from .read import Export
+from .read.problems import superseded_problems
+from .regions import Regions
+from .routing import DEFAULT_FLAG, queue_summary, review_queue
+from .statistics import agreement_statistics, reliability
+
+__all__ = ["Run", "regions_of_run", "run_tables"]
+
+Stage = Callable[[str], Callable[[int, int], None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The tables of a run folder, and what its queue leaves out.
+
+    Attributes
+    ----------
+    tables : dict of str to pyarrow.Table
+        By the name of the file, without the regions.
+    habits : Habits
+        Who does something differently from the others.
+    queue : dict
+        Counts of the queue, see `queue_summary`.
+    """
+
+    tables: dict[str, pa.Table]
+    habits: Habits
+    queue: dict[str, Any]
+
+
+def regions_of_run(export: Export, sizes: pa.Table, result: Agreement) -> Regions:
+    """Return the regions with their measurements and the number of their lesion on the page, null where none."""
+    measured = with_measures(export.regions, sizes)
+    row = result.lesion_of_region
+    number = result.lesions["lesion"].combine_chunks().take(pa.array(np.maximum(row, 0), mask=row < 0))
+    return Regions(measured.polygons, measured.table.append_column("lesion", number))
+
+
+def run_tables(
+    export: Export,
+    result: Agreement,
+    *,
+    flag: str = DEFAULT_FLAG,
+    resamples: int = 1000,
+    seed: int = 0,
+    threads: int | None = None,
+) -> Run:
+    """Make the tables of a run folder, but for the regions.
+
+    Parameters
+    ----------
+    export : Export
+        What was read.
+    result : Agreement
+        What `agreement` made of it.
+    flag : str, optional
+        The rule of the queue, see `flag_pairs`.
+    resamples, seed : int
+        Of the intervals.
+    threads : int, optional
+        Number of threads; by default see `num_threads`.
+
+    Returns
+    -------
+    Run
+        Tables pairs, tasks, lesions, annotators, summary, statistics, reliability, habits, trends, habits_overall,
+        similar, queue, problems.
+    """
+    found = habits(export, result, seed=seed, threads=threads)
+    queue = review_queue(export, result, flag=flag)
+    tables = {
+        "pairs": result.pairs,
+        "tasks": result.tasks,
+        "lesions": result.lesions,
+        "annotators": result.annotators,
+        "summary": result.summary,
+        "statistics": agreement_statistics(export, result, resamples=resamples, seed=seed),
+        "reliability": reliability(export, result, resamples=resamples, seed=seed),
+        "habits": found.named,
+        "trends": found.weekly,
+        "habits_overall": found.overall,
+        "similar": found.similar,
+        "queue": queue,
+        "problems": pa.concat_tables([export.problems, superseded_problems(result.superseded)]),
+    }
+    return Run(tables, found, queue_summary(export, result, queue))
