@@ -198,6 +198,6 @@ def rated_pairs(codes: NDArray[np.int16]) -> RatedPairs:
     order = np.lexsort((rows, pair))
     rows, first, second, pair = rows[order], first[order], second[order], pair[order]
     found, start = np.unique(pair, return_index=True)
-    ends = [*start[1:].tolist(), len(pair)]
+    ends = [*start[1:].tolist(), len(pair)][: len(found)]
     sides = [divmod(one, codes.shape[1]) for one in found.tolist()]
     return RatedPairs(rows, first, second, dict(zip(sides, zip(start.tolist(), ends, strict=True), strict=True)))
