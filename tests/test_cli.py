@@ -24,7 +24,11 @@ from test_agreement_rules import Entry, annotation, box, entry, task
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "dermatology.json"
-TABLES = ("regions", "pairs", "tasks", "annotators", "summary", "problems")
+TABLES = (
+    "regions pairs tasks lesions annotators summary statistics reliability habits trends habits_overall similar queue "
+    "problems"
+).split()
+FILES = len(TABLES) + 2  # summary.json, run.lock.json
 
 
 def save(path: Path, *tasks: Entry) -> Path:
@@ -119,7 +123,7 @@ def test_agree_writes_what_the_functions_return(source: str, ending: str, small:
     out = tmp_path / "new" / "folder"
     ran = Ran("agree", path, "-o", out, "--spacing-mm", "0.5", *(["--csv"] if ending == "csv" else []))
     assert (ran.code, ran.err) == (0, "")
-    assert set(folder(out)) == {*(f"{name}.{ending}" for name in TABLES), "summary.json"}
+    assert set(folder(out)) == {*(f"{name}.{ending}" for name in TABLES), "summary.json", "run.lock.json"}
     export = lesiongeo.read_label_studio(path, spacing_mm=0.5)
     result = lesiongeo.agreement(export)
     measured = lesiongeo.measure(export.regions, spacing_mm=0.5, shape=False)
@@ -127,14 +131,26 @@ def test_agree_writes_what_the_functions_return(source: str, ending: str, small:
     for name in measured.column_names:
         if name not in regions.column_names:
             regions = regions.append_column(name, measured[name])
+    number = [None if row < 0 else result.lesions["lesion"][row].as_py() for row in result.lesion_of_region.tolist()]
+    regions = regions.append_column("lesion", pa.array(number, pa.int32()))
+    habits = lesiongeo.habits(export, result)
     expected = {
         "regions": regions,
         "pairs": result.pairs,
         "tasks": result.tasks,
+        "lesions": result.lesions,
+        "statistics": lesiongeo.agreement_statistics(export, result),
+        "reliability": lesiongeo.reliability(export, result),
+        "habits": habits.named,
+        "trends": habits.weekly,
+        "habits_overall": habits.overall,
+        "similar": habits.similar,
+        "queue": lesiongeo.review_queue(export, result),
         "annotators": result.annotators,
         "summary": result.summary,
         "problems": pa.concat_tables([export.problems, superseded_problems(result.superseded)]),
     }
+    assert set(expected) == set(TABLES)
     added = expected["problems"].slice(export.problems.num_rows).to_pylist()
     assert [(row["annotation_id"], row["code"]) for row in added] == [
         (number, "superseded") for number in result.superseded["annotation_id"].to_pylist()
@@ -172,7 +188,7 @@ def test_gates_reach_the_comparison(small: Path, tmp_path: Path) -> None:
     assert Ran("agree", small, "-o", tmp_path, "--gate", "0.6", "--conflict-gate", "0.75").code == 0
     assert pq.read_table(tmp_path / "tasks.parquet")["n_near_miss"].to_pylist() == [1]
     options = json.loads((tmp_path / "summary.json").read_text())["options"]
-    assert options == {"gate": 0.6, "conflict_gate": 0.75, "spacing_mm": None}
+    assert (options["gate"], options["conflict_gate"], options["spacing_mm"]) == (0.6, 0.75, None)
 
 
 @pytest.mark.parametrize("ending", ["parquet", "csv"])
@@ -209,7 +225,12 @@ def test_several_exports_are_one(tmp_path: Path) -> None:
     halves = save(tmp_path / "first.json", *tasks[:17]), save(tmp_path / "second.json", *tasks[17:])
     assert Ran("agree", *halves, "-o", tmp_path / "halves").code == 0
     assert Ran("agree", EXAMPLE, "-o", tmp_path / "whole").code == 0
+    locks = [json.loads((tmp_path / name / "run.lock.json").read_text()) for name in ("halves", "whole")]
+    for name in ("halves", "whole"):
+        (tmp_path / name / "run.lock.json").unlink()
     assert folder(tmp_path / "halves") == folder(tmp_path / "whole")
+    assert [len(lock["inputs"]) for lock in locks] == [2, 1]
+    assert locks[0]["outputs"] == locks[1]["outputs"]
     ran = Ran("measure", *halves, "-o", tmp_path / "areas.csv")
     assert "737 regions" in ran.err
     assert Ran("measure", EXAMPLE, "-o", tmp_path / "all.csv").code == 0
@@ -218,24 +239,28 @@ def test_several_exports_are_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ending", [[], ["--csv"]])
 def test_same_input_same_bytes(ending: list[str], tmp_path: Path) -> None:
-    """Neither the number of threads, nor another run, file name or hash seed changes a byte of any file."""
+    """Neither the number of threads, nor another run, file name or hash seed changes a byte; the lock has the name."""
     renamed = tmp_path / "renamed.json"
     renamed.write_bytes(EXAMPLE.read_bytes())
     for path, threads, seed in ((EXAMPLE, 1, "0"), (EXAMPLE, 3, "1"), (renamed, 2, "2")):
         ran = process("agree", path, "-o", tmp_path / seed, "--threads", threads, *ending, PYTHONHASHSEED=seed)
         assert ran.returncode == 0, ran.stderr
     first = folder(tmp_path / "0")
-    assert len(first) == 7
+    assert len(first) == FILES
     assert folder(tmp_path / "1") == first
-    assert folder(tmp_path / "2") == first
+    other = folder(tmp_path / "2")
+    other["run.lock.json"] = other["run.lock.json"].replace(b"renamed.json", EXAMPLE.name.encode())
+    assert other == first
 
 
 def test_summary_json_has_no_times_and_no_paths(tmp_path: Path) -> None:
     assert Ran("agree", EXAMPLE, "-o", tmp_path).code == 0
     text = (tmp_path / "summary.json").read_text(encoding="utf-8")
-    assert not re.search(r"\d{4}-\d\d-\d\d|\d\d:\d\d|[/\\]|\.json", text)
     assert text.endswith("}\n")
     content = json.loads(text)
+    # Since when a habit is there is a week of the export, not of this run.
+    plain = json.dumps({**content, "habits": [], "lesiongeo": ""})
+    assert not re.search(r"\d{4}-\d\d-\d\d|\d\d:\d\d|[/\\]|\.json", plain)
     assert text == json.dumps(content, indent=2, sort_keys=True) + "\n"
     # The README of the example says: 40 patients, 3 annotators.
     assert content["lesiongeo"] == lesiongeo.__version__
@@ -286,7 +311,7 @@ def test_quiet_prints_nothing(small: Path, tmp_path: Path) -> None:
     for arguments in (["agree", small, "-o", tmp_path / "out"], ["measure", small, "-o", tmp_path / "areas.csv"]):
         ran = Ran(*arguments, "--quiet")
         assert (ran.code, ran.out, ran.err) == (0, "", "")
-    assert len(folder(tmp_path / "out")) == 7
+    assert len(folder(tmp_path / "out")) == FILES
     assert read_csv(tmp_path / "areas.csv")[1]
 
 
@@ -518,8 +543,13 @@ def test_nothing_drawn(tasks: list[Entry], ending: str, tmp_path: Path) -> None:
     for name in TABLES:
         file = tmp_path / "out" / f"{name}.{ending}"
         columns, rows = read_csv(file) if ending == "csv" else (pq.read_schema(file).names, pq.read_table(file))
-        assert len(rows) == 0
-        assert len(columns) > 7
+        assert len(columns) > 5
+        if name == "statistics":
+            # Of everybody there is a row for each number that cannot be, with the reason.
+            reasons = [row[-1] for row in rows] if ending == "csv" else rows["reason"].to_pylist()
+            assert set(reasons) <= {"no_pairs", "no_pages", "no_reference", "nothing_drawn", "not_measured"}
+        else:
+            assert len(rows) == 0, name
     ran = Ran("measure", path)
     assert ran.code == 0
     assert ran.out.startswith("task_id\t")
