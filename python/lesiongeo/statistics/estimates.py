@@ -202,7 +202,8 @@ def pair_estimate(patterns: Patterns, entry: Ints, a: int, b: int, cluster: Ints
 
     Notes
     -----
-    Sums of a unit: 1 in the cell of the two answers. What both missed is no unit of theirs.
+    Sums of a unit: 1 for the answer of a, 1 for that of b, and what their difference costs, by each kind of weights.
+    What both missed is no unit of theirs.
     """
     first, second = patterns.codes[entry, a].astype(np.int64), patterns.codes[entry, b].astype(np.int64)
     if patterns.missed == "category":
@@ -212,32 +213,33 @@ def pair_estimate(patterns: Patterns, entry: Ints, a: int, b: int, cluster: Ints
     if not len(entry):
         return None
     # Ranks are those among the categories that the two used.
-    used = np.unique(np.concatenate((first, second)))
-    first, second = np.searchsorted(used, first), np.searchsorted(used, second)
-    q = len(used)
-    cells, cell = np.unique(first * q + second, return_inverse=True)
+    occurs = np.bincount(np.concatenate((first, second)))
+    rank = np.cumsum(occurs > 0) - 1
+    q = int(rank[-1]) + 1
+    first, second = rank[first], rank[second]
     counts = patterns.counts[entry].astype(np.float64)
-    blocks = _sparse(cluster[entry], cell.reshape(-1), counts, len(cells), rows)
-    left, right = np.divmod(cells, q)
-    sides = np.zeros((2, len(cells), q))
-    sides[0, np.arange(len(cells)), left] = 1.0
-    sides[1, np.arange(len(cells)), right] = 1.0
     kinds: dict[str, str | None] = {"cohen_kappa": None}
     if patterns.ordered:
         kinds |= {"cohen_kappa_linear": "linear", "cohen_kappa_quadratic": "quadratic"}
+    costs = [disagreement_weights(q, weights) for weights in kinds.values()]
+    own = cluster[entry]
+    first_of = np.flatnonzero(np.diff(own, prepend=-1))
+    place = np.cumsum(np.diff(own, prepend=-1) > 0) - 1
+    n = len(first_of)
+    sums = [_totals(place * q + side, counts, n * q).reshape(n, q) for side in (first, second)]
+    sums += [_totals(place, counts * cost[first, second], n)[:, None] for cost in costs]
 
     def values(totals: Floats) -> dict[str, Floats]:
-        size = totals.sum(axis=1)
-        row, column = totals @ sides[0], totals @ sides[1]
-        found = {"raw_agreement": _ratio(totals[:, left == right].sum(axis=1), size)}
-        for name, weights in kinds.items():
-            cost = disagreement_weights(q, weights)
+        row, column = totals[:, :q], totals[:, q : 2 * q]
+        size = row.sum(axis=1)
+        found = {"raw_agreement": _ratio(size - totals[:, 2 * q], size)}
+        for at, (name, cost) in enumerate(zip(kinds, costs, strict=True)):
             by_chance = ((row @ cost) * column).sum(axis=1)
-            found[name] = 1.0 - _ratio(size * (totals @ cost[left, right]), by_chance)
+            found[name] = 1.0 - _ratio(size * totals[:, 2 * q + at], by_chance)
         return found
 
     reason = "single_category" if q < 2 else None
-    return Estimate(blocks, values, int(counts.sum()), 2, q, len(np.unique(cluster[entry])), reason)
+    return Estimate([Block(rows[own[first_of]], np.hstack(sums))], values, int(counts.sum()), 2, q, n, reason)
 
 
 def correlation_estimate(sums: Floats, annotators: int, rows: Ints) -> Estimate:

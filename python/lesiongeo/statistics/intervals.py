@@ -38,10 +38,10 @@ LANES = 4
 CHUNK = 1 << 20
 #: Columns that concern less than one of so many clusters are added up on their own, others with zeros between them.
 SPARSE = 8
-#: From here on clusters are put together by their hash: with 32,768 groups an interval is 0.4 % wider or narrower than
+#: From here on clusters are put together by their hash: with 65,536 groups an interval is 0.3 % wider or narrower than
 #: with all clusters (the standard error of a variance of g groups is sqrt(2 / g) of it), well below what 1,000
 #: resamples leave open (some 5 %), and the cost stays bounded.
-MOST_CLUSTERS = 1 << 15
+MOST_CLUSTERS = 1 << 16
 #: Share of resamples in which a statistic must be defined for an interval.
 LEAST_DEFINED = 0.5
 
@@ -199,7 +199,7 @@ def weighted_sums(sums: ArrayLike | Sequence[Block], keys: Keys, *, resamples: i
     addition changes a bit, whatever the number of threads and the processor; counts stay as they are, and other totals
     move by some 1e-13 of the sum of absolute values.
 
-    Beyond 32,768 clusters, those with the same hash are drawn together, see `MOST_CLUSTERS`. Ratios of totals, which
+    Beyond 65,536 clusters, those with the same hash are drawn together, see `MOST_CLUSTERS`. Ratios of totals, which
     all statistics here are, spread as before; a bare total would not.
 
     Cost: one multiplication of matrices, O(resamples n_clusters k); 8 MB besides the sums.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,8 @@ __all__ = ["MOST_CATEGORIES", "Patterns", "RatedPairs", "patterns_of", "rated_pa
 
 #: Controls with more categories are numbers of something, not categories.
 MOST_CATEGORIES = 100
+#: People of whom all pairs are tried one by one.
+FEW = 12
 
 
 @dataclass(frozen=True)
@@ -67,15 +70,23 @@ class Patterns:
         order, ordered = category_order({text for text in texts if text is not None}, listed)
         categories = (*order, None) if None in texts else tuple(order)
         codes = [part._recoded(annotators, categories) for part in (self, other)]
-        keys, both, counts = _counted(
-            np.concatenate((self.keys, other.keys)),
-            np.concatenate(codes),
-            np.concatenate((self.counts, other.counts)),
-            len(categories),
+        keys, cluster = np.unique(np.concatenate((self.keys, other.keys)), return_inverse=True)
+        place, both, counts = _counted(
+            cluster.reshape(-1), np.concatenate(codes), np.concatenate((self.counts, other.counts)), len(categories)
         )
         ordered = ordered and not nominal and None not in texts
         return Patterns(
-            self.control, self.scope, self.missed, annotators, categories, listed, nominal, ordered, keys, both, counts
+            self.control,
+            self.scope,
+            self.missed,
+            annotators,
+            categories,
+            listed,
+            nominal,
+            ordered,
+            keys[place],
+            both,
+            counts,
         )
 
     def _recoded(self, annotators: tuple[str, ...], categories: tuple[str | None, ...]) -> NDArray[np.int16]:
@@ -137,31 +148,41 @@ def patterns_of(
     if absent is not None:
         codes = np.where(absent[answered], len(categories), codes)
     kinds = (*categories, None) if absent is not None else categories
-    found = _counted(keys[cluster[answered]], codes.astype(np.int16), None, len(kinds))
+    place, counted, counts = _counted(cluster[answered], codes.astype(np.int16), None, len(kinds))
     ordered = rated.ordered and absent is None
-    return Patterns(
-        control.name, control.scope, missed, annotators, kinds, control.values, control.nominal, ordered, *found
-    )
+    name = (control.name, control.scope, missed)
+    listed, nominal = control.values, control.nominal
+    return Patterns(*name, annotators, kinds, listed, nominal, ordered, keys[place], counted, counts)
 
 
 def _counted(
-    keys: Keys, codes: NDArray[np.int16], counts: Ints | None, categories: int
-) -> tuple[Keys, NDArray[np.int16], Ints]:
+    cluster: Ints, codes: NDArray[np.int16], counts: Ints | None, categories: int
+) -> tuple[Ints, NDArray[np.int16], Ints]:
     """Add up equal entries and sort them by cluster, then by answers."""
-    _, code = np.unique(keys, return_inverse=True)
-    code = code.reshape(-1).astype(np.int64)
-    base, size = categories + 1, int(code.max(initial=0)) + 1
+    base, size = categories + 1, int(cluster.max(initial=0)) + 1
+    code = cluster.astype(np.int64)
+    if counts is None and size * base ** codes.shape[1] < np.iinfo(np.int64).max:
+        # One number holds an entry, so that sorting these numbers is all: what they stand for is read off again.
+        for column in codes.T:
+            code = code * base + (column + 1)
+        code.sort()
+        first = np.flatnonzero(np.diff(code, prepend=-1))
+        code, total = code[first], np.diff(first, append=len(code))
+        found = np.empty((len(code), codes.shape[1]), dtype=np.int16)
+        for at in range(codes.shape[1] - 1, -1, -1):
+            code, found[:, at] = np.divmod(code, base)
+        return code, found - np.int16(1), total
     for column in codes.T:
         if size > np.iinfo(np.int64).max // base:
             # Numbers in between keep the order and fit again.
-            found, code = np.unique(code, return_inverse=True)
-            code, size = code.reshape(-1).astype(np.int64), len(found)
+            distinct, code = np.unique(code, return_inverse=True)
+            code, size = code.reshape(-1).astype(np.int64), len(distinct)
         code = code * base + (column + 1)
         size *= base
-    _, first, inverse = np.unique(code, return_index=True, return_inverse=True)
-    total = np.zeros(len(first), dtype=np.int64)
+    _, one, inverse = np.unique(code, return_index=True, return_inverse=True)
+    total = np.zeros(len(one), dtype=np.int64)
     np.add.at(total, inverse.reshape(-1), 1 if counts is None else counts)
-    return keys[first], codes[first], total
+    return cluster[one], codes[one], total
 
 
 class RatedPairs(NamedTuple):
@@ -183,6 +204,8 @@ class RatedPairs(NamedTuple):
 
 def rated_pairs(codes: NDArray[np.int16]) -> RatedPairs:
     """List every two ratings of one entry: as many steps as an entry has ratings, not as there are pairs of people."""
+    if codes.shape[1] <= FEW:
+        return _of_few(codes)
     row, column = np.nonzero(codes >= 0)
     entry: list[Ints] = [np.empty(0, dtype=np.int64)]
     a, b = list(entry), list(entry)
@@ -201,3 +224,19 @@ def rated_pairs(codes: NDArray[np.int16]) -> RatedPairs:
     ends = [*start[1:].tolist(), len(pair)][: len(found)]
     sides = [divmod(one, codes.shape[1]) for one in found.tolist()]
     return RatedPairs(rows, first, second, dict(zip(sides, zip(start.tolist(), ends, strict=True), strict=True)))
+
+
+def _of_few(codes: NDArray[np.int16]) -> RatedPairs:
+    """The same, one pair of people after the other."""
+    given = codes.T >= 0
+    none = np.empty(0, dtype=np.int64)
+    rows, first, second, starts, start = [none], [none], [none], {}, 0
+    for a, b in combinations(range(len(given)), 2):
+        both = np.flatnonzero(given[a] & given[b])
+        if len(both):
+            starts[a, b] = (start, start + len(both))
+            start += len(both)
+            rows.append(both)
+            first.append(np.full(len(both), a))
+            second.append(np.full(len(both), b))
+    return RatedPairs(np.concatenate(rows), np.concatenate(first), np.concatenate(second), starts)

@@ -188,31 +188,39 @@ class Units:
         rank = np.where(row >= 0, self._rank[row], -1)
         answers = answers.filter(pa.array(rank >= 0))
         rank = rank[rank >= 0]
-        place = [answers["task_id"].to_numpy(), pc.fill_null(answers["page"], -1).to_numpy()]
-        table, unit = np.unique(np.stack(place, axis=1).astype(np.int64), axis=0, return_inverse=True)
+        page = pc.fill_null(answers["page"], -1).to_numpy().astype(np.int64)
+        # Pages are below 100,000, so that both fit one number.
+        place = np.searchsorted(self._tasks, answers["task_id"].to_numpy()) << 32 | (page + 1)
+        found, unit = np.unique(place, return_inverse=True)
+        task, page = self._tasks[found >> 32], (found & 0xFFFFFFFF) - 1
         numeric = answers["number"].null_count < answers.num_rows and answers["text"].null_count == answers.num_rows
         column = answers["number"] if numeric else pc.coalesce(answers["text"], pc.cast(answers["number"], pa.string()))
-        found, categories, ordered = _codes(column, control)
-        codes = np.full((len(table), len(self.names)), -1, dtype=np.int32)
+        given, categories, ordered = _codes(column, control)
+        codes = np.full((len(found), len(self.names)), -1, dtype=np.int32)
         # Of several answers the last counts, as with regions.
-        codes[unit.reshape(-1), rank] = found
-        page = pa.array(table[:, 1].astype(np.int32), mask=table[:, 1] < 0)
-        units = pa.table({"task_id": pa.array(table[:, 0]), "page": page, "lesion": pa.nulls(len(table), pa.int64())})
+        codes[unit.reshape(-1), rank] = given
+        pages = pa.array(page.astype(np.int32), mask=page < 0)
+        units = pa.table({"task_id": pa.array(task), "page": pages, "lesion": pa.nulls(len(found), pa.int64())})
         return Rated(codes, categories, ordered, units)
 
     def _annotation_of(self, answers: pa.Table) -> NDArray[np.int64]:
         """Rows of the annotations that answers belong to; -1 for those that do not count."""
         rows = np.flatnonzero(self._rank >= 0)
         theirs = self.export.annotations.take(pa.array(rows))
-        pairs = [
-            np.stack([table["task_id"].to_numpy(), pc.fill_null(table["annotation_id"], -1).to_numpy()], axis=1)
-            for table in (theirs, answers)
-        ]
-        _, code = np.unique(np.concatenate(pairs).astype(np.int64), axis=0, return_inverse=True)
-        code = code.reshape(-1)
-        row_of = np.full(int(code.max(initial=-1)) + 1, -1, dtype=np.int64)
-        row_of[code[: len(rows)]] = rows
-        found: NDArray[np.int64] = row_of[code[len(rows) :]]
+        task, wanted_task = (table["task_id"].to_numpy() for table in (theirs, answers))
+        own, wanted = (pc.fill_null(table["annotation_id"], -1).to_numpy() for table in (theirs, answers))
+        if len(np.unique(own)) < len(own):
+            # Numbers that repeat, or are missing, tell annotations apart only within a task.
+            both = np.stack([np.concatenate((task, wanted_task)), np.concatenate((own, wanted))], axis=1)
+            _, code = np.unique(both, axis=0, return_inverse=True)
+            own, wanted = np.split(code.reshape(-1), [len(rows)])
+            task, wanted_task = np.zeros_like(own), np.zeros_like(wanted)
+        order = np.argsort(own)
+        if not len(order):
+            return np.full(len(wanted), -1, dtype=np.int64)
+        at = order[np.minimum(np.searchsorted(own, wanted, sorter=order), len(order) - 1)]
+        same = (own[at] == wanted) & (task[at] == wanted_task)
+        found: NDArray[np.int64] = np.where(same, rows[at], -1)
         return found
 
 
@@ -271,11 +279,16 @@ def ratings(
 
 def _label_codes(table: pa.Table, rows: NDArray[np.int64]) -> tuple[NDArray[np.int32], tuple[str, ...]]:
     """Codes of the label sets of some regions; no label is no rating."""
-    sets = label_sets(table)[rows]
-    found, first, inverse = np.unique(sets, return_index=True, return_inverse=True)
-    lists = table["labels"].take(pa.array(rows[first])).to_pylist()
-    texts = [_set_text(labels) if code >= 0 else None for code, labels in zip(found.tolist(), lists, strict=True)]
-    return _by_text(inverse, texts, sorted({text for text in texts if text is not None}))
+    sets = label_sets(table)[rows] + 1
+    # The first region of each set: of several values for one place the last stays.
+    first = np.full(int(sets.max(initial=0)) + 1, -1, dtype=np.int64)
+    first[sets[::-1]] = rows[::-1]
+    known = np.flatnonzero(first >= 0)
+    lists = table["labels"].take(pa.array(first[known])).to_pylist()
+    texts: list[str | None] = [None] * len(first)
+    for code, labels in zip(known.tolist(), lists, strict=True):
+        texts[code] = _set_text(labels) if code else None
+    return _by_text(sets, texts, sorted({text for text in texts if text is not None}))
 
 
 def _codes(column: pa.ChunkedArray, control: Control) -> tuple[NDArray[np.int32], tuple[str, ...], bool]:
@@ -283,9 +296,9 @@ def _codes(column: pa.ChunkedArray, control: Control) -> tuple[NDArray[np.int32]
     if pa.types.is_floating(column.type):
         numbers = pc.fill_null(column, np.nan).to_numpy()
         known = ~np.isnan(numbers)
-        found, inverse = np.unique(numbers[known], return_inverse=True)
+        found = np.unique(numbers[known])
         codes = np.full(len(numbers), -1, dtype=np.int32)
-        codes[known] = inverse
+        codes[known] = np.searchsorted(found, numbers[known])
         return codes, tuple(number_text(number) for number in found.tolist()), not control.nominal
     encoded = column.combine_chunks().dictionary_encode()
     texts = encoded.dictionary.to_pylist()

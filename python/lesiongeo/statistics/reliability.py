@@ -246,8 +246,10 @@ def _pattern_jobs(patterns: Patterns, keys: Keys) -> Iterator[_Job]:
             return
         yield _Job(*name, None, None, None, "too_many_categories")
         return
-    own, cluster = np.unique(patterns.keys, return_inverse=True)
-    cluster, rows = cluster.reshape(-1), np.searchsorted(keys, own)
+    # Entries are sorted by cluster.
+    fresh = np.ones(len(patterns.keys), dtype=bool)
+    fresh[1:] = patterns.keys[1:] != patterns.keys[:-1]
+    cluster, rows = np.cumsum(fresh) - 1, np.searchsorted(keys, patterns.keys[fresh])
     pairs = rated_pairs(patterns.codes)
     yield _Job(*name, None, None, group_estimate(patterns, pairs, cluster, rows), None)
     for (a, b), (start, end) in sorted(pairs.starts.items()):
