@@ -64,7 +64,8 @@ def icc(values: ArrayLike | Sequence[Sequence[Any]], *, form: str = "2,1") -> Co
     table = table[~np.isnan(table).any(axis=1)]
     n, k = table.shape
     if k < 2 or annotators < 2:
-        return Coefficient(None, "single_annotator", None, n, annotators, 0, None, None)
+        reason = "single_annotator" if annotators else "no_units"
+        return Coefficient(None, reason, None, n, annotators, 0, None, None)
     if n < 2:
         return Coefficient(None, "too_few_units" if n else "no_complete_unit", None, n, annotators, 0, None, None)
     mean = table.mean()
