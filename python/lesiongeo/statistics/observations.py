@@ -192,8 +192,11 @@ def observe(
         np.array([name in names for name in [*kinds, None]])[kind]
         for names in (("matched",), ("matched", "label_conflict"))
     )
-    columns: dict[str, Column] = {}
+    # Ids are looked up once for both tables.
+    found, place = _compact(pairs["task_id"].to_numpy(), tasks["task_id"].to_numpy())
+    of_pairs, of_pages = (clusters.of(found)[own] for own in place)
     rows = np.flatnonzero(agreed)
+    columns: dict[str, Column] = {}
     for metric in OF_PAIRS:
         if metric.name in pairs.column_names:
             columns[metric.name] = _column(metric, _numbers(pairs[metric.name]), rows, list(columns.values()))
@@ -201,14 +204,11 @@ def observe(
     hit[columns["iou"].rows] = columns["iou"].values >= detection_iou
     drawn = np.flatnonzero(pc.is_null(tasks["reason"]).to_numpy())
     columns["score"] = _column(METRICS[-1], _numbers(tasks["score"]), drawn, [])
-    # Ids are looked up once for both tables.
-    found, place = _compact(pairs["task_id"].to_numpy(), tasks["task_id"].to_numpy())
-    cluster = [clusters.of(found)[own] for own in place]
     families = _Rows(export, agreement, pairs, tasks, size_bounds_px2, found, place)
     return Observations(
         keys=clusters.keys,
-        pair_cluster=cluster[0],
-        page_cluster=cluster[1],
+        pair_cluster=of_pairs,
+        page_cluster=of_pages,
         hit=hit & matched,
         columns=columns,
         families=[FAMILIES[name](families) for name in BY if name in by],

@@ -32,10 +32,10 @@ def column_numbers(measured: Collection[str], thresholds: Collection[str]) -> di
 
 
 class Run(NamedTuple):
-    """Values of a column that are in strata of a view: which (None: all), their strata and their cells."""
+    """Values of a column that are in strata of a view: which (None: all), first bin of their strata, their cells."""
 
     chosen: Ints | None
-    stratum: Ints
+    first_bin: Ints
     cell: Ints
 
 
@@ -74,7 +74,7 @@ class Cells:
                 if (stratum < 0).any():
                     chosen = np.flatnonzero(stratum >= 0)
                     stratum, rows = stratum[chosen], rows[chosen]
-                runs.append(Run(chosen, stratum, cell[rows]))
+                runs.append(Run(chosen, stratum * BINS, cell[rows]))
             count = np.zeros(len(self.stratum))
             for run in runs:
                 count += np.bincount(run.cell, minlength=len(count))
@@ -110,7 +110,7 @@ class FamilySums:
         self.columns[self.number[f"n {metric.name}"]] = count
         self.bits |= (count > 0).astype(np.uint32) << np.uint32(number)
         values, keys = [], []
-        for place, (chosen, stratum, cell) in enumerate(runs):
+        for place, (chosen, first_bin, cell) in enumerate(runs):
             own, bins = column.values, column.bins
             if chosen is not None:
                 own, bins = own[chosen], bins[chosen] if len(bins) else bins
@@ -122,7 +122,7 @@ class FamilySums:
                 self.add(f"below {metric.name}", cell[own < threshold])
             if metric.bins is not None:
                 values.append(own)
-                keys.append(stratum * BINS + bins)
+                keys.append(first_bin + bins)
         if values:
             joined = values[0] if len(values) == 1 else np.concatenate(values)
             key = keys[0] if len(keys) == 1 else np.concatenate(keys)
