@@ -186,10 +186,15 @@ def habits(
         _add_offsets(seen, quantities[0], unit, area_step, options["confidence"])
     frequencies, tests = _frequencies(seen, options["min_rate"], common)
     parts: list[Quantity | Frequency] = [*quantities, *frequencies]
-    findings = [one for part in parts for one in part.findings]
-    # Confusions were counted where they were looked for: those that nobody gave often enough have no findings.
-    tests += sum(len({one.test for one in part.findings}) for part in parts[: len(quantities) + 3])
-    judge(findings, tests, options["error_rate"])
+    # Half of the error for the confusions, which are many: the other habits shall not be lost among them. They were
+    # counted where they were looked for, since those that nobody gave often enough have no findings.
+    common_findings = [one for part in parts[: len(quantities) + 3] for one in part.findings]
+    confused = [one for part in parts[len(quantities) + 3 :] for one in part.findings]
+    own_tests = len({one.test for one in common_findings})
+    judge(common_findings, own_tests, options["error_rate"], share=0.5)
+    judge(confused, tests, options["error_rate"], share=0.5)
+    tests += own_tests
+    findings = common_findings + confused
     without_repeats(seen, frequencies[0], frequencies[1], options["min_rate"])
     table, named = named_table(seen, findings, options["confidence"])
     by_habit = {part.habit: part for part in quantities}
@@ -223,7 +228,7 @@ def _frequencies(seen: Observations, step: float, common: dict[str, Any]) -> tup
     missed = seen.missed()
     found = [
         frequency(seen, "missed", None, missed, step=step, **common),
-        frequency(seen, "missed_small", None, missed.take(missed.stratum == 0), step=step, **common),
+        frequency(seen, "missed_small", None, missed.of_strata(0, 1), step=step, **common),
         frequency(seen, "extra", None, seen.extra(), step=step, **common),
     ]
     labels, tests = confusions(seen, "label_confusion", None, seen.label_answers(), step=step, **common)

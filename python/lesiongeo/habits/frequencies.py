@@ -66,7 +66,7 @@ def frequency(
             extra={"events": rate.events},
         )
 
-    findings = [finding(rate, spans(len(series[rate.person].week), rate.parts)) for rate in rates if rate.n]
+    findings = [finding(rate, spans(len(series[rate.person].week), rate.part, rate.parts)) for rate in rates if rate.n]
     whole = list(findings)
     changing = np.array([person for person, own in zip(chosen.tolist(), starts, strict=True) if len(own) > 1])
     if len(changing):
@@ -134,7 +134,8 @@ def without_repeats(seen: Observations, missed: Frequency, small: Frequency, ste
         if not others:
             continue
         own = missed.trials
-        larger = own.take((own.stratum > 0) & (own.week >= finding.first) & (own.week <= finding.last))
+        during = (own.week >= finding.first) & (own.week <= finding.last)
+        larger = own.take((own.stratum > 0) & during)
         rates, _, _ = judge_rates(
             larger, len(seen.names), step=step, least=10**9, confidence=0.95, only=np.array([person])
         )

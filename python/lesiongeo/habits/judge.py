@@ -38,23 +38,29 @@ class Finding:
     p_value: float = math.nan
 
 
-def spans(weeks: int, parts: int) -> int:
-    """Return among how many possible segments one was chosen.
+def spans(weeks: int, number: int, parts: int) -> int:
+    """Return by what the chance of a segment is multiplied, since it was chosen among many.
 
-    Half of the error goes to the series as a whole, half to all its spans of weeks.
+    A third of the error each goes to the series as a whole, to the spans that begin or end with it (a habit that came
+    and stayed, or went), and to all other spans.
     """
-    return 2 if parts == 1 else max(2, weeks * (weeks + 1))
+    if parts == 1:
+        return 3
+    if number in (0, parts - 1):
+        return 3 * max(1, 2 * (weeks - 1))
+    return 3 * max(1, (weeks - 1) * (weeks - 2) // 2)
 
 
-def judge(findings: list[Finding], tests: int, error_rate: float) -> None:
+def judge(findings: list[Finding], tests: int, error_rate: float, *, share: float = 1.0) -> None:
     """Correct chances for everything looked at (Bonferroni within a series, Holm 1979 across `tests`), and set reasons.
 
     A finding without a reason afterwards names somebody. Holm's method needs no independence: the chance that anybody
-    is named wrongly, over all annotators, habits, strata and weeks, is at most `error_rate`.
+    is named wrongly, over all annotators, habits, strata and weeks, is at most `error_rate`. Findings that get only a
+    `share` of it have their chances divided by the share.
     """
     best: dict[tuple[str, str, str | None], float] = {}
     for finding in findings:
-        chance = 1.0 if math.isnan(finding.chance) else min(1.0, finding.chance * finding.looks)
+        chance = 1.0 if math.isnan(finding.chance) else min(1.0, finding.chance * finding.looks / share)
         finding.p_value = chance
         best[finding.test] = min(best.get(finding.test, 1.0), chance)
     rank = {test: number for number, test in enumerate(sorted(best, key=lambda test: best[test]))}

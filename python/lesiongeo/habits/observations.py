@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -151,9 +152,18 @@ class Observations:
         drew[first[row] + self.place[own] - self.start_of_task[self.task_of_lesion[row]]] = 1
         others = copies[lesion] - 1
         chance = (others >= 2) & (2 * (self.drawn[lesion] - drew) > others)
-        lesion, at, drew = lesion[chance], at[chance], drew[chance]
+        # Of lesions that somebody missed, by the rule above, any of the people could have been the one.
+        away = copies[lesion] - self.drawn[lesion]
+        matched = self._missed(
+            (others >= 2) & (2 * self.drawn[lesion] > others) & (away > 0), lesion, at, drew, away / copies[lesion]
+        )
+        return replace(self._missed(chance, lesion, at, drew, None), matched=matched)
+
+    def _missed(self, chosen: NDArray[np.bool_], lesion: Ints, at: Ints, drew: Ints, share: Floats | None) -> Trials:
+        lesion, at, drew = lesion[chosen], at[chosen], drew[chosen]
         stratum = self.size_class(self.lesion_area[lesion])
-        return Trials(self.who[at], self.week[at], self.cluster[at], stratum, drew == 0, lesion)
+        share = None if share is None else share[chosen]
+        return Trials(self.who[at], self.week[at], self.cluster[at], stratum, drew == 0, lesion, share)
 
     def extra(self) -> Trials:
         """Return, of each region in a task of at least three people, whether nobody else drew it."""

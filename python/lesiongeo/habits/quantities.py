@@ -82,7 +82,7 @@ def measured(seen: Observations, habit: str, values: Values, *, step: float, lea
             first = int(series[0]) if effect.part == 0 else own[effect.part]
             ongoing = effect.part + 1 == len(own)
             last = int(series[-1]) if ongoing else int(series[series < own[effect.part + 1]][-1])
-        findings.append(finding(effect, first, last, ongoing, spans(len(series), len(own))))
+        findings.append(finding(effect, first, last, ongoing, spans(len(series), effect.part, len(own))))
         if effect.reason == "two_annotators":
             findings[-1].extra["other"] = int(changes.owner[np.flatnonzero(weights[effect.node])[0]])
     whole = [

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .effects import FEWEST_CLUSTERS, FEWEST_VALUES
 from .series import Series, segments_of, series_of
-from .tails import chance_of_as_many, t_tail, wilson
-from .twoway import Ints
+from .tails import chance_of_as_many, chance_of_sum, wilson
+from .twoway import Floats, Ints
 
 __all__ = ["Rate", "Trials", "judge_rates"]
 
@@ -23,7 +23,8 @@ FEWEST_EVENTS = 5
 class Trials:
     """One entry per opportunity: whose, when, in which stratum, and whether it happened.
 
-    `row` is the row of the lesion or region, `week` is -1 where unknown.
+    `row` is the row of the lesion or region, `week` is -1 where unknown. `matched`, where there is such a thing, are
+    other trials that say more about whose habit it is, with the `share` of each to be expected if all are alike.
     """
 
     who: Ints
@@ -32,11 +33,19 @@ class Trials:
     stratum: Ints
     event: NDArray[np.bool_]
     row: Ints
+    share: Floats | None = None
+    matched: Trials | None = None
 
     def take(self, rows: NDArray[np.bool_] | Ints) -> Trials:
         """Return some of the trials."""
         who, week, cluster = self.who[rows], self.week[rows], self.cluster[rows]
-        return Trials(who, week, cluster, self.stratum[rows], self.event[rows], self.row[rows])
+        share = None if self.share is None else self.share[rows]
+        return Trials(who, week, cluster, self.stratum[rows], self.event[rows], self.row[rows], share)
+
+    def of_strata(self, low: int, high: int) -> Trials:
+        """Return the trials of some strata, from `low` to below `high`, the matched ones too."""
+        found = self.take((self.stratum >= low) & (self.stratum < high))
+        return found if self.matched is None else replace(found, matched=self.matched.of_strata(low, high))
 
 
 @dataclass(frozen=True)
@@ -46,6 +55,7 @@ class Rate:
     person: int
     first: int
     last: int
+    part: int
     parts: int
     n: int
     events: int
@@ -102,7 +112,7 @@ def judge_rates(
             if len(begin) > 1:
                 during = (trials.week >= first) & (trials.week <= last)
                 same = _others(trials, during, person, strata)
-            rates.append(_rate(trials, inside, person, (first, last, len(begin)), same, confidence))
+            rates.append(_rate(trials, inside, person, (first, last, number, len(begin)), same, confidence))
     return rates, series, starts
 
 
@@ -115,9 +125,14 @@ def _others(trials: Trials, during: NDArray[np.bool_], person: int, strata: int)
 
 
 def _rate(
-    trials: Trials, rows: Ints, person: int, when: tuple[int, int, int], others: tuple[Ints, Ints], confidence: float
+    trials: Trials,
+    rows: Ints,
+    person: int,
+    when: tuple[int, int, int, int],
+    others: tuple[Ints, Ints],
+    confidence: float,
 ) -> Rate:
-    first, last, parts = when
+    first, last, part, parts = when
     others_n, others_x = others[0][person], others[1][person]
     rows = rows[others_n[trials.stratum[rows]] > 0]
     stratum, event = trials.stratum[rows], trials.event[rows]
@@ -126,32 +141,37 @@ def _rate(
     total, events = int(n.sum()), int(x.sum())
     if total == 0:
         nothing = math.nan
-        return Rate(person, first, last, parts, 0, 0, nothing, nothing, nothing, nothing, nothing, "nobody_else")
+        return Rate(person, first, last, part, parts, 0, 0, nothing, nothing, nothing, nothing, nothing, "nobody_else")
     share = others_x / np.maximum(others_n, 1)
     reference = float((n * share).sum() / total)
     value = events / total
-    # What a cluster (patient) adds to the difference: one bad picture is one piece of evidence, not ten.
+    # One bad picture of a patient is one piece of evidence, not ten: chance and interval count as few trials as
+    # independent ones would need to tell as much.
     _, cluster = np.unique(trials.cluster[rows], return_inverse=True)
     size = np.bincount(cluster).astype(np.float64)
     found = np.bincount(cluster, weights=event.astype(np.float64))
-    excess = np.bincount(cluster, weights=event - share[stratum])
-    clusters = len(size)
-    correction = clusters / max(clusters - 1, 1)
-    difference = float(excess.sum()) / total
-    between = float(((excess - difference * size) ** 2).sum()) * correction
-    theirs = np.maximum(share, 0.5 / np.maximum(others_n, 1))
-    alone = float(
-        (n * theirs * (1.0 - theirs)).sum() + (n**2 * theirs * (1.0 - theirs) / np.maximum(others_n, 1)).sum()
-    )
     effective = total**2 / float((size**2).sum())
-    z = (events - total * reference) / math.sqrt(max(between, alone, 1e-12))
-    exact = chance_of_as_many(x, n, x + others_x, n + others_n)
-    p_value = max(exact, t_tail(z, max(effective - 1.0, 1.0)))
-    # The interval counts as many trials as independent ones would tell as much.
-    spread = float(((found - value * size) ** 2).sum()) * correction
-    design = max(1.0, spread / max(total * value * (1.0 - value), 1e-12)) if 0.0 < value < 1.0 else 1.0
-    independent = max(total / design, 1.0)
-    low, high = wilson(value * independent, independent, confidence)
+    spread = float(((found - value * size) ** 2).sum()) * len(size) / max(len(size) - 1, 1)
+    design = max(1.0, spread / (total * value * (1.0 - value))) if 0.0 < value < 1.0 else 1.0
+    own_x, own_n = np.floor(x / design).astype(np.int64), np.ceil(n / design).astype(np.int64)
+    rest_x, rest_n = np.ceil(others_x / design).astype(np.int64), np.ceil(others_n / design).astype(np.int64)
+    p_value = chance_of_as_many(own_x, own_n, own_x + rest_x, own_n + rest_n)
+    if trials.matched is not None:
+        p_value = _matched_chance(trials.matched, person, when, design)
+    low, high = wilson(events / design, total / design, confidence)
     few = total < FEWEST_VALUES or effective < FEWEST_CLUSTERS or events < FEWEST_EVENTS
     reason = "too_few" if few else None
-    return Rate(person, first, last, parts, total, events, value, low, high, reference, p_value, reason)
+    return Rate(person, first, last, part, parts, total, events, value, low, high, reference, p_value, reason)
+
+
+def _matched_chance(trials: Trials, person: int, when: tuple[int, int, int, int], design: float) -> float:
+    """Return the chance that so many of the matched trials are the person's, if everybody is alike on each lesion."""
+    first, last, _, parts = when
+    own = trials.who == person
+    if parts > 1:
+        own &= (trials.week >= first) & (trials.week <= last)
+    assert trials.share is not None  # noqa: S101 - matched trials have shares
+    share, code = np.unique(trials.share[own], return_inverse=True)
+    n = np.bincount(code, minlength=len(share))
+    events = int(np.floor(np.count_nonzero(trials.event[own]) / design))
+    return chance_of_sum(events, np.ceil(n / design).astype(np.int64), share)

@@ -8,7 +8,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["chance_of_as_many", "normal_tail", "t_quantile", "t_tail", "wilson"]
+__all__ = ["chance_of_as_many", "chance_of_sum", "normal_tail", "t_quantile", "t_tail", "wilson"]
 
 #: Events in all up to which the chance of as many is summed exactly.
 MOST_EXACT = 2000
@@ -102,15 +102,36 @@ def chance_of_as_many(
     return float(min(1.0, distribution[total:].sum()))
 
 
+def chance_of_sum(events: int, trials: NDArray[np.int64], share: NDArray[np.float64]) -> float:
+    """Return the chance of at least so many events in all, where each of `trials` has its `share` as probability.
+
+    Exact while the variance is small, by the normal approximation with a correction for continuity beyond.
+    """
+    variance = float((trials * share * (1.0 - share)).sum())
+    mean = float((trials * share).sum())
+    if events <= 0 or variance <= 0.0:
+        return 1.0
+    if int(trials.sum()) > 2 * MOST_EXACT:
+        return normal_tail((events - mean - 0.5) / math.sqrt(variance))
+    distribution = np.ones(1)
+    for n, p in zip(trials.tolist(), share.tolist(), strict=True):
+        count = np.arange(n + 1)
+        logs = math.lgamma(n + 1.0) - _log_factorial(count) - _log_factorial(n - count)
+        logs = logs + count * math.log(p) + (n - count) * math.log1p(-p)
+        distribution = np.convolve(distribution, np.exp(logs))
+    return float(min(1.0, distribution[events:].sum()))
+
+
+def _log_factorial(values: NDArray[np.int64]) -> NDArray[np.float64]:
+    return np.array([math.lgamma(value + 1.0) if value >= 0 else math.inf for value in values.tolist()])
+
+
 def _hypergeometric(n: int, m: int, everything: int) -> NDArray[np.float64]:
     """Return the probabilities of 0 to min(n, m) events in `n` of `everything` trials with `m` events."""
     count = np.arange(min(n, m) + 1)
 
-    def log_factorial(values: NDArray[np.int64]) -> NDArray[np.float64]:
-        return np.array([math.lgamma(value + 1.0) if value >= 0 else math.inf for value in values.tolist()])
-
     constant = sum(math.lgamma(value + 1.0) for value in (n, m, everything - n, everything - m))
     constant -= math.lgamma(everything + 1.0)
-    logs = constant - sum(log_factorial(part) for part in (count, n - count, m - count, everything - n - m + count))
+    logs = constant - sum(_log_factorial(part) for part in (count, n - count, m - count, everything - n - m + count))
     found: NDArray[np.float64] = np.exp(logs)
     return found
