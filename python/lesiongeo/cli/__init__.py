@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import agree, consensus, convert, measure, queue, report, sample, spec, validate
+from . import agree, annotators, consensus, convert, measure, queue, report, sample, spec, validate
 from .reading import with_reading
 
 __all__ = ["app", "main"]
@@ -20,6 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("agree", epilog=agree.EPILOG)(with_reading(agree.agree))
+app.command("annotators", epilog=annotators.EPILOG)(with_reading(annotators.annotators))
 app.command("consensus", epilog=consensus.EPILOG)(with_reading(consensus.consensus_command))
 app.command("convert", epilog=convert.EPILOG)(with_reading(convert.convert))
 app.command("measure", epilog=measure.EPILOG)(with_reading(measure.measure_command))

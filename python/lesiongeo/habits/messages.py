@@ -18,7 +18,7 @@ def sentence(finding: Finding, weeks: list[int], start: int, confidence: float) 
         low, high = sorted((abs(finding.low), abs(finding.high)))
         said = f"draws areas {abs(finding.value):.1f} % {way} than the others"
         offset = finding.extra.get("offset_px")
-        border = "" if offset is None else f", the border {abs(offset):.1f} px further {'out' if offset > 0 else 'in'}"
+        border = "" if offset is None else f", the border {_length(finding)} further {'out' if offset > 0 else 'in'}"
         about = f"{certain} {low:.1f} to {high:.1f} %{border}, {finding.n} regions"
     elif habit in ("vertex_density", "lead_time"):
         thing = "vertices per length of border" if habit == "vertex_density" else "of the time"
@@ -41,6 +41,11 @@ def sentence(finding: Finding, weeks: list[int], start: int, confidence: float) 
         count = f"{finding.extra['events']} of {finding.n} {things}"
         about = f"{certain} {low:.0f} to {high:.0f} %, the others {other}, {count}"
     return f"{name} {said}{_when(finding, weeks, start)} ({about})."
+
+
+def _length(finding: Finding) -> str:
+    px, mm = abs(finding.extra["offset_px"]), finding.extra.get("offset_mm")
+    return f"{px:.1f} px" if mm is None else f"{abs(mm):.2f} mm"
 
 
 def _confusion(habit: str, detail: str, share: str) -> str:
