@@ -142,9 +142,9 @@ def _print(console: Console, found: Habits, error_rate: float) -> None:
         console.print("[bold]Named[/]")
         for number, row in enumerate(rows):
             console.print(Text(f"  {printable(row['message'])}"), soft_wrap=True)
-            console.print(
-                f"    [dim]{alike.get(number, 0)} of the annotator's regions look the same (table similar)[/]"
-            )
+            places = "places" if row["habit"].startswith("missed") else "of the annotator's regions"
+            places = "annotations" if row["habit"] == "lead_time" else places
+            console.print(f"    [dim]{alike.get(number, 0)} {places} look the same, in all weeks (table similar)[/]")
     else:
         console.print("[bold]Nobody is named:[/] no difference is both sure and large enough to be called a habit.")
     for row in found.overall.filter(pc.is_valid(found.overall["message"])).to_pylist():
@@ -155,14 +155,13 @@ def _print(console: Console, found: Habits, error_rate: float) -> None:
     )
     wide.print(_table(found.overall))
     if "two_annotators" in found.overall["reason"].unique().to_pylist():
-        console.print(
-            "Of two annotators each is compared with the other: nobody can say whose habit it is.", style="dim"
-        )
+        console.print("Of two annotators each is compared with the other; whose habit it is stays open.", style="dim")
     console.print(
-        "area: against the annotators in the middle; majority: against the outline of most of the others;\n"
-        "in brackets: the rate of the others; vertices: per length of border; bold: named\n"
-        f"{found.tests} combinations of annotator and habit were tested; chance of naming anybody wrongly: "
-        f"{100 * error_rate:g} %\n-o DIR writes all tables, --json prints all reasons",
+        "area: against the annotators in the middle\n"
+        "majority: against the outline of most of the others\n"
+        "in brackets: the others; vertices: per length of border; bold: named\n"
+        f"{found.tests} tests; chance of naming anybody wrongly: {100 * error_rate:g} %\n"
+        "-o DIR writes all tables, --json prints all reasons",
         style="dim",
     )
 

@@ -85,7 +85,7 @@ def _median(values: Floats, weights: Floats) -> float:
 def contrasts(design: Design, found: Fit, owner: Ints, part: Ints, weights: Floats, confidence: float) -> list[Effect]:
     """Compare each node with the weighted mean of others, with an interval that respects clusters.
 
-    Who differs is named only where more than half of the others are closer to the reference than half of the
+    Who differs is named only where more than half of the others are closer to the reference than two thirds of the
     difference: among people who all draw differently no one is right.
     """
     covariance, clusters = spread_of_effects(design, found)
@@ -123,10 +123,10 @@ def contrasts(design: Design, found: Fit, owner: Ints, part: Ints, weights: Floa
 
 
 def _common(effect: Floats, component: Ints, owner: Ints, n: Floats, node: int, value: float) -> bool:
-    """Say whether more than half of the other people are closer to the reference than half of the difference."""
+    """Say whether more than half of the other people are clearly closer to the reference: by a third or more."""
     reference = effect[node] - value
     inside = (component == component[node]) & (n > 0) & (owner != owner[node])
     weight = np.bincount(owner[inside], weights=n[inside])
     mean = np.bincount(owner[inside], weights=n[inside] * effect[inside]) / np.maximum(weight, 1.0)
     off = np.abs(mean - reference)[weight > 0]
-    return bool(np.count_nonzero(off < abs(value) / 2.0) * 2 > len(off))
+    return bool(np.count_nonzero(off < abs(value) / 1.5) * 2 > len(off))

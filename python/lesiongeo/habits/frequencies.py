@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .judge import Finding, spans
 from .observations import Answers, Observations
@@ -116,10 +117,31 @@ def confusions(
         right, given = divmod(int(pairs[place]), many)
         text = f"{answers.names[right]} -> {answers.names[given]}"
         detail = text if control is None else f"{control}: {text}"
-        some = np.flatnonzero(counts[place] >= FEWEST_EVENTS)
         trials = seen.confusion(answers, right, given)
+        some = np.flatnonzero((counts[place] >= FEWEST_EVENTS) & _reaching(trials, people, step, least))
+        if not len(some):
+            continue
         found.append(frequency(seen, habit, detail, trials, step=step, least=least, confidence=confidence, only=some))
     return found, tests
+
+
+def _reaching(trials: Trials, people: int, step: float, least: int) -> NDArray[np.bool_]:
+    """Say of whom the rate is as large as `step` over all weeks, or over some run of `least` to 2 `least` - 1 of them.
+
+    Longer segments consist of such runs: who never reaches the smallest excess in one cannot have it in a segment.
+    """
+    weeks = int(trials.week.max(initial=-1)) + 1
+    code = trials.who * (weeks + 1) + trials.week + 1
+    n = np.bincount(code, minlength=people * (weeks + 1)).reshape(people, weeks + 1)
+    x = np.bincount(code[trials.event], minlength=people * (weeks + 1)).reshape(people, weeks + 1)
+    found: NDArray[np.bool_] = x.sum(axis=1) >= step * np.maximum(n.sum(axis=1), 1)
+    for person in np.flatnonzero(~found).tolist():
+        own = np.flatnonzero(n[person, 1:]) + 1
+        sums = [np.concatenate(([0], np.cumsum(counts[person, own]))) for counts in (n, x)]
+        for length in range(least, min(2 * least, len(own) + 1)):
+            many, events = (total[length:] - total[:-length] for total in sums)
+            found[person] |= bool((events >= step * many).any())
+    return found
 
 
 def without_repeats(seen: Observations, missed: Frequency, small: Frequency, step: float) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from .effects import Effect, contrasts, references
 from .judge import Finding, spans
 from .observations import Observations
-from .series import Changes, find_changes, nodes_of
+from .series import MOST_SEARCHED, Changes, find_changes, nodes_of
 from .twoway import Design, Floats, Values, fit
 
 __all__ = ["Quantity", "measured"]
@@ -125,7 +125,7 @@ def offsets(
     seen: Observations, area: Quantity, unit: str, step: float, confidence: float
 ) -> dict[tuple[int, int], Effect]:
     """Return the border offset of each person's segments of area, against the same references; by person and part."""
-    values = seen.offset(unit)
+    values = seen.offset(unit).thinned(MOST_SEARCHED)
     if not len(values):
         return {}
     node, owner, part = nodes_of(values, area.changes.starts, len(seen.weeks))

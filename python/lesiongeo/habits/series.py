@@ -9,6 +9,9 @@ import numpy as np
 from .segments import change_penalty, merged, segments
 from .twoway import HUBER, MAD, Design, Fit, Floats, Ints, Values, fit, nodes_connected
 
+#: Values among which changes are searched.
+MOST_SEARCHED = 300_000
+
 __all__ = ["Changes", "Series", "find_changes", "nodes_of", "segments_of", "series_of"]
 
 
@@ -42,8 +45,11 @@ def series_of(
     rows = np.flatnonzero(week >= 0)
     who, week, cluster, value, weight = who[rows], week[rows], cluster[rows], value[rows], weight[rows]
     weeks = int(week.max(initial=-1)) + 1
-    key, code = np.unique(who * max(weeks, 1) + week, return_inverse=True)
-    count = np.bincount(code, minlength=len(key))
+    code = who * max(weeks, 1) + week
+    count = np.bincount(code, minlength=people * weeks)
+    key = np.flatnonzero(count)
+    place = np.cumsum(count > 0) - 1
+    code, count = place[code], count[key]
     robust = weight
     mean = np.bincount(code, robust * value, len(key)) / np.bincount(code, robust, len(key))
     for _ in range(0 if scale is None else 8):
@@ -113,36 +119,46 @@ def find_changes(values: Values, people: int, weeks: int, *, least: int, least_s
     """Find who changes when: in each round the change that explains most, whoever's it is, then a new fit of all.
 
     One at a time, since a change of one person looks like a smaller change of the others the other way round until it
-    is in the model.
+    is in the model. Of many values every k-th lesion is searched; what is found is fitted to all of them.
     """
+    some = values.thinned(MOST_SEARCHED)
+    found = _search(some, people, weeks, least=least, least_step=least_step)
+    return found if some is values else _fitted(values, found.starts, people, weeks, None)
+
+
+def _fitted(values: Values, starts: list[list[int]], people: int, weeks: int, weight: Floats | None) -> Changes:
+    """Fit people with these segments, and average their weeks."""
+    node, owner, part = nodes_of(values, starts, weeks)
+    design = Design(values, node, len(owner))
+    found = fit(design, start=weight)
+    level = found.effect[node] + found.deviation
+    share = (values.size - 1.0) / values.size
+    series = series_of(people, values.who, values.week, values.cluster, level, share, scale=found.scale)
+    return Changes(starts, design, owner, part, found, series)
+
+
+def _search(values: Values, people: int, weeks: int, *, least: int, least_step: float) -> Changes:
     starts: list[list[int]] = [[0] for _ in range(people)]
     settled: set[int] = set()
-    weight = None
-    rejected: list[list[int]] | None = None
+    found = _fitted(values, starts, people, weeks, None)
     for _ in range(4 * people + 8):
-        node, owner, part = nodes_of(values, starts, weeks)
-        design = Design(values, node, len(owner))
-        if rejected is not None and not nodes_connected(design, owner):
-            # Nothing joins their lesions before with those after: then a change is no finding.
-            settled.add(next(p for p in range(people) if rejected[p] != starts[p]))
-            starts, rejected = rejected, None
-            continue
-        found = fit(design, start=weight)
-        weight = found.weight
-        level = found.effect[node] + found.deviation
-        share = (values.size - 1.0) / values.size
-        series = series_of(people, values.who, values.week, values.cluster, level, share, scale=found.scale)
         gains = [
-            -1.0 if person in settled else _gain(series[person], starts[person], least, least_step)[0]
+            -1.0 if person in settled else _gain(found.series[person], starts[person], least, least_step)[0]
             for person in range(people)
         ]
         best = int(np.argmax(gains)) if people else 0
         if not people or gains[best] <= 1e-9:
-            return Changes(starts, design, owner, part, found, series)
-        rejected = starts
-        starts = list(starts)
-        starts[best] = _gain(series[best], starts[best], least, least_step)[1]
-    return Changes(starts, design, owner, part, found, series)
+            break
+        changed = list(starts)
+        changed[best] = _gain(found.series[best], starts[best], least, least_step)[1]
+        node, owner, _ = nodes_of(values, changed, weeks)
+        if not nodes_connected(Design(values, node, len(owner)), owner):
+            # Nothing joins the lesions before with those after: then a change is no finding.
+            settled.add(best)
+            continue
+        starts = changed
+        found = _fitted(values, starts, people, weeks, found.fit.weight)
+    return found
 
 
 def _gain(series: Series, starts: list[int], least: int, least_step: float) -> tuple[float, list[int]]:

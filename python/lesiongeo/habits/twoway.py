@@ -62,6 +62,14 @@ class Values:
         new = np.concatenate((np.zeros(min(len(keep), 1), dtype=np.int64), np.diff(lesion[keep]) != 0)).cumsum()
         return cls(new, who[keep], week[keep], cluster[keep], value[keep], row[keep], size)
 
+    def thinned(self, most: int) -> Values:
+        """Return every k-th lesion, so that not many more than `most` values are left."""
+        keep = self.lesion % max(1, -(-len(self) // most)) == 0
+        if keep.all():
+            return self
+        columns = (self.lesion, self.who, self.week, self.cluster, self.value, self.row)
+        return Values.of(*(column[keep] for column in columns))
+
     def __len__(self) -> int:
         return len(self.value)
 
