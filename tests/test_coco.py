@@ -45,6 +45,7 @@ def test_by_hand() -> None:
     ]
     assert made["categories"] == [{"id": 1, "name": "nevus"}]
     assert made["info"]["left_out"] == []
+    assert {"area@1", "disagreement@1", "iou@1", "majority@1"} <= set(made["info"]["specs"])
     (found,) = made["annotations"]
     attributes = found.pop("attributes")
     points = np.array(found.pop("segmentation")).reshape(-1, 2)

@@ -22,6 +22,7 @@ from .keyholes import keyhole_rings
 from .polygons import Polygons
 from .read.export import page_rows
 from .regions import Regions
+from .specs import SPECS, specs_of
 
 __all__ = ["coco", "write_coco"]
 
@@ -61,7 +62,8 @@ def coco(regions: Consensus | Regions, *, pages: pa.Table | None = None, threads
         - `annotations`: id, image_id, category_id, segmentation (a list x, y, x, y, ... per part; a hole is reached
           through a slit of no width), area (exact, holes taken off), bbox (x, y, width, height), iscrowd (0) and
           attributes. Coordinates are pixels; pixel (0, 0) covers [0, 1) x [0, 1).
-        - `info`: what was left out, with the reason: image_size_unknown (nobody drew on the page, or its regions
+        - `info`: description, specs (ids of the definitions behind the numbers), and left_out: task_id, page, n_regions
+          and reason of what is no image or annotation: image_size_unknown (nobody drew on the page, or its regions
           disagree about its size; COCO needs one) and no_area.
 
     Raises
@@ -148,12 +150,13 @@ class _Source:
     """Regions, the images they lie on and the categories they are of."""
 
     def __init__(self, regions: Consensus | Regions, pages: pa.Table | None, threads: int | None) -> None:
-        self.title = "Regions"
+        self.title, named = "Regions", []
         if isinstance(regions, Consensus):
-            self.title = f"Consensus by {regions.method}"
+            self.title, named = f"Consensus by {regions.method}", [SPECS[regions.method].id]
             pages = regions.pages if pages is None else pages
             regions = regions.regions
         self.table = regions.table
+        self.specs = sorted({*specs_of([self.table]), *named})
         missing = [name for name in (*PLACE, "label") if name not in self.table.column_names]
         if missing:
             raise RegionError(f"the regions have no column {', '.join(missing)}, which COCO needs; add it")
@@ -183,6 +186,7 @@ class _Source:
         return {
             "info": {
                 "description": f"{self.title} in pixels, by lesiongeo {__version__}",
+                "specs": self.specs,
                 "left_out": self._left_out(),
             },
             "licenses": [],

@@ -21,6 +21,7 @@ from ..files import write_table
 from ..label_studio.consensus_tasks import consensus_tasks
 from ..label_studio.review import write_review
 from ..read import Export
+from ..specs import SPECS, specs_of
 from ..summary import print_reading, printable, reading_json
 from .common import Json, Quiet, Sources, Threads, UsageError, errors, local, print_json, progress_bars
 from .reading import Reading
@@ -197,6 +198,7 @@ def _summary(export: Export, made: Consensus, options: dict[str, Any], written: 
     sources = Counter(source.split(":", 1)[0] for source in table["source"].to_pylist())
     return {
         "lesiongeo": __version__,
+        "specs": sorted({*specs_of([table]), SPECS[made.method].id}),
         "options": options,
         "read": reading_json(export),
         "regions": len(made.regions),
