@@ -1,6 +1,6 @@
 """Checks a file for import with Label Studio's own SDK. Runs in the environment of the SDK, not in that of the package.
 
-``python label_studio_check.py CONFIG.xml FILE.json`` prints a JSON list of what the SDK objects to.
+``python label_studio_check.py CONFIG.xml FILE.json ...`` prints a JSON list per file of what the SDK objects to.
 """
 
 from __future__ import annotations
@@ -48,6 +48,5 @@ def objections(config: str, tasks: Any) -> list[str]:
 
 
 if __name__ == "__main__":
-    config_path, path = map(Path, sys.argv[1:])
-    checked = objections(config_path.read_text(encoding="utf-8"), json.loads(path.read_text(encoding="utf-8")))
-    json.dump(checked, sys.stdout)
+    text, *files = (Path(name).read_text(encoding="utf-8") for name in sys.argv[1:])
+    json.dump([objections(text, json.loads(file)) for file in files], sys.stdout)
