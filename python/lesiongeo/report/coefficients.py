@@ -6,7 +6,7 @@ from typing import Any
 
 from ..annotators import annotator_order
 from .run import Run, rows_of
-from .text import words
+from .text import shown, words
 
 __all__ = ["REASONS", "STATISTICS", "coefficients", "reason_in_words"]
 
@@ -97,5 +97,5 @@ def _scope(scope: str) -> int:
 
 def _name(statistic: str) -> str:
     if statistic.startswith("icc_"):
-        return f"ICC({statistic[4:].replace('_', ',').upper()})"
+        return shown(f"ICC({statistic[4:].replace('_', ',').upper()})")
     return STATISTICS.get(statistic, words(statistic))

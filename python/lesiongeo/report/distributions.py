@@ -107,7 +107,7 @@ def _edges(metric: Metric, values: Floats) -> Floats:
         low = math.floor(10.0 * float(np.percentile(values, 0.5))) / 10.0 if len(values) else 0.0
         low = min(max(low, 0.0), 0.8)
         return np.round(np.linspace(low, 1.0, BINS + 1), 10)
-    top = max(float(np.percentile(values, 98)) if len(values) else 1.0, 1e-9)
+    top = float(np.percentile(values, 98)) if len(values) else 0.0
     return np.linspace(0.0, _rounded_up(top), BINS + 1)
 
 
@@ -120,6 +120,9 @@ def _axis(metric: Metric, rows: list[dict[str, Any]], edges: Floats) -> list[flo
 
 
 def _rounded_up(top: float) -> float:
+    """Return the next round number; 1 of nothing."""
+    if top <= 0:
+        return 1.0
     marks = ticks(0.0, top, 6)
     step = marks[1] - marks[0] if len(marks) > 1 else top
-    return float(step * math.ceil(top / step - 1e-9)) or 1.0
+    return float(step * math.ceil(top / step - 1e-9))

@@ -53,7 +53,8 @@ def run_facts(lock: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _flatten(name: str, value: Any, lines: list[tuple[str, str]]) -> None:
     if isinstance(value, dict):
-        for key in sorted(value, key=str):
+        # Long lists of files last, so that what is cut off is theirs.
+        for key in sorted(value, key=lambda key: (isinstance(value[key], list), str(key))):
             _flatten(f"{name}.{key}" if name else str(key), value[key], lines)
     elif isinstance(value, list) and any(isinstance(one, dict | list) for one in value):
         for number, one in enumerate(value):

@@ -30,7 +30,7 @@ from .images import Pictures
 from .overview import Statistics, heat_map, overview, stands_out
 from .queue import priorities, queue
 from .run import Run, rows_of, texts
-from .text import count, interval, number, percent, plural, shown, signed_percent, words
+from .text import count, image_name, interval, number, percent, plural, shown, signed_percent, words
 from .weekly import HABITS, weekly
 
 __all__ = ["page"]
@@ -160,7 +160,7 @@ def _case_rows(run: Run, frame: Frame | None, cases: list[Case], controls: list[
                 "rank": rank,
                 "task_id": case.task_id,
                 "page": case.page,
-                "image_name": _image_name(case.image),
+                "image_name": image_name(case.image),
                 "worst": list(case.worst.annotators),
                 "annotators": case.annotators,
                 "match": case.worst.match,
@@ -207,12 +207,6 @@ def _area(px2: float | None, mm2: float | None) -> str:
     return "" if px2 is None else f"{count(px2)} px\u00b2"
 
 
-def _image_name(image: str | None) -> str:
-    """Return the last part of an image address, never a query."""
-    plain = (image or "").replace("?", "#").split("#", 1)[0]
-    return plain.rstrip("/").rsplit("/", 1)[-1]
-
-
 def _distance(frame: Frame | None) -> tuple[str | None, str, str, int]:
     """Column, name, unit and decimals of the distance that the cases show."""
     metric = frame.metric("hd95_mm", "hd95_px", "hausdorff_mm", "hausdorff_px") if frame is not None else None
@@ -254,7 +248,6 @@ def _rendered(
         "cell": lambda value, key: number(value, DIGITS.get(key, 0)),
         "axis": lambda value: f"{value:g}",
         "answer": _answer,
-        "image_name": _image_name,
     }
     style, script = text_of("style.css"), text_of("report.js")
     cells = {

@@ -6,12 +6,13 @@ import json
 from typing import Any
 
 from .run import Run, rows_of
+from .text import image_name
 
 __all__ = ["MOST_QUEUED", "priorities", "queue"]
 
 #: Rows of the queue that are shown; the table has all.
 MOST_QUEUED = 200
-KEPT = "rank task_id page image priority n_flagged n_lesions score_min".split()
+KEPT = "rank task_id page priority n_flagged n_lesions score_min".split()
 
 
 def queue(run: Run) -> dict[str, Any]:
@@ -23,6 +24,7 @@ def queue(run: Run) -> dict[str, Any]:
     for number, row in enumerate(rows_of(table, MOST_QUEUED), 1):
         kept = {name: row.get(name) for name in KEPT}
         kept["rank"] = kept["rank"] if kept["rank"] is not None else number
+        kept["image_name"] = image_name(row.get("image"))
         kept["reasons"] = reasons_of(row.get("reasons"))
         pair = [row.get(f"worst_annotator_{side}", row.get(f"annotator_{side}")) for side in "ab"]
         kept["annotators"] = [name for name in pair if name is not None]

@@ -31,8 +31,8 @@ NEEDED = ("pairs", "regions", "tasks")
 #: Columns of CSV files that are texts even where every one of them looks like a number.
 TEXTS = frozenset(
     "annotator annotator_a annotator_b region_id region_a region_b label label_a label_b match image key by metric "
-    "reason reasons control scope statistic missed habit detail message unit since until week segment code field kind "
-    "source worst_annotator_a worst_annotator_b patient reference".split()
+    "reason reasons control scope statistic missed habit detail message unit since until week code field kind "
+    "source worst_annotator_a worst_annotator_b".split()
 )
 
 
@@ -214,7 +214,8 @@ def floats(table: pa.Table, name: str) -> NDArray[np.float64]:
         return np.full(table.num_rows, np.nan)
     column = table[name].cast(pa.int8()) if pa.types.is_boolean(kind) else table[name]
     found: NDArray[np.float64] = pc.fill_null(column.cast(pa.float64()), np.nan).to_numpy()
-    return found
+    # Infinite numbers, which a foreign table may hold, have no place in a chart or a mean.
+    return np.where(np.isfinite(found), found, np.nan)
 
 
 def texts(table: pa.Table, name: str) -> pa.ChunkedArray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import unicodedata
 
-__all__ = ["count", "interval", "number", "percent", "plural", "shown", "signed_percent", "words"]
+__all__ = ["count", "image_name", "interval", "number", "percent", "plural", "shown", "signed_percent", "words"]
 
 #: Longest text in a cell; the rest is counted.
 LONGEST = 60
@@ -117,6 +117,18 @@ def interval(low: float | None, high: float | None, digits: int = 3) -> str:
     if low is None or high is None or math.isnan(low) or math.isnan(high):
         return ""
     return f"{number(low, digits)} to {number(high, digits)}"
+
+
+def image_name(address: str | None) -> str:
+    """Return the last part of an image address, never a query, which can hold a signature.
+
+    Examples
+    --------
+    >>> image_name("https://host/P1/visit2.jpg?token=abc"), image_name(None)
+    ('visit2.jpg', '')
+    """
+    plain = (address or "").replace("?", "#").split("#", 1)[0]
+    return plain.rstrip("/").rsplit("/", 1)[-1]
 
 
 def plural(amount: int, one: str, many: str | None = None) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..annotators import annotator_order
 from .run import Run, rows_of
+from .text import shown, words
 
 __all__ = ["HABITS", "MOST_SERIES", "weekly"]
 
@@ -65,8 +66,8 @@ def weekly(run: Run) -> dict[str, Any]:
             habits.append(
                 {
                     "habit": habit,
-                    "name": HABITS.get(habit, habit.replace("_", " ")),
-                    "unit": units.get(habit) or "",
+                    "name": HABITS.get(habit, words(habit)),
+                    "unit": shown(units.get(habit), 12),
                     "series": own[:MOST_SERIES],
                     "left_out": max(len(own) - MOST_SERIES, 0),
                 }
