@@ -110,15 +110,13 @@ def test_the_same_again(name: str) -> None:
 
 def same_bytes(one: pa.Table, other: pa.Table) -> bool:
     """Whether two tables are the same to the bit."""
-    return packed(one) == packed(other)
+    # Names inside lists differ between what is made and what is read, and mean nothing.
+    return bool(one.schema.equals(other.schema)) and packed(one) == packed(other)
 
 
-def packed(table: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    table = table.combine_chunks()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(pa.Table.from_pylist(table.to_pylist(), schema=table.schema))
-    return bytes(sink.getvalue())
+def packed(table: pa.Table) -> str:
+    """Every value to the last bit."""
+    return repr(table.to_pylist())
 
 
 #: Tables whose columns are in the order in which the file first names the controls.
