@@ -5,6 +5,7 @@ Undefined is null with a reason, never NaN; the order of files and tasks, and th
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import random
@@ -55,6 +56,12 @@ def everything(export: Export) -> Iterator[tuple[str, pa.Table]]:
         yield f"consensus.{method}", lg.consensus(export, result, method=method).regions.table
 
 
+@functools.cache
+def usual(name: str) -> dict[str, pa.Table]:
+    """Everything that follows from a case."""
+    return dict(everything(read(name)))
+
+
 def numbers(table: pa.Table) -> Iterator[tuple[str, pa.ChunkedArray]]:
     """The columns of fractions."""
     for name in table.column_names:
@@ -72,14 +79,14 @@ def assert_defined(name: str, table: pa.Table) -> None:
 @every_case
 def test_undefined_is_null(name: str) -> None:
     """Nothing fails, nothing warns, nothing is NaN."""
-    for table_name, table in everything(read(name)):
+    for table_name, table in usual(name).items():
         assert_defined(table_name, table)
 
 
 @every_case
 def test_undefined_has_a_reason(name: str) -> None:
     """A value is either known or has a code that says why not; so has an interval."""
-    tables = dict(everything(read(name)))
+    tables = usual(name)
     for row in tables["statistics"].to_pylist():
         assert_reason(row, "mean")
         assert (row["mean_low"] is None) == (row["mean_high"] is None), row
@@ -102,7 +109,7 @@ def assert_reason(row: dict[str, Any], value: str) -> None:
 @every_case
 def test_the_same_again(name: str) -> None:
     """The same bytes in a second run."""
-    first, second = dict(everything(read(name))), dict(everything(read(name)))
+    first, second = usual(name), dict(everything(read(name)))
     assert list(first) == list(second)
     for key, table in first.items():
         assert same_bytes(table, second[key]), key
@@ -132,7 +139,6 @@ def test_order_of_tasks_and_files(name: str) -> None:
     rng.shuffle(mixed)
     for one in mixed:
         rng.shuffle(one["annotations"])
-    usual = dict(everything(read(name)))
     half = len(mixed) // 2
     files = [json.dumps(mixed[:half]).encode(), json.dumps(mixed[half:]).encode()]
     others = {
@@ -141,7 +147,7 @@ def test_order_of_tasks_and_files(name: str) -> None:
     }
     for way, export in others.items():
         for key, table in everything(export):
-            assert same_rows(key, usual[key], table), (way, key)
+            assert same_rows(key, usual(name)[key], table), (way, key)
 
 
 def same_rows(name: str, one: pa.Table, other: pa.Table) -> bool:
@@ -155,11 +161,10 @@ def same_rows(name: str, one: pa.Table, other: pa.Table) -> bool:
 @every_case
 def test_converted(name: str, tmp_path: Path) -> None:
     """Parquet in between changes nothing."""
-    usual = dict(everything(read(name)))
     path = tmp_path / "converted.parquet"
     lg.write_parquet(read(name), path)
     for key, table in everything(lg.read_parquet(path)):
-        assert same_rows(key, usual[key], table), key
+        assert same_rows(key, usual(name)[key], table), key
 
 
 def test_weeks() -> None:
