@@ -19,7 +19,7 @@ $(VENV)/.made:
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.made pyproject.toml $(RUST)
-	$(PIP) install --quiet --editable .
+	$(PIP) install --quiet --editable '.[report]'
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.made pyproject.toml
@@ -43,6 +43,7 @@ $(VENV)/.lint: $(VENV)/.made pyproject.toml
 
 demo: $(VENV)/.installed ## set up everything and run the main job on examples/
 	$(BIN)/lesiongeo agree examples/dermatology.json -o $(OUT)/demo
+	$(BIN)/lesiongeo report $(OUT)/demo
 
 test: test-rust test-python ## set up everything and run all tests
 
