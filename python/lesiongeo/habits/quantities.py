@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -33,7 +32,6 @@ class Quantity:
     reference: Floats
     findings: list[Finding]
     whole: list[Finding]
-    shown: Callable[[float], float]
 
 
 def percent(value: float) -> float:
@@ -93,7 +91,7 @@ def measured(seen: Observations, habit: str, values: Values, *, step: float, lea
     ]
     node = changes.design.node
     level = changes.fit.effect[node] + changes.fit.deviation
-    return Quantity(habit, values, changes, level, reference, findings, whole, shown)
+    return Quantity(habit, values, changes, level, reference, findings, whole)
 
 
 def _as_a_whole(changes: Changes, found: list[Effect], confidence: float) -> list[Effect]:

@@ -212,7 +212,7 @@ def similar_table(
             level = quantity.level[own] - quantity.reference[node]
             alike = np.sign(one.extra["log"]) * level >= abs(one.extra["log"]) / 2.0
             rows = quantity.values.row[own[alike]]
-            value = np.array([quantity.shown(x) for x in level[alike].tolist()], dtype=np.float64)
+            value = 100.0 * np.expm1(level[alike]) if habit == "area_bias" else np.exp(level[alike])
             kind = "annotation" if habit == "lead_time" else "region"
         else:
             trials = frequencies[habit, detail].trials
