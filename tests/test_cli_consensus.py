@@ -53,6 +53,15 @@ def test_tables(tmp_path: Path, made: lg.Consensus) -> None:
     assert run(EXAMPLE, "-o", tmp_path / "d.csv", "--quiet") == ""
 
 
+def test_a_spacing_counts_for_converted_exports_too(tmp_path: Path) -> None:
+    CliRunner().invoke(app, ["convert", str(EXAMPLE), str(tmp_path / "in.parquet"), "--quiet"])
+    for number, source in enumerate((EXAMPLE, tmp_path / "in.parquet")):
+        run(source, "-o", tmp_path / f"{number}.csv", "--spacing-mm", "0.5", "--spacing-mm", "0.25", "--quiet")
+    assert (tmp_path / "0.csv").read_bytes() == (tmp_path / "1.csv").read_bytes()
+    table = pyarrow.csv.read_csv(tmp_path / "0.csv")
+    assert table["area_mm2"].to_pylist() == [area / 8 for area in table["area_px2"].to_pylist()]
+
+
 def test_coco(tmp_path: Path, made: lg.Consensus) -> None:
     out = run(EXAMPLE, "-o", tmp_path / "c.coco.json")
     run(EXAMPLE, "-o", tmp_path / "other", "--format", "coco")

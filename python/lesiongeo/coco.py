@@ -73,7 +73,8 @@ def coco(regions: Consensus | Regions, *, pages: pa.Table | None = None, threads
 
     Notes
     -----
-    An outline that crosses itself is written as its non-zero interior. O(vertices).
+    An outline that crosses itself is written as its non-zero interior. What lies outside of the image is not cut off.
+    O(vertices).
 
     Examples
     --------

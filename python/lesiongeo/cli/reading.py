@@ -6,10 +6,12 @@ import functools
 import inspect
 import typing
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import typer
 
@@ -105,6 +107,9 @@ class Reading:
         """Read the exports; a field for the spacing that no page has is wrong usage, not a lack of millimetres."""
         export = read_export(sources, on_error=self.on_error, **self.given, **more)
         field = self.spacing_mm
+        if isinstance(field, tuple):
+            # A Parquet file has the spacing it was converted with; what was given counts for it too.
+            export = _with_spacing(export, field)
         if (
             isinstance(field, str)
             and export.pages.num_rows
@@ -116,6 +121,15 @@ class Reading:
                 "the field to convert"
             )
         return export
+
+
+def _with_spacing(export: Export, spacing_mm: tuple[float, float]) -> Export:
+    """Return the export with one spacing for all pages."""
+    pages = export.pages
+    for name, value in zip(("spacing_x_mm", "spacing_y_mm"), spacing_mm, strict=True):
+        column = pa.array(np.full(pages.num_rows, value))
+        pages = pages.set_column(pages.column_names.index(name), name, column)
+    return replace(export, pages=pages)
 
 
 def with_reading(command: Callable[..., Any], *, on_error: str = "raise") -> Callable[..., Any]:
