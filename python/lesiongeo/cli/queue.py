@@ -14,10 +14,13 @@ from rich.text import Text
 
 from .. import __version__
 from ..agreement import Agreement, agreement
+from ..comparison_tables import MATCH
 from ..consensus import Consensus, consensus
 from ..label_studio import ReviewFile, review_tasks, write_review
 from ..read import Export
 from ..routing import DEFAULT_FLAG, needs_distances, queue_summary, review_queue
+from ..routing.expression import parse, words
+from ..specs import specs_of
 from ..summary import TABLE_WIDTH, print_reading, printable, reading_json
 from .common import Json, Quiet, Sources, Threads, UsageError, errors, local, print_json, progress_bars
 from .reading import Reading
@@ -177,9 +180,16 @@ def _content(
         "lesiongeo": __version__,
         "options": options,
         "read": reading_json(export),
+        "specs": specs_of([table, _compared(options["flag"])]),
         "summary": {**queue_summary(export, result, whole), "pages_listed": table.num_rows},
         "no_agreement_because": result.reason,
     }
+
+
+def _compared(flag: str) -> pa.Table:
+    """Name the columns that a rule compares, in a table without rows."""
+    names = {"match" if name in MATCH else name for name in words(parse(flag))}
+    return pa.table({name: pa.nulls(0) for name in sorted(names)})
 
 
 def _print(console: Console, export: Export, result: Agreement, table: pa.Table, content: dict[str, Any]) -> None:

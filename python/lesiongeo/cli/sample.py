@@ -13,6 +13,7 @@ from rich.text import Text
 from .. import __version__
 from ..options import shown
 from ..routing import Audit, Sample, audit_result, audit_sample, read_roles, read_verdicts
+from ..specs import spec
 from ..summary import TABLE_WIDTH, print_reading, printable, reading_json
 from .common import Json, Quiet, Sources, Threads, UsageError, errors, print_json, progress_bars
 from .reading import Reading
@@ -102,6 +103,7 @@ def sample(
             "options": drawn.options,
             "read": reading_json(export),
             "roles_absent": list(drawn.absent),
+            "specs": [spec("wilson_interval").id],
             "summary": drawn.summary.to_pylist(),
         }
         if found is not None:

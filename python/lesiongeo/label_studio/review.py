@@ -139,7 +139,7 @@ def review_tasks(
 
 
 def write_review(review: ReviewFile, path: Path) -> None:
-    """Write the tasks as JSON that Label Studio imports: one task per line; same input, same bytes.
+    r"""Write the tasks as JSON that Label Studio imports: one task per line; same input, same bytes.
 
     Parameters
     ----------
@@ -150,16 +150,26 @@ def write_review(review: ReviewFile, path: Path) -> None:
 
     Examples
     --------
-    >>> from pathlib import Path
+    >>> import pathlib, tempfile
     >>> from lesiongeo.label_studio import ReviewFile, write_review
-    >>> write_review(ReviewFile(iter([]), 0, {}), Path("/dev/null"))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder) / "review.json"
+    ...     write_review(ReviewFile(iter([{"data": {}, "predictions": []}]), 1, {}), path)
+    ...     path.read_text()
+    '[\n{"data":{},"predictions":[]}\n]\n'
     """
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        separator = "[\n"
-        for task in review.tasks:
-            file.write(separator + json.dumps(task, ensure_ascii=False, separators=(",", ":"), allow_nan=False))
-            separator = ",\n"
-        file.write("[]\n" if separator == "[\n" else "\n]\n")
+    # Tasks are made while they are written: one that cannot be must not leave half a file behind.
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("w", encoding="utf-8", newline="\n") as file:
+            separator = "[\n"
+            for task in review.tasks:
+                file.write(separator + json.dumps(task, ensure_ascii=False, separators=(",", ":"), allow_nan=False))
+                separator = ",\n"
+            file.write("[]\n" if separator == "[\n" else "\n]\n")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 class _Writer:
