@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import lesiongeo as lg
-from lesiongeo.routing import queue_summary
+from lesiongeo.label_studio.review import FIELDS
+from lesiongeo.routing import DEFAULT_FLAG, queue_summary
 from test_agreement_rules import annotation, box, task
 from test_cli import Ran, assert_csv_is, control, process, save
 
@@ -309,3 +310,14 @@ def test_wrong_usage_of_the_sample(
     ran = Ran("sample", small, *arguments, columns=300)
     assert ran.code == code
     assert message in ran.err
+
+
+def test_the_page_on_review_names_what_there_is() -> None:
+    """Columns of the queue and of samples, the fields of review files, and the default rule."""
+    text = (ROOT / "docs" / "review.md").read_text(encoding="utf-8")
+    export = lg.read_label_studio(EXAMPLE)
+    queue = lg.review_queue(export, lg.agreement(export))
+    sample = lg.audit_sample(export, {"*": 0.1})
+    assert set(queue.column_names) | set(FIELDS) <= set(re.findall(r"`(\w+)`", text))
+    assert f"```\n{DEFAULT_FLAG}\n```" in text
+    assert f"Columns: {', '.join(sample.rows.column_names)}." in text
