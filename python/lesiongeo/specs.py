@@ -128,8 +128,9 @@ def specs_of(tables: Iterable[pa.Table]) -> list[str]:
     """
     found: set[str] = set()
     for table in tables:
-        # What a model says of its own prediction is no score of ours.
-        names = [name for name in table.column_names if not (name == "score" and "origin" in table.column_names)]
+        # What a model says of its own prediction is no score of ours, and how missed lesions were counted no habit.
+        others = {"score"} if "origin" in table.column_names else {"missed"}
+        names = [name for name in table.column_names if name not in others]
         for name in NAMING:
             if name in table.column_names and pa.types.is_string(table[name].type):
                 names += [value for value in table[name].unique().to_pylist() if value is not None]
