@@ -52,6 +52,13 @@ class Coefficient:
         Categories that occur; 0 where values are not categories.
     observed, expected : float or None
         Observed agreement and the agreement by chance; of Krippendorff's alpha disagreement, observed and by chance.
+
+    Examples
+    --------
+    >>> import lesiongeo as lg
+    >>> alike = lg.cohen_kappa(["new", "new"], ["new", "new"])
+    >>> isinstance(alike, lg.Coefficient), alike.value, alike.reason, alike.observed
+    (True, None, 'single_category', 1.0)
     """
 
     value: float | None

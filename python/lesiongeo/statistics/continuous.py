@@ -116,6 +116,13 @@ class BlandAltman:
         Limits of agreement, mean - multiplier sd and mean + multiplier sd.
     reason : str or None
         Why there are no limits: no_complete_unit, too_few_units.
+
+    Examples
+    --------
+    >>> import lesiongeo as lg
+    >>> found = lg.bland_altman([3.0], [1.0])
+    >>> found == lg.BlandAltman(n=1, mean=2.0, sd=None, low=None, high=None, reason="too_few_units")
+    True
     """
 
     n: int

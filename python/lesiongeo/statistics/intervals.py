@@ -331,8 +331,8 @@ def percentile_interval(
 
     Notes
     -----
-    With few clusters percentile intervals are too short: at 10 clusters those of a mean cover some 90 % instead of
-    95 %, from 30 on 93 % and more.
+    With few clusters percentile intervals are too short: those of a mean, meant for 95 %, cover 90 % at 10 clusters,
+    92 % at 20 and 93 % at 50 to 100 (simulated, with values that go together within clusters of 1 to 7).
 
     Examples
     --------

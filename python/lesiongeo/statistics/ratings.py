@@ -51,8 +51,14 @@ class Ratings:
     codes : ndarray of int32, shape (n_units, n_annotators)
         Places in `categories`; -1 is no rating.
     units : pyarrow.Table
-        task_id, page (null for tasks), lesion (null for pages and tasks; with the others the row of
-        `Agreement.lesions`).
+        task_id, page (null for tasks), lesion (the row of `Agreement.lesions`; null for pages and tasks).
+
+    Examples
+    --------
+    >>> import lesiongeo as lg
+    >>> export = lg.read_label_studio("examples/dermatology.json")
+    >>> lg.ratings(export, lg.agreement(export, boundary=False), "label", missed="category")
+    <Ratings of label: 268 units, 3 annotators, 5 categories>
     """
 
     control: str

@@ -144,7 +144,27 @@ class ReliabilityParts:
 
     @classmethod
     def of(cls, export: Export, agreement: Agreement, *, controls: Iterable[str] | None = None) -> ReliabilityParts:
-        """Count the ratings of an export; for the arguments see `reliability`."""
+        """Count the ratings of an export.
+
+        Parameters
+        ----------
+        export : Export
+            What was read, whole tasks.
+        agreement : Agreement
+            Its agreement.
+        controls : iterable of str, optional
+            As in `reliability`.
+
+        Returns
+        -------
+        ReliabilityParts
+            O(n log n) in ratings.
+
+        Raises
+        ------
+        ValueError
+            If a control is not there.
+        """
         chosen, with_areas = _chosen(export, controls)
         units = Units(export, agreement)
         clusters = task_clusters(export)
@@ -160,7 +180,18 @@ class ReliabilityParts:
         return cls(tuple(found), measurements_of(export, units, clusters) if with_areas else None)
 
     def merge(self, other: ReliabilityParts) -> ReliabilityParts:
-        """Add another part; the parts must not share annotations of one task."""
+        """Add another part: what both together would have given.
+
+        Parameters
+        ----------
+        other : ReliabilityParts
+            The parts must not share annotations of one task; they may share patients.
+
+        Returns
+        -------
+        ReliabilityParts
+            O(n log n) in entries.
+        """
         found = {(one.control, one.scope, one.missed): one for one in self.patterns}
         for one in other.patterns:
             at = (one.control, one.scope, one.missed)
@@ -171,7 +202,27 @@ class ReliabilityParts:
         return ReliabilityParts(tuple(found.values()), areas)
 
     def table(self, *, resamples: int = 1000, seed: int = 0, confidence: float = 0.95) -> pa.Table:
-        """Return the table of `reliability`."""
+        """Return the table of `reliability`.
+
+        Parameters
+        ----------
+        resamples : int, default 1000
+            Number of resamples; 0 for no intervals.
+        seed : int, default 0
+            Seed of the resamples.
+        confidence : float, default 0.95
+            Of the intervals.
+
+        Returns
+        -------
+        pyarrow.Table
+            See `reliability`.
+
+        Raises
+        ------
+        ValueError
+            If an option is no number that makes sense.
+        """
         checked_resamples(resamples, seed)
         checked_confidence(confidence)
         everything = [one.keys for one in self.patterns]
