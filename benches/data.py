@@ -63,6 +63,8 @@ class Sizes:
     export_regions: int
     #: Bytes of the export that goes through in windows.
     stream_bytes: float
+    #: Regions of the project of which statistics are made.
+    statistics_regions: int
     #: Pages with five regions per side.
     pages: int
     #: Regions per side of one crowded page.
@@ -82,6 +84,7 @@ FULL = Sizes(
     calls=(1, 10, 100, 1000, 10_000, 100_000),
     export_regions=100_000,
     stream_bytes=2e9,
+    statistics_regions=1_000_000,
     pages=1000,
     crowd=5000,
 )
@@ -98,6 +101,7 @@ QUICK = Sizes(
     calls=(1, 10, 100),
     export_regions=200,
     stream_bytes=3e6,
+    statistics_regions=2000,
     pages=20,
     crowd=60,
 )

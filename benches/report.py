@@ -17,6 +17,7 @@ from typing import Any
 from report_growth import calls, crowds, growth, threads, worst
 from report_peers import alone, clipping, faster_peers, peers, shape
 from report_read import agree, memory, reading, streaming
+from report_statistics import statistics
 from tables import (
     OPERATIONS,
     RATIOS,
@@ -169,6 +170,7 @@ SECTIONS = {
     "agree": agree,
     "memory": memory,
     "stream": streaming,
+    "statistics": statistics,
     "alone": alone,
     "clipping": clipping,
     "shape": shape,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import report_read
+import report_statistics
 from tables import Row, Tables, grid, number, prose, times
 
 
@@ -113,7 +114,14 @@ def targets(tables: Tables) -> list[str]:
         so the ratio decides; where there is none, the time does. From arrays, one thread, preparation
         included, unless said otherwise."""
     head = ["operation", "peer", "target", "measured", "target ratio", "measured ratio", "reached"]
-    return ["## Targets", "", *prose(text), *grid(head, lines, words=2), *report_read.targets(tables)]
+    return [
+        "## Targets",
+        "",
+        *prose(text),
+        *grid(head, lines, words=2),
+        *report_read.targets(tables),
+        *report_statistics.targets(tables),
+    ]
 
 
 def _threads(tables: Tables) -> list[list[str]]:
