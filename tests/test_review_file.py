@@ -342,6 +342,7 @@ def test_a_task_by_hand() -> None:
     assert (consensus["model_version"], "score" in consensus) == ("consensus majority", False)
     (outline,) = [one for one in consensus["result"] if one["type"] == "polygonlabels"]
     assert sorted(outline["value"]["points"]) == sorted(half)
+    assert outline["id"] == "lesion-0-0"
     # The consensus of answers: each was given by one who drew it.
     assert {one["from_name"] for one in consensus["result"]} == {"lesion", "track_id", "status"}
 

@@ -289,10 +289,17 @@ class _Drawn:
         rows = rows[np.lexsort((rows, page[rows], owner[rows]))]
         self.regions = regions.take(rows)
         self._owner = owner[rows]
-        known = "region_id" in table.column_names
-        ids = self.regions.table["region_id"].to_pylist() if known else [None] * len(rows)
-        pages = page[rows].tolist()
-        self._ids = [f"region-page-{page}" if own is None else own for own, page in zip(ids, pages, strict=True)]
+        wanted = self._wanted(pages=page[rows].tolist())
+        self._ids = [name if own is None else own for own, name in zip(self._column("region_id"), wanted, strict=True)]
+
+    def _column(self, name: str) -> list[Any]:
+        table = self.regions.table
+        return table[name].to_pylist() if name in table.column_names else [None] * len(self.regions)
+
+    def _wanted(self, pages: list[int]) -> list[str]:
+        """Name regions that have no id."""
+        lesions = zip(pages, self._column("lesion"), strict=True)
+        return [f"region-{page}" if number is None else f"lesion-{page}-{number}" for page, number in lesions]
 
     def of(self, owner: int) -> Iterator[tuple[int, str]]:
         """Rows of `regions` of one owner with the id that each wants, by page."""
