@@ -21,13 +21,8 @@ Units = Sequence[Unit]
 
 def raw_agreement(units: Units) -> float | None:
     """Mean over units of the share of equal pairs of ratings, over units with two ratings or more."""
-    shares = []
-    for unit in units:
-        values = [v for v in unit if v is not None]
-        if len(values) > 1:
-            pairs = list(itertools.combinations(values, 2))
-            shares.append(Fraction(sum(x == y for x, y in pairs), len(pairs)))
-    return float(sum(shares) / len(shares)) if shares else None
+    parts = _shares(units)
+    return None if parts is None else float(parts[0])
 
 
 def cohen(units: Units, order: Sequence[Hashable] | None = None, weights: str = "none") -> float | None:
@@ -95,9 +90,10 @@ def _shares(units: Units) -> tuple[Fraction, dict[Hashable, Fraction]] | None:
     if not several:
         return None
     observed = Fraction(0)
-    for unit in several:
-        r = len(unit)
-        observed += Fraction(sum(c * (c - 1) for c in Counter(unit).values()), r * (r - 1))
+    # Units with the same ratings at once.
+    for pattern, times in Counter(frozenset(Counter(unit).items()) for unit in several).items():
+        r = sum(c for _, c in pattern)
+        observed += times * Fraction(sum(c * (c - 1) for _, c in pattern), r * (r - 1))
     share: dict[Hashable, Fraction] = defaultdict(Fraction)
     for (category, r), n in Counter((v, len(unit)) for unit in rated for v in unit).items():
         share[category] += Fraction(n, r * len(rated))
@@ -113,10 +109,11 @@ def alpha(units: Units, level: str = "nominal", order: Sequence[Any] | None = No
     if not counts:
         return None
     distance = _distance(level, counts, order)
-    observed = 0.0
-    for unit in rated:
-        pairs = (distance(x, y) for x, y in itertools.permutations(unit, 2))
-        observed += math.fsum(pairs) / (len(unit) - 1)
+    terms = []
+    for pattern, times in Counter(frozenset(Counter(unit).items()) for unit in rated).items():
+        apart = (c * d * distance(x, y) for (x, c), (y, d) in itertools.permutations(pattern, 2))
+        terms.append(times * math.fsum(apart) / (sum(c for _, c in pattern) - 1))
+    observed = math.fsum(terms)
     values = list(counts)
     expected = math.fsum(counts[x] * counts[y] * distance(x, y) for x in values for y in values) / (n - 1)
     return None if expected == 0 else 1 - observed / expected
