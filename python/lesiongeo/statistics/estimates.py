@@ -103,11 +103,14 @@ def group_estimate(patterns: Patterns, pairs: RatedPairs, cluster: Ints, rows: I
     codes, counts = patterns.codes, patterns.counts.astype(np.float64)
     categories = patterns.categories or ()
     q, clusters = len(categories), len(rows)
-    used = len(np.unique(codes[codes >= 0]))
-    given = (codes >= 0).sum(axis=1)
+    used = int(np.count_nonzero(np.bincount(codes.ravel() + 1)[1:]))
+    # By annotator, since sums over few columns of many rows are slow.
+    rated_by = codes.T >= 0
+    given = rated_by.sum(axis=0)
     first, second = codes[pairs.entry, pairs.a], codes[pairs.entry, pairs.b]
     same = first == second
     several = given > 1
+    raters = int(rated_by.any(axis=1).sum())
     possible = np.maximum(given * (given - 1) / 2.0, 1.0)
     per_pair = counts / np.maximum(given - 1.0, 1.0) * 2.0
     equal = np.bincount(pairs.entry[same], minlength=len(codes))
@@ -172,10 +175,10 @@ def group_estimate(patterns: Patterns, pairs: RatedPairs, cluster: Ints, rows: I
         blocks,
         values,
         int(patterns.counts[several].sum()),
-        int((codes >= 0).any(axis=0).sum()),
+        raters,
         used,
-        len(np.unique(cluster[several])),
-        _reason(codes, several, used),
+        int(np.count_nonzero(np.bincount(cluster[several]))),
+        _reason(len(codes), raters, bool(several.any()), used),
     )
 
 
@@ -187,12 +190,12 @@ def _spread(count: Floats, place: Floats) -> Floats:
     return squares
 
 
-def _reason(codes: NDArray[np.int16], several: NDArray[np.bool_], used: int) -> str | None:
-    if not len(codes):
+def _reason(entries: int, raters: int, several: bool, used: int) -> str | None:
+    if not entries:
         return "no_units"
-    if (codes >= 0).any(axis=0).sum() < 2:
+    if raters < 2:
         return "single_annotator"
-    if not several.any():
+    if not several:
         return "no_unit_with_two_ratings"
     return "single_category" if used < 2 else None
 

@@ -143,7 +143,7 @@ def patterns_of(
         return _too_many(control.name, control.scope, missed, annotators, control.values, control.nominal)
     codes, categories = rated.codes, rated.categories
     # Of what nobody has answered nothing is known, also where somebody missed it.
-    answered = np.flatnonzero((codes >= 0).any(axis=1))
+    answered = np.flatnonzero((codes.T >= 0).any(axis=0))
     codes = codes[answered]
     if absent is not None:
         codes = np.where(absent[answered], len(categories), codes)
