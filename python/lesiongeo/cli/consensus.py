@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from enum import StrEnum
 from pathlib import Path
@@ -175,13 +174,7 @@ def _write(
         return {"format": kind, **counts}
     if kind == "labelstudio":
         tasks = consensus_tasks(export, made, config=config, polygon_control=polygon_control)
-        # Tasks are made while they are written: one that cannot be must not leave half a file behind.
-        part = out.with_name(f".{out.name}.part")
-        try:
-            write_review(tasks, part)
-            os.replace(part, out)
-        finally:
-            part.unlink(missing_ok=True)
+        write_review(tasks, out)
         left_out = dict(sorted((key, count) for key, count in tasks.left_out.items() if count))
         return {
             "format": kind,
