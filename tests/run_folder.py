@@ -165,7 +165,7 @@ def by_hand() -> dict[str, pa.Table]:
         "reliability": rows(
             RELIABILITY_COLUMNS,
             coefficient | {"statistic": "fleiss_kappa", "n_units": 50, "value": 0.61, "low": 0.5, "high": 0.7},
-            coefficient | {"statistic": "icc_2_1", "n_units": 50, "reason": "not_numeric"},
+            coefficient | {"statistic": "icc_2_1", "n_units": 50, "reason": "single_category"},
             coefficient
             | {"statistic": "cohen_kappa", "annotator_a": "1", "annotator_b": "2", "n_units": 40, "value": 0.5},
         ),

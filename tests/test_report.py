@@ -318,8 +318,8 @@ def test_reliability_says_why_there_is_no_value(whole: Path) -> None:
     page = report(whole)
     (group,) = page.data["reliability"]
     assert [row["name"] for row in group["all"]] == ["Fleiss' kappa", "ICC(2,1)"]
-    assert group["all"][1]["why"] == REASONS["not_numeric"]
-    assert REASONS["not_numeric"] in page.text
+    assert group["all"][1]["why"] == REASONS["single_category"]
+    assert REASONS["single_category"] in page.text
     assert [row["name"] for row in group["pairs"]] == ["Cohen's kappa"]
 
 

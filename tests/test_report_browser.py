@@ -477,7 +477,7 @@ def test_print_shows_everything(browser: Browser, whole: Path) -> None:
         == 0
     )
     browser.run("window.dispatchEvent(new Event('afterprint'))")
-    assert not any(one.get_attribute("open") for one in browser.all("#reliability details"))
+    assert not any(one.get_attribute("open") for one in browser.all("details"))
     pdf = base64.b64decode(browser.driver.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})["data"])
     assert pdf.startswith(b"%PDF") and len(pdf) > 50_000
 

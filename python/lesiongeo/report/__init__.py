@@ -73,7 +73,7 @@ def write_report(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     for name in ("pairs", "tasks", "annotators", "summary"):
     ...         write_table(getattr(result, name), pathlib.Path(folder) / f"{name}.parquet")
-    ...     path = write_report(folder)
+    ...     path = lg.write_report(folder)
     ...     path.name, path.read_text(encoding="utf-8")[:15]
     ('report.html', '<!doctype html>')
     """

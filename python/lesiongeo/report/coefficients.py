@@ -30,26 +30,17 @@ STATISTICS = {
 
 #: Why a statistic has no value, as the tables code it.
 REASONS = {
-    "too_many_categories": "more than 100 different answers, as of free text: a coefficient of categories says nothing",
-    "no_units": "nothing that two annotators answered",
-    "no_pairs": "nothing that two annotators answered",
-    "too_few_units": "too few units",
-    "too_few_clusters": "fewer than two patients or tasks, so there is no interval",
-    "too_few_annotators": "fewer than two annotators",
+    "too_many_categories": "more than 100 different answers, as of free text",
+    "no_units": "nothing was answered",
     "single_annotator": "a single annotator",
-    "one_category": "everybody always gave the same answer, so agreement by chance is complete too",
-    "single_category": "everybody always gave the same answer, so agreement by chance is complete too",
-    "no_variation": "everybody always gave the same answer, so agreement by chance is complete too",
-    "no_variance": "all values are the same",
+    "no_unit_with_two_ratings": "nothing was answered by two annotators",
+    "no_complete_unit": "nothing was answered by all annotators",
+    "too_few_units": "a single unit",
+    "single_category": "everybody always gave the same answer, so chance would agree as well",
     "zero_variance": "all values are the same",
-    "not_numeric": "the answers are no numbers and have no order",
-    "no_order": "the answers are no numbers and have no order",
-    "no_reference": "neither side is the reference",
-    "incomplete": "not every annotator answered every unit",
-    "unequal_ratings": "not every unit has the same number of answers",
-    "missing_ratings": "not every annotator answered every unit",
-    "no_complete_units": "no unit was answered by everybody",
-    "both_empty": "neither drew anything",
+    "no_resamples": "no interval: no resamples were asked for",
+    "too_few_clusters": "no interval: fewer than two patients or tasks",
+    "undefined_in_resamples": "no interval: undefined in half of the resamples or more",
 }
 
 

@@ -91,7 +91,12 @@
     form.addEventListener("input", apply);
     form.addEventListener("change", apply);
     form.addEventListener("submit", (event) => event.preventDefault());
-    form.addEventListener("reset", () => setTimeout(apply));
+    form.addEventListener("reset", (event) => {
+      event.preventDefault();
+      search.value = "";
+      for (const list of lists) list.value = "";
+      apply();
+    });
   }
 
   // On paper everything is open.
