@@ -5,6 +5,7 @@ from fractions import Fraction
 from itertools import combinations, permutations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from sklearn.metrics import cohen_kappa_score
 from statsmodels.stats import inter_rater
 
 import lesiongeo as lg
+from lesiongeo.statistics import krippendorff
 
 NAN = float("nan")
 
@@ -176,6 +178,7 @@ def test_names_and_types_of_categories_do_not_matter(units):
         assert function(named) == function(units) == function(array)
     a, b = zip(*(unit[:2] for unit in units), strict=True)
     kappa = lg.cohen_kappa(a, b, weights="linear")
+    assert kappa == lg.cohen_kappa(pa.array(a), pa.chunked_array([pa.array(b)]), weights="linear")
     assert kappa == lg.cohen_kappa(*zip(*(unit[:2] for unit in named), strict=True), weights="linear")
     assert kappa.value == pytest.approx(lg.cohen_kappa(b, a, weights="linear").value, abs=1e-12)
 
@@ -212,6 +215,17 @@ def test_ac2_counts_near_misses():
     assert found.expected == pytest.approx(0.55)
     assert found.value == pytest.approx(0.25 / 0.45)
     assert lg.gwet_ac1(units).value < found.value < lg.gwet_ac1(units, weights="quadratic").value
+
+
+def test_many_values_are_compared_in_pieces(monkeypatch):
+    rng = np.random.default_rng(2)
+    units = rng.integers(0, 40, (50, 3)).tolist()
+    whole = lg.krippendorff_alpha(units, level="ratio")
+    monkeypatch.setattr(krippendorff, "CHUNK", 100)
+    assert lg.krippendorff_alpha(units, level="ratio").value == pytest.approx(whole.value, abs=1e-13)
+    positive = [[value + 1 for value in unit] for unit in units]
+    alpha = lg.krippendorff_alpha(positive, level="ratio")
+    assert alpha.value == pytest.approx(slow_alpha(positive, "ratio"), abs=1e-12)
 
 
 # Other libraries ------------------------------------------------------------------------------------------------------
@@ -291,6 +305,13 @@ def test_constant_annotators_who_differ_have_a_kappa_of_0():
     assert (found.value, found.standard_error, found.observed, found.expected) == (0.0, 0.0, 0.0, 0.0)
     assert lg.conger_kappa([["a", "b"]] * 5).value == 0.0
     assert lg.fleiss_kappa([["a", "b"]] * 5).value == -1.0
+
+
+def test_numbers_that_are_written_otherwise_are_the_same_number():
+    units = [["1", "1.0"], ["1.0", "1"], ["1", "1"]]
+    found = lg.krippendorff_alpha(units, level="interval")
+    assert (found.value, found.reason, found.observed, found.expected) == (None, "single_category", 0.0, 0.0)
+    assert lg.krippendorff_alpha(pa.array(units)).value < 0
 
 
 def test_one_category_in_units_that_count_leaves_alpha_undefined_but_not_kappa():

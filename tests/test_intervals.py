@@ -203,7 +203,7 @@ def test_very_many_clusters_are_put_together(monkeypatch):
     assert set(np.round(one[:, 0] / 5, 9)) <= set(range(9))
     order = rng.permutation(6000)
     monkeypatch.setattr(intervals, "MOST_CLUSTERS", 700)
-    block = [Block(np.arange(0, 6000, 3), values[::3])]
+    block = [Block(np.empty(0, np.int64), np.empty((0, 0))), Block(np.arange(0, 6000, 3), values[::3])]
     dense = np.where(np.arange(6000)[:, None] % 3 == 0, values, 0.0)
     shuffled = weighted_sums(dense[order], keys[order], resamples=6)
     assert weighted_sums(block, keys, resamples=6).tobytes() == shuffled.tobytes()

@@ -314,6 +314,25 @@ def test_what_two_missed_is_no_agreement_of_theirs():
     assert units == {(None, None): 4, ("1", "2"): 2, ("1", "3"): 4, ("2", "3"): 4}
 
 
+def test_two_who_missed_everything_that_the_third_drew_share_no_unit():
+    tasks = [task(n, [], [], region(0, "ab"[n % 2])) for n in (1, 2)]
+    export = read(tasks)
+    table = lg.reliability(export, lg.agreement(export), resamples=0, controls=["label"])
+    pairs = {(row["annotator_a"], row["annotator_b"]) for row in rows_of(table, missed="category")}
+    assert pairs == {(None, None), ("1", "3"), ("2", "3")}
+
+
+def test_answers_of_cancelled_annotations_alone_are_no_units():
+    tasks = [task(1, region(0, "a", status="new") + answer("quality", "good"))]
+    for drawn in ([], region(0, "a"), None):
+        tasks[0]["annotations"][0]["was_cancelled"] = True
+        tasks[0]["annotations"][1:] = [] if drawn is None else [{"id": 5, "completed_by": 2, "result": drawn}]
+        export = read(tasks)
+        table = lg.reliability(export, lg.agreement(export), resamples=10, controls=["status", "quality"])
+        assert {row["control"] for row in table.to_pylist()} == {"status", "quality"}
+        assert {(row["value"], row["reason"], row["n_units"]) for row in table.to_pylist()} == {(None, "no_units", 0)}
+
+
 def test_lesions_that_nobody_answered_are_no_units():
     tasks = [task(1, region(0, "a", status="new") + region(1, "a"), region(0, "a", status="old"), region(1, "a"))]
     export = read(tasks)
@@ -337,6 +356,10 @@ def test_several_choices_are_a_set():
     assert own.categories == ('["raised", "red"]', "red")
     assert own.codes.tolist() == [[0, 0, 1]]
     assert not own.ordered
+    # A choice that only looks like a list is itself.
+    tasks = [task(1, region(0, signs="[red"), region(0, signs="red]"))]
+    export = read(tasks)
+    assert lg.ratings(export, lg.agreement(export), "signs").categories == ("[red", "red]")
 
 
 def test_numbers_have_an_order_and_track_ids_have_none():

@@ -71,6 +71,8 @@ def coded(values: ArrayLike | Sequence[Any], *, categories: Iterable[Any] | None
 
 
 def _table(values: Any) -> NDArray[Any]:
+    if hasattr(values, "to_pylist"):
+        values = values.to_pylist()
     if isinstance(values, np.ndarray) and values.dtype.kind in "fiub":
         return values
     table = np.array(values, dtype=object)

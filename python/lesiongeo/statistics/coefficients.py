@@ -145,7 +145,7 @@ def _column(values: Any) -> NDArray[Any]:
     """Ratings of one annotator, numbers as such."""
     if isinstance(values, np.ndarray) and values.ndim == 1:
         return values
-    listed = list(values)
+    listed = values.to_pylist() if hasattr(values, "to_pylist") else list(values)
     column = np.empty(len(listed), dtype=object)
     column[:] = listed
     return column
