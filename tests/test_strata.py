@@ -120,6 +120,8 @@ def test_a_page_by_hand() -> None:
     assert found["all", None, "iou"]["below"] == 0.25
     assert found["all", None, "dice"]["below"] == 0.25  # 0.8 / 1.4 = 0.571
     assert mean("all", None, "label_equal") == 0.75
+    strict = rows_of(lg.agreement_statistics(export, agreement, resamples=0, threshold=1.0, by=["all"]))
+    assert strict["all", None, "iou"]["below"] == 0.5  # a value at the threshold is not below it
     # TP: 1, 2. A conflict, and a match below 0.5, are one region too many and one too few. Reference a.
     assert mean("annotator_pair", "1 / 2", "precision") == 2 / 6
     assert mean("annotator_pair", "1 / 2", "recall") == 2 / 5
@@ -358,6 +360,17 @@ def test_parts_of_other_options_do_not_merge(case: tuple[lg.Export, lg.Agreement
     first = lg.AgreementParts.of(*case, resamples=5)
     with pytest.raises(ValueError, match="different options"):
         first.merge(lg.AgreementParts.of(*case, resamples=5, seed=1))
+
+
+def test_threads_change_no_bit(case: tuple[lg.Export, lg.Agreement]) -> None:
+    tables = []
+    try:
+        for threads in (1, 2, 8):
+            lg.set_num_threads(threads)
+            tables.append(lg.agreement_statistics(*case, resamples=50))
+    finally:
+        lg.set_num_threads(None)
+    assert tables[0].equals(tables[1]) and tables[0].equals(tables[2])
 
 
 def test_seeds(case: tuple[lg.Export, lg.Agreement]) -> None:

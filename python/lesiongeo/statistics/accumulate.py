@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..options import checked_number, shown
+from ..threads import num_threads
 from .histograms import BINS, PROBABILITIES
 from .intervals import MOST_CLUSTERS, Block, checked_resamples, weighted_sums
-from .observations import BY, METRICS, Observations, Stratum, observe
+from .observations import BY, METRICS, Family, Observations, Stratum, observe
 from .sums import FamilySums, column_numbers
 
 if TYPE_CHECKING:
@@ -267,39 +269,56 @@ class AgreementParts:
         return statistics_table(self, confidence=confidence)
 
 
+class _Added(NamedTuple):
+    """What is kept of the sums of a family: of each stratum its sums, and a block of those that are resampled."""
+
+    sums: list[Floats]
+    blocks: list[Block]
+    kept: list[tuple[Ints, Ints]]
+    counts: Ints
+    quantiles: Floats
+    stratum: Ints
+    cluster: Ints
+    bits: NDArray[np.uint32]
+
+
+def _of_family(family: Family, seen: Observations, options: Options) -> _Added:
+    own = FamilySums(family, seen, dict(options.thresholds))
+    stratum, cluster = own.cells.stratum, own.cells.cluster
+    added = _Added([], [], [], own.counts, own.quantiles, stratum, cluster, own.bits)
+    edges = np.searchsorted(stratum, np.arange(len(family.strata) + 1)).tolist()
+    for start, end in pairwise(edges):
+        values = own.columns[:, start:end]
+        added.sums.append(values.sum(axis=1))
+        used, equal = _kept(values)
+        added.kept.append((used, equal))
+        added.blocks.append(Block(cluster[start:end], np.ascontiguousarray(values[used].T)))
+    return added
+
+
 def _added(seen: Observations, options: Options) -> AgreementParts:
-    """Add up observations, family by family."""
+    """Add up observations, several families at a time: which thread adds up what changes nothing."""
     numbers = column_numbers(seen.columns, dict(options.thresholds))
-    strata: list[Stratum] = []
-    sums, blocks, kept, families = [], [], [], []
-    cell_strata, cell_keys = [], []
-    for family in seen.families:
-        own = FamilySums(family, seen, dict(options.thresholds))
-        cells = own.cells
-        edges = np.searchsorted(cells.stratum, np.arange(len(family.strata) + 1)).tolist()
-        for start, end in pairwise(edges):
-            values = own.columns[:, start:end]
-            sums.append(values.sum(axis=1))
-            used, equal = _kept(values)
-            kept.append((used, equal))
-            blocks.append(Block(cells.cluster[start:end], np.ascontiguousarray(values[used].T)))
-        cell_strata.append(cells.stratum + len(strata))
-        cell_keys.append(seen.keys[cells.cluster])
-        strata += family.strata
-        families.append((own.counts, own.quantiles, own.bits))
-    counts, quantiles, bits = zip(*families, strict=True) if families else ((), (), ())
+    with ThreadPoolExecutor(min(num_threads(), len(BY))) as pool:
+        found = list(pool.map(lambda family: _of_family(family, seen, options), seen.families))
+    strata = [stratum for family in seen.families for stratum in family.strata]
+    starts = np.cumsum([0, *(len(family.strata) for family in seen.families)]).tolist()
+    blocks, kept = ([one for own in found for one in getattr(own, name)] for name in ("blocks", "kept"))
+    sums = [one for own in found for one in own.sums]
     part = AgreementParts(
         options=options,
         measured=frozenset(seen.columns),
         strata=strata,
         sums=np.array(sums).reshape(len(strata), len(numbers)),
         drawn=_drawn(blocks, kept, len(numbers), seen.keys, options),
-        counts=np.concatenate([np.zeros((0, len(METRICS), BINS), dtype=np.int64), *counts]),
-        quantiles=np.concatenate([np.zeros((0, len(METRICS), len(PROBABILITIES))), *quantiles]),
+        counts=np.concatenate([np.zeros((0, len(METRICS), BINS), dtype=np.int64), *(own.counts for own in found)]),
+        quantiles=np.concatenate([np.zeros((0, len(METRICS), len(PROBABILITIES))), *(own.quantiles for own in found)]),
         exact=True,
-        cells=np.concatenate([np.zeros(0, dtype=np.int64), *cell_strata]),
-        cell_keys=np.concatenate([np.zeros(0, dtype=np.uint64), *cell_keys]),
-        cell_metrics=np.concatenate([np.zeros(0, dtype=np.uint32), *bits]),
+        cells=np.concatenate(
+            [np.zeros(0, dtype=np.int64), *(own.stratum + start for own, start in zip(found, starts, strict=False))]
+        ),
+        cell_keys=np.concatenate([np.zeros(0, dtype=np.uint64), *(seen.keys[own.cluster] for own in found)]),
+        cell_metrics=np.concatenate([np.zeros(0, dtype=np.uint32), *(own.bits for own in found)]),
     )
     return _sorted(part)
 
