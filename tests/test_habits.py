@@ -321,7 +321,7 @@ def test_the_plain_comparison_is_that_of_two_outlines() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"min_area_percent": 0}, "min_area_percent is 0; it lies above 0"),
+        ({"min_area_percent": 0}, "min_area_percent is 0.0; it lies above 0"),
         ({"min_rate": 1.5}, "between 0 and 1"),
         ({"min_density_factor": 1}, "above 1"),
         ({"error_rate": "much"}, "error_rate is 'much'; it is a number"),

@@ -250,7 +250,9 @@ def _weeks(annotations: pa.Table) -> Ints:
 def _clusters(export: Export, task_ids: NDArray[np.int64]) -> Ints:
     """Number the patients of tasks; a task without one is a cluster of its own."""
     patient = export.tasks["patient"].combine_chunks().dictionary_encode()
-    code = pc.fill_null(patient.indices, -1).to_numpy().astype(np.int64)
+    # By name, so that nothing depends on the order of tasks in the files.
+    rank = np.argsort(np.argsort(np.array(patient.dictionary.to_pylist(), dtype=object)))
+    code = np.append(rank, -1)[pc.fill_null(patient.indices, -1).to_numpy()].astype(np.int64)
     own = np.arange(len(task_ids)) + len(patient.dictionary)
     at = np.searchsorted(task_ids, export.tasks["task_id"].to_numpy())
     inside = at < len(task_ids)
