@@ -16,7 +16,7 @@ from . import __version__
 from .files import write_json
 from .read.sources import Digest, Found, Source, find
 
-__all__ = ["RunLock"]
+__all__ = ["RunLock", "lock_beside"]
 
 PIECE = 1 << 20
 #: Packages whose versions can change a number or the bytes of a file.
@@ -130,6 +130,11 @@ class RunLock:
         }
         write_json(content, path)
         return content
+
+
+def lock_beside(path: Path) -> Path:
+    """Return where the lock of one file or folder belongs: queue.csv.lock.json, results/run.lock.json."""
+    return path / "run.lock.json" if path.is_dir() else path.with_name(f"{path.name}.lock.json")
 
 
 def _entry(name: str, digest: Digest | None) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def _read() -> dict[str, Spec]:
 SPECS: dict[str, Spec] = _read()
 
 #: Columns whose values are names of numbers.
-NAMING = ("metric", "statistic", "habit")
+NAMING = ("metric", "statistic", "habit", "method")
 #: What stands behind the name of a number in the name of a column.
 ENDING = re.compile(
     r"_(px2|px|mm2|mm|s|a|b|x|y|mean|median|p5|p95|low|high|min|max|share|below|percent|below_low|below_high)$"
@@ -112,7 +112,7 @@ def specs_of(tables: Iterable[pa.Table]) -> list[str]:
     ----------
     tables : iterable of pyarrow.Table
         Columns are known by their names (without unit, side and kind of mean), rows of long tables by what stands in
-        their columns metric, statistic or habit.
+        their columns metric, statistic, habit or method.
 
     Returns
     -------

@@ -15,6 +15,7 @@ from ..files import write_json, write_table
 from ..lock import RunLock
 from ..measure import measure
 from ..routing import DEFAULT_FLAG, flag_pairs
+from ..routing.expression import parse
 from ..runs import regions_of_run, run_tables
 from ..specs import specs_of
 from ..summary import print_agreement, print_reading, print_run, printable, summary_json
@@ -68,6 +69,8 @@ def agree(
     Reads Label Studio's JSON exports SRC, or Parquet of `lesiongeo convert`. For every task, page and pair of
     annotators, regions are matched one to one by IoU. Area, perimeter and place of each region are measured too.
     """
+    with errors():
+        parse(flag)  # a rule that is not understood ends it before anything is read
     with errors(), RunLock("agree", sources, reading.files()) as lock, ThreadPoolExecutor(1) as writer:
         local(out)
         ending = "csv" if csv else "parquet"
@@ -83,7 +86,7 @@ def agree(
                 threads=threads,
                 progress=stage("comparing"),
             )
-            flag_pairs(result, flag)  # a rule that is not understood ends it before anything is written
+            flag_pairs(result, flag)  # nor is anything written where it names what is not there
             regions = regions_of_run(export, sizes, result)
             out.mkdir(parents=True, exist_ok=True)
             # The outlines are most of what is written and no statistics need that: a second thread writes them.

@@ -17,6 +17,8 @@ from .. import __version__
 from ..agreement import agreement
 from ..files import write_table
 from ..habits import Habits, habits
+from ..lock import RunLock, lock_beside
+from ..specs import specs_of
 from ..summary import TABLE_WIDTH, print_reading, printable, reading_json
 from .common import Json, Quiet, Sources, Threads, UsageError, errors, local, print_json, progress_bars
 from .reading import Reading
@@ -88,22 +90,29 @@ def annotators(
         "majority_sample": majority_sample,
         "seed": seed,
     }
-    with errors():
+    with errors(), RunLock("annotators", sources, reading.files()) as lock:
         if out is not None:
             local(out)
             if csv and out.suffix == ".parquet":
                 raise UsageError(f"{out.name} and --csv do not go together; give a name that ends in .csv")
         with progress_bars(quiet or as_json) as stage:
-            export = reading.read(sources, threads=threads, progress=stage("reading"))
+            export = reading.read(lock.found, threads=threads, progress=stage("reading"))
             result = agreement(
                 export, gate=gate, conflict_gate=conflict_gate, threads=threads, progress=stage("comparing")
             )
             found = habits(export, result, **options, threads=threads)
-        written = [] if out is None else _write(found, out, "csv" if csv else "parquet")
+        specs = specs_of([found.named, found.overall])
+        written: list[str] = []
+        if out is not None:
+            written = _write(found, out, "csv" if csv else "parquet")
+            paths = [out / name for name in written] if out.is_dir() else [out]
+            described = {**reading.described(), **options, "gate": gate, "conflict_gate": conflict_gate}
+            lock.write(lock_beside(out), options=described, seed=seed, specs=specs, outputs=paths)
     content = {
         "lesiongeo": __version__,
         "options": {**options, "gate": gate, "conflict_gate": conflict_gate},
         "read": reading_json(export),
+        "specs": specs,
         "named": found.named.to_pylist(),
         "overall": found.overall.to_pylist(),
         "tests": found.tests,

@@ -19,6 +19,7 @@ from ..consensus import BY_VOTES, Consensus, consensus
 from ..files import write_table
 from ..label_studio.consensus_tasks import consensus_tasks
 from ..label_studio.review import write_review
+from ..lock import RunLock, lock_beside
 from ..read import Export
 from ..specs import SPECS, specs_of
 from ..summary import print_reading, printable, reading_json
@@ -94,7 +95,7 @@ def consensus_command(
     majority is the intersection. An annotation marked as ground truth wins for its task. For Label Studio's import
     --config is needed: the labeling configuration of the project that imports.
     """
-    with errors():
+    with errors(), RunLock("consensus", sources, reading.files()) as lock:
         kind = _format(local(out), out_format)
         if min_votes is not None and method not in BY_VOTES:
             raise UsageError(f"--min-votes goes with --method {' and '.join(BY_VOTES)}")
@@ -106,7 +107,7 @@ def consensus_command(
                 "configuration of the project that imports; a data set for training ends in .coco.json"
             )
         with progress_bars(quiet) as stage:
-            export = reading.read(sources, threads=threads, progress=stage("reading"))
+            export = reading.read(lock.found, threads=threads, progress=stage("reading"))
             result = agreement(
                 export,
                 gate=gate,
@@ -129,15 +130,22 @@ def consensus_command(
         written = _write(export, made, out, kind, reading.given.get("config"), polygon_control, threads)
         if outvoted is not None:
             write_table(made.outvoted, outvoted)
-    options = {
-        "method": made.method,
-        "min_votes": min_votes,
-        "override": not no_override,
-        "gate": gate,
-        "conflict_gate": conflict_gate,
-        "spacing_mm": reading.spacing_mm,
-    }
-    content = _summary(export, made, options, written)
+        options = {
+            "method": made.method,
+            "min_votes": min_votes,
+            "override": not no_override,
+            "gate": gate,
+            "conflict_gate": conflict_gate,
+            "spacing_mm": reading.spacing_mm,
+        }
+        content = _summary(export, made, options, written)
+        lock.write(
+            lock_beside(out),
+            options={**reading.described(), **options, "format": kind, "polygon_control": polygon_control},
+            seed=None,
+            specs=content["specs"],
+            outputs=[path for path in (out, outvoted) if path is not None],
+        )
     print_json(content, as_json)
     console = Console(quiet=quiet or as_json, highlight=False, emoji=False)
     print_reading(console, export)

@@ -12,14 +12,19 @@ from rich.console import Console
 from rich.markup import escape
 
 from ..files import write_table
+from ..lock import RunLock, lock_beside
 from ..measure import measure
+from ..specs import specs_of
 from ..summary import measures_json, print_reading, printable
 from .common import Json, Quiet, Sources, Threads, UsageError, errors, local, print_json, progress_bars
 from .reading import Reading
 
 __all__ = ["EPILOG", "measure_command"]
 
-EPILOG = "Exit code 0: done, 2: wrong usage, 3: a file could not be read or written."
+EPILOG = (
+    "Beside FILE its lock, FILE.lock.json: options, versions, hashes. "
+    "Exit code 0: done, 2: wrong usage, 3: a file could not be read or written."
+)
 
 
 def measure_command(
@@ -41,17 +46,18 @@ def measure_command(
     Reads Label Studio's JSON exports SRC, or Parquet of `lesiongeo convert`; annotations, predictions and drafts
     alike (column `source`).
     """
-    with errors():
+    with errors(), RunLock("measure", sources, reading.files()) as lock:
         if out is not None:
             local(out)
         if out is not None and out.suffix not in (".parquet", ".csv"):
             raise UsageError(f"{out.name} should end in .parquet or .csv")
         with progress_bars(quiet) as stage:
-            export = reading.read(sources, threads=threads, progress=stage("reading"))
+            export = reading.read(lock.found, threads=threads, progress=stage("reading"))
             table = measure(export.regions, spacing_mm=reading.spacing_of(export), threads=threads)
         if out is not None:
             out.parent.mkdir(parents=True, exist_ok=True)
             write_table(table, out)
+            lock.write(lock_beside(out), options=reading.described(), seed=None, specs=specs_of([table]), outputs=[out])
     print_json(measures_json(export, table), as_json)
     # The table on the screen may go into a pipe, so everything else goes beside it.
     console = Console(stderr=True, quiet=quiet or as_json, highlight=False, emoji=False)

@@ -17,6 +17,7 @@ from ..agreement import Agreement, agreement
 from ..comparison_tables import MATCH
 from ..consensus import Consensus, consensus
 from ..label_studio import ReviewFile, review_tasks, write_review
+from ..lock import RunLock, lock_beside
 from ..read import Export
 from ..routing import DEFAULT_FLAG, needs_distances, queue_summary, review_queue
 from ..routing.expression import parse, words
@@ -101,13 +102,13 @@ def queue(
     Reads Label Studio's JSON exports SRC, or Parquet of `lesiongeo convert`. The priority of a page is about how many
     lesions' worth of disagreement it holds, for an average pair of its annotators.
     """
-    with errors():
+    with errors(), RunLock("queue", sources, reading.files()) as lock:
         checked_ending(out, ENDINGS)
         config = _config(reading, to_labelstudio)
         boundary = needs_distances(flag)
         review: ReviewFile | None = None
         with progress_bars(quiet or as_json) as stage:
-            export = reading.read(sources, threads=threads, progress=stage("reading"))
+            export = reading.read(lock.found, threads=threads, progress=stage("reading"))
             result = agreement(
                 export,
                 gate=gate,
@@ -142,6 +143,17 @@ def queue(
                 "controls_not_in_config": review.not_in_config,
                 "tasks": review.n_tasks,
             }
+        written = [path for path in (out, to_labelstudio) if path is not None]
+        if written:
+            options = {
+                **reading.described(),
+                **content["options"],
+                "consensus": method.value,
+                "limit": limit,
+                "polygon_control": polygon_control,
+                "with_notes": with_notes,
+            }
+            lock.write(lock_beside(written[0]), options=options, seed=None, specs=content["specs"], outputs=written)
     print_json(content, as_json)
     console = Console(quiet=quiet or as_json, highlight=False, emoji=False)
     _print(console, export, result, table, content)

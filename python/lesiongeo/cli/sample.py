@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from .. import __version__
+from ..lock import RunLock, lock_beside
 from ..options import shown
 from ..routing import Audit, Sample, audit_result, audit_sample, read_roles, read_verdicts
 from ..specs import spec
@@ -81,13 +82,14 @@ def sample(
     Reads Label Studio's JSON exports SRC, or Parquet of `lesiongeo convert`. With --audited it says what the audit
     found, with intervals.
     """
-    with errors():
+    others = {name: str(path) for name, path in (("roles", roles), ("audited", audited)) if path is not None}
+    with errors(), RunLock("sample", sources, {**reading.files(), **others}) as lock:
         checked_ending(out, ENDINGS)
         rates = _rates(rate)
         people = _roles(role or [], roles)
         verdicts = None if audited is None else read_verdicts(audited)
         with progress_bars(quiet or as_json) as stage:
-            export = reading.read(sources, threads=threads, progress=stage("reading"))
+            export = reading.read(lock.found, threads=threads, progress=stage("reading"))
         strata = [] if by is None else [part.strip() for part in by.split(",")]
         drawn = audit_sample(export, rates, roles=people, seed=seed, stratify=strata, confidence=confidence)
         typed = {name for text in role or [] for name in _parted(text, "--role")[1].split(",")}
@@ -114,6 +116,8 @@ def sample(
             }
         if out is not None:
             write_rows(drawn.rows, out, content, "sample")
+            options = {**reading.described(), **drawn.options, "role": sorted(role or [])}
+            lock.write(lock_beside(out), options=options, seed=seed, specs=content["specs"], outputs=[out])
     print_json(content, as_json)
     console = Console(quiet=quiet or as_json, highlight=False, emoji=False)
     print_reading(console, export)
