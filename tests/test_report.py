@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import lesiongeo as lg
-from lesiongeo.annotators import annotator_order
+from lesiongeo.agreement.annotators import annotator_order
 from lesiongeo.report import MissingExtraError
 from lesiongeo.report.areas import MOST_POINTS
 from lesiongeo.report.cases import worst_cases

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..pairs import Ints
+from ..agreement.counted import Ints
 from ..read.config import LabelingConfig
 from .view import FINDING_SCHEMA, Mask, View
 

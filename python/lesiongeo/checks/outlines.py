@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from .. import _core
-from ..pairs import Ints, label_sets
+from ..agreement.counted import Ints, label_sets
 from ..polygons import Polygons
 from ..read.problems import REASONS
 from ..validity import validity_reason

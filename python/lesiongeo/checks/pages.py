@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..pairs import Ints
+from ..agreement.counted import Ints
 from .view import FINDING_SCHEMA, Mask, View
 
 __all__ = ["check_annotations", "check_pages", "check_tasks"]

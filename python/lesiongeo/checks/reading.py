@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..agreement.counted import Ints
 from ..metrics import bounds
-from ..pairs import Ints
 from .view import FINDING_SCHEMA, View, first_rows
 
 __all__ = ["INVALID", "check_reading"]

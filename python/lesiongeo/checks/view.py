@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ..pairs import Counted, Ints
+from ..agreement.counted import Counted, Ints
 from ..read import Export
 
 __all__ = ["FINDING_SCHEMA", "SEVERITIES", "View", "first_rows", "spread"]

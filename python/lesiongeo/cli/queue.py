@@ -14,7 +14,7 @@ from rich.text import Text
 
 from .. import __version__
 from ..agreement import Agreement, agreement
-from ..comparison_tables import MATCH
+from ..agreement.tables import MATCH
 from ..consensus import Consensus, consensus
 from ..label_studio import ReviewFile, review_tasks, write_review
 from ..lock import RunLock, lock_beside

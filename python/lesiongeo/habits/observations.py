@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ..agreement import Agreement
-from ..annotators import UNKNOWN, annotator_order, ranks
+from ..agreement.annotators import UNKNOWN, annotator_order, ranks
+from ..agreement.counted import label_sets
 from ..metrics import perimeter
-from ..pairs import label_sets
 from ..read import Export
 from ..regions import column_of
 from .rates import Trials

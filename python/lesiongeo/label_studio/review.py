@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ..agreement import Agreement
-from ..annotators import UNKNOWN, annotator_order
+from ..agreement.annotators import UNKNOWN, annotator_order
 from ..errors import ExportError
 from ..read import Export
 from ..read.config import ConfigSource

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ..annotators import UNKNOWN, annotator_order
+from ..agreement.annotators import UNKNOWN, annotator_order
 from .frame import KINDS, Frame
 from .run import Run, texts
 

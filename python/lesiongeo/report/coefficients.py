@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..annotators import annotator_order
+from ..agreement.annotators import annotator_order
 from .run import Run, rows_of
 from .text import shown, words
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ..annotators import UNKNOWN, annotator_order
+from ..agreement.annotators import UNKNOWN, annotator_order
 from .run import Run, floats, texts
 
 __all__ = ["KINDS", "SIZES", "SIZE_BOUNDS_PX2", "Frame", "Metric", "read_frame"]

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..annotators import annotator_order
+from ..agreement.annotators import annotator_order
 from .frame import Frame
 from .run import Run, rows_of, texts
 from .text import count, interval, number, percent, plural, shown

@@ -16,7 +16,7 @@ import jinja2
 from markupsafe import Markup
 
 from .. import __version__
-from ..annotators import annotator_order
+from ..agreement.annotators import annotator_order
 from . import charts
 from .areas import areas
 from .cards import card_drawings

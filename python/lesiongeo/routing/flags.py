@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ..agreement import Agreement
-from ..comparison_tables import MATCH
+from ..agreement.tables import MATCH
 from .expression import AllOf, Comparison, Leaf, Node, Word, parse, words
 
 __all__ = ["DEFAULT_FLAG", "Flags", "flag_pairs", "needs_distances"]

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ..agreement import Agreement
-from ..annotators import annotator_order, ranks
+from ..agreement.annotators import annotator_order, ranks
 from ..options import shown
 from ..read import Export
 from ..read.export import page_rows

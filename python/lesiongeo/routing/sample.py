@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from ..agreement.counted import Counted
 from ..options import shown
-from ..pairs import Counted
 from ..read import Export
 from ..statistics.intervals import checked_confidence, cluster_keys, wilson_interval
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..annotators import annotator_order
+from ..agreement.annotators import annotator_order
 from .clusters import Ints, Keys, TaskClusters
 from .patterns import rated_pairs
 from .ratings import Units

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ..annotators import UNKNOWN, annotator_order, ranks
+from ..agreement.annotators import UNKNOWN, annotator_order, ranks
 from .histograms import Bins, LinearBins, OctaveBins
 from .intervals import task_clusters
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..annotators import annotator_order
+from ..agreement.annotators import annotator_order
 from .clusters import Ints, Keys
 from .ratings import Control, Rated, category_order
 

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ..annotators import UNKNOWN, annotator_order, ranks
+from ..agreement.annotators import UNKNOWN, annotator_order, ranks
+from ..agreement.counted import label_sets
 from ..options import shown
-from ..pairs import label_sets
 from ..regions import FIXED, column_of
 from .coding import number_of
 

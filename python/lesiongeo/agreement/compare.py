@@ -16,15 +16,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from . import _core
+from .. import _core
+from ..distances import checked_tolerance
+from ..options import checked_flag
+from ..read import Export
 from .annotators import annotator_table, summary_table
-from .comparison_tables import Rows, pair_table, task_table
-from .distances import checked_tolerance
+from .counted import Comparisons, Counted, compare_pages, label_sets
 from .lesions import lesion_table
-from .options import checked_flag
-from .pair_metrics import Progress, pair_metrics, stages
-from .pairs import Comparisons, Counted, compare_pages, label_sets
-from .read import Export
+from .metrics import Progress, pair_metrics, stages
+from .tables import Rows, pair_table, task_table
 
 __all__ = ["Agreement", "agreement"]
 
@@ -134,7 +134,7 @@ def agreement(
         score (sum of their IoU over the pairs of annotators of the task: who missed it counts 0; null for a single
         annotator), area_px2 (geometric mean).
 
-        `annotators` and `summary`: see `annotator_table` and `summary_table` in `lesiongeo.annotators`.
+        `annotators` and `summary`: see `annotator_table` and `summary_table` in `lesiongeo.agreement.annotators`.
 
     Raises
     ------

@@ -6,11 +6,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from . import _core
-from .arrow import nullable, numbers
-from .comparison_tables import LABEL_CONFLICT, Rows
-from .pairs import Counted, Ints
-from .read import Export
+from .. import _core
+from ..arrow import nullable, numbers
+from ..read import Export
+from .counted import Counted, Ints
+from .tables import LABEL_CONFLICT, Rows
 
 __all__ = ["lesion_table"]
 

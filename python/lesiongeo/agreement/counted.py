@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from ..read import Export
+from ..regions import has_interior
 from .annotators import UNKNOWN, annotator_order, ranks
-from .read import Export
-from .regions import has_interior
 
 __all__ = ["Comparisons", "Counted", "Ints", "compare_pages", "label_sets"]
 

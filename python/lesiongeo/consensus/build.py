@@ -15,15 +15,15 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from .agreement import Agreement
-from .consensus_tables import Lesions, Rows, ground_truth_table, outvoted_table, page_table, region_table
+from ..agreement import Agreement
+from ..agreement.counted import Ints
+from ..options import checked_flag, shown
+from ..polygons import Polygons
+from ..read import Export
+from ..regions import Regions
 from .ground_truth import expert_of
-from .lesion_outlines import joined, medoids, voted
-from .options import checked_flag, shown
-from .pairs import Ints
-from .polygons import Polygons
-from .read import Export
-from .regions import Regions
+from .outlines import joined, medoids, voted
+from .tables import Lesions, Rows, ground_truth_table, outvoted_table, page_table, region_table
 
 __all__ = ["METHODS", "Consensus", "Method", "consensus"]
 

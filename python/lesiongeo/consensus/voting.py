@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from .pairs import Ints
+from ..agreement.counted import Ints
 
 __all__ = ["Vote", "answer_codes", "vote"]
 
@@ -49,7 +49,7 @@ def vote(group: Ints, codes: Ints, count: int) -> Vote:
     Examples
     --------
     >>> import numpy as np
-    >>> from lesiongeo.voting import vote
+    >>> from lesiongeo.consensus.voting import vote
     >>> vote(np.array([0, 0, 0, 1, 1]), np.array([5, 2, 5, 3, 4]), 3)
     Vote(member=array([ 0, -1, -1]), votes=array([2, 1, 0]))
     """

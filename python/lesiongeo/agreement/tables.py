@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from .arrow import nullable, numbers
-from .pairs import Comparisons, Counted, Ints
-from .read import Export
-from .regions import FIXED
+from ..arrow import nullable, numbers
+from ..read import Export
+from ..regions import FIXED
+from .counted import Comparisons, Counted, Ints
 
 __all__ = ["LABEL_CONFLICT", "MATCH", "MATCHED", "MISSING", "NEAR_MISS", "Rows", "pair_table", "task_table"]
 

@@ -10,16 +10,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from .agreement import Agreement
-from .annotators import UNKNOWN
-from .arrow import nullable, numbers
+from ..agreement import Agreement
+from ..agreement.annotators import UNKNOWN
+from ..agreement.counted import Ints, label_sets
+from ..arrow import nullable, numbers
+from ..polygons import Polygons
+from ..read import Export
+from ..read.export import page_rows
+from ..regions import FIXED, column_of
 from .ground_truth import Expert
-from .lesion_outlines import Disputed, Members, disputed, mean_iou, members_of
-from .pairs import Ints, label_sets
-from .polygons import Polygons
-from .read import Export
-from .read.export import page_rows
-from .regions import FIXED, column_of
+from .outlines import Disputed, Members, disputed, mean_iou, members_of
 from .voting import Vote, answer_codes, vote
 
 __all__ = ["Lesions", "Rows", "ground_truth_table", "outvoted_table", "page_table", "region_table"]

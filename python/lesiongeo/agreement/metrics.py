@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from . import _core
-from .distances import ASSD, HAUSDORFF, LARGEST_MM, MASD, NSD, OFFSET, PERCENTILE
-from .pairs import Ints
-from .polygons import Ragged
-from .read import Export
-from .shape import in_millimetres
+from .. import _core
+from ..distances import ASSD, HAUSDORFF, LARGEST_MM, MASD, NSD, OFFSET, PERCENTILE
+from ..polygons import Ragged
+from ..read import Export
+from ..shape import in_millimetres
+from .counted import Ints
 
 __all__ = ["Progress", "pair_metrics", "stages"]
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from .read import Export
+    from ..read import Export
 
 __all__ = ["UNKNOWN", "annotator_order", "annotator_table", "ranks", "summary_table"]
 

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _core
-from .pairs import Ints
-from .polygons import Polygons, Ragged
+from .. import _core
+from ..agreement.counted import Ints
+from ..polygons import Polygons, Ragged
 
 __all__ = ["Disputed", "Members", "disputed", "joined", "mean_iou", "medoids", "members_of", "voted"]
 

@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .lesion_outlines import Members
-from .metrics import iou_pairs
-from .pairs import Ints
-from .read import Export
-from .regions import has_interior
+from ..agreement.counted import Ints
+from ..metrics import iou_pairs
+from ..read import Export
+from ..regions import has_interior
+from .outlines import Members
 
 __all__ = ["Expert", "expert_of"]
 
