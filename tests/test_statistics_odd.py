@@ -17,10 +17,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from typer.testing import CliRunner
 
 import lesiongeo as lg
 import little_exports
 from lesiongeo import Export
+from lesiongeo.cli import app
 
 RESAMPLES = 40
 CODE = re.compile(r"[a-z][a-z0-9_]*")
@@ -214,3 +216,19 @@ def test_millimetres_only_where_known() -> None:
             assert row["hausdorff_mm"] < row["hausdorff_px"] * max(sx, sy)
         # b drew wider: the sign says so in both units.
         assert row["signed_offset_px"] < 0 and row["signed_offset_mm"] < 0 and row["log_area_ratio"] > 0
+
+
+@pytest.mark.parametrize(
+    "name", ["no_tasks", "no_annotations", "all_cancelled", "all_empty", "points_only", "odd_names"]
+)
+@pytest.mark.parametrize("form", ["parquet", "csv"])
+def test_whole_runs(name: str, form: str, tmp_path: Path) -> None:
+    """A run folder and its report, also of exports in which there is nothing to say."""
+    pytest.importorskip("jinja2")
+    file, folder = tmp_path / "export.json", tmp_path / "run"
+    file.write_bytes(source(name))
+    more = ["--csv"] if form == "csv" else []
+    for command in (["agree", str(file), "-o", str(folder), *more], ["report", str(folder)]):
+        result = CliRunner().invoke(app, command)
+        assert result.exit_code == 0, (result.output, result.exception)
+    assert (folder / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
