@@ -39,6 +39,7 @@ def references(design: Design, found: Fit, owner: Ints, step: float) -> Floats:
     """Return per node (row) the weights of the nodes that it is compared with; rows of zeros have nobody.
 
     The reference is the mean of those who lie within half a step of the median annotator, without the person judged;
+    where the middle lies in a gap, that of both sides.
     `step` is the smallest effect of interest. Two people have only each other.
     """
     nodes = design.nodes
@@ -54,32 +55,24 @@ def references(design: Design, found: Fit, owner: Ints, step: float) -> Floats:
                 other = inside[owner[inside] != owner[node]]
                 weights[node, other] = n[other] / n[other].sum()
             continue
-        enough = inside[n[inside] >= FEWEST_VALUES]
-        judges = enough if len(np.unique(owner[enough])) >= 3 else inside
-        # Everybody counts once, whoever drew most; the share of a segment is its share of the person's values.
-        whole = np.bincount(owner[judges], weights=n[judges], minlength=int(owner.max()) + 1)
-        share = n[judges] / whole[owner[judges]]
-        middle = _median(found.effect[judges], share)
-        near = np.abs(found.effect[judges] - middle) <= step / 2.0
-        if not near.any():  # an even number: the middle lies between two
-            distance = np.abs(found.effect[judges] - middle)
-            near = distance <= distance.min() * (1.0 + 1e-9)
+        # Everybody counts once, whoever drew most, with the mean of all their segments.
+        whole = np.bincount(owner[inside], weights=n[inside], minlength=int(owner.max()) + 1)
+        total = np.bincount(owner[inside], weights=n[inside] * found.effect[inside], minlength=len(whole))
+        mean = total[people] / whole[people]
+        judges = whole[people] >= FEWEST_VALUES
+        judges |= np.count_nonzero(judges) < 3
+        distance = np.abs(mean - np.median(mean[judges]))
+        near = judges & (distance <= step / 2.0)
+        between = not near.any()  # an even number, and the middle lies in a gap
+        if between:
+            near = judges & (distance <= distance[judges].min() * (1.0 + 1e-9))
         for node in inside.tolist():
-            own = near & (owner[judges] != owner[node])
-            if own.any():
-                weights[node, judges[own]] = share[own] / share[own].sum()
+            # In a gap both sides count, also the person's own: else one half would be judged by the other.
+            chosen = near if between else near & (people != owner[node])
+            own = inside[np.isin(owner[inside], people[chosen])]
+            if len(own):
+                weights[node, own] = n[own] / whole[owner[own]] / np.count_nonzero(chosen)
     return weights
-
-
-def _median(values: Floats, weights: Floats) -> float:
-    """Return the weighted median; between two values where half of the weight lies on each side."""
-    order = np.argsort(values, kind="stable")
-    total = np.cumsum(weights[order])
-    half = total[-1] / 2.0
-    at = int(np.searchsorted(total, half * (1.0 - 1e-9)))
-    if abs(total[at] - half) <= 1e-9 * half:
-        return float(values[order[at : at + 2]].mean())
-    return float(values[order[at]])
 
 
 def contrasts(design: Design, found: Fit, owner: Ints, part: Ints, weights: Floats, confidence: float) -> list[Effect]:
