@@ -385,6 +385,7 @@ def test_the_command_writes_a_file_or_a_folder(source: Path, tmp_path: Path) -> 
     assert sorted(path.name for path in (tmp_path / "all").iterdir()) == [
         "habits.csv",
         "habits_overall.csv",
+        "run.lock.json",
         "similar.csv",
         "trends.csv",
     ]

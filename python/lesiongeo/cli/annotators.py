@@ -67,7 +67,7 @@ def annotators(
     min_weeks: Annotated[int, typer.Option(min=1, help="Fewest weeks with data between two changes.")] = 2,
     majority_sample: Annotated[
         int, typer.Option(min=0, help="Regions per annotator that are compared with the majority's outline.")
-    ] = 20_000,
+    ] = 2000,
     seed: Annotated[int, typer.Option(min=0, help="Chooses that sample.")] = 0,
     *,
     reading: Reading,

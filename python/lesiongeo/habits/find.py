@@ -72,7 +72,7 @@ def habits(
     min_lead_time_factor: float = 2.0,
     error_rate: float = 0.01,
     min_weeks: int = 2,
-    majority_sample: int = 20_000,
+    majority_sample: int = 2000,
     size_bounds_px2: Sequence[float] = (1024.0, 9216.0),
     seed: int = 0,
     confidence: float = 0.95,
@@ -96,7 +96,7 @@ def habits(
         Chance that anybody is named in an export in which nobody has a habit.
     min_weeks : int, default 2
         Fewest weeks with data between two changes.
-    majority_sample : int, default 20000
+    majority_sample : int, default 2000
         Regions per annotator that are also compared with the outline of the majority of the others; 0 for none.
     size_bounds_px2 : (float, float)
         Areas at which lesions become medium and large.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..annotators import annotator_order
+from ..agreement.annotators import annotator_order
 from .cases import Case
 from .frame import Frame
 from .queue import priorities

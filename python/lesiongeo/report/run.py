@@ -128,6 +128,10 @@ class Run:
                 except ValueError:
                     continue
                 found.update(str(one) for one in ids if isinstance(ids, list))
+        if not found:
+            # CSV cannot say it; the lock of the run does.
+            ids = self.json("run.lock.json").get("specs")
+            found.update(str(one) for one in ids or [] if isinstance(ids, list))
         return sorted(found)
 
     def outlines(self, rows: NDArray[np.int64]) -> Polygons | None:
@@ -200,6 +204,9 @@ def _csv(path: Path, wanted: list[str] | None) -> pa.Table:
     with path.open("rb") as file:
         table = pyarrow.csv.read_csv(file, convert_options=options, parse_options=parse)
     for at, name in enumerate(table.column_names):
+        if pa.types.is_null(table[name].type):
+            # Nothing tells what a column without any value holds; texts can be counted at least.
+            table = table.set_column(at, name, table[name].cast(pa.string()))
         if pa.types.is_string(table[name].type):
             table = table.set_column(at, name, pc.replace_substring_regex(table[name], r"^'([=+\-@\t\r])", r"\1"))
     return table.combine_chunks()
