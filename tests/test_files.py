@@ -148,7 +148,22 @@ def read_csv(path: Path) -> list[list[str]]:
 
 def test_formulas_are_neutralised(tmp_path: Path) -> None:
     """Text that begins as a formula gets an apostrophe; the same characters further on are left alone."""
-    formulas = ["=1+1", "+1", "-1", "@sum", "\ttab", "\rreturn", "=", "-", "=a\n=b"]
+    formulas = [
+        "=1+1",
+        "+1",
+        "-1",
+        "@sum",
+        "\ttab",
+        "\rreturn",
+        "=",
+        "-",
+        "=a\n=b",
+        "\n=1",
+        "\uff1d1",
+        "\uff0b1",
+        "\uff0d1",
+        "\uff20a",
+    ]
     harmless = ["a=1", "1-1", " =1", "\n=1", "'=1", "a@b", "", 'say "hi", then\nleave', "µ²"]
     write_table(pa.table({"text": [*formulas, *harmless, None]}), tmp_path / "t.csv")
     (_, *rows) = read_csv(tmp_path / "t.csv")

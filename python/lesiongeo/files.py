@@ -14,7 +14,7 @@ import pyarrow.parquet
 from .regions import Regions
 from .specs import specs_of
 
-__all__ = ["SPECS_KEY", "parquet_options", "write_json", "write_table"]
+__all__ = ["SPECS_KEY", "parquet_options", "unguarded", "write_json", "write_table"]
 
 #: Polygons per row group: nested columns above about 2 GB per group break readers.
 ROWS_PER_GROUP = 250_000
@@ -89,6 +89,16 @@ def write_json(content: dict[str, Any], path: Path) -> None:
     path.write_text(json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
 
 
+#: First characters of what a spreadsheet takes for a formula, as OWASP lists them; the last four are full-width.
+FORMULA = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
+_FORMULA_FIRST = "^([" + "".join(f"\\x{{{ord(one):x}}}" for one in FORMULA) + "])"
+
+
+def unguarded(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Take the apostrophe away again that a text of a CSV file got."""
+    return pc.replace_substring_regex(column, _FORMULA_FIRST.replace("^", "^'"), r"\1")
+
+
 def _for_csv(table: pa.Table) -> pa.Table:
     columns = {}
     for name in table.column_names:
@@ -96,9 +106,11 @@ def _for_csv(table: pa.Table) -> pa.Table:
         if pa.types.is_list(column.type):
             texts = [None if value is None else json.dumps(value, ensure_ascii=False) for value in column.to_pylist()]
             column = pa.array(texts, pa.string())
-        if pa.types.is_string(column.type):
-            column = pc.replace_substring_regex(column, r"^([=+\-@\t\r])", r"'\1")
-        if name.startswith(("=", "+", "-", "@", "\t", "\r")):
+        if pa.types.is_dictionary(column.type):
+            column = column.cast(column.type.value_type)
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            column = pc.replace_substring_regex(column, _FORMULA_FIRST, r"'\1")
+        if name.startswith(tuple(FORMULA)):
             name = f"'{name}"
         while name in columns:
             name = f"'{name}"

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..arrow import written_outlines
 from ..errors import ExportError, LesiongeoError
+from ..files import unguarded
 from ..polygons import Polygons
 
 __all__ = ["Run", "floats", "rows_of", "texts"]
@@ -208,7 +209,7 @@ def _csv(path: Path, wanted: list[str] | None) -> pa.Table:
             # Nothing tells what a column without any value holds; texts can be counted at least.
             table = table.set_column(at, name, table[name].cast(pa.string()))
         if pa.types.is_string(table[name].type):
-            table = table.set_column(at, name, pc.replace_substring_regex(table[name], r"^'([=+\-@\t\r])", r"\1"))
+            table = table.set_column(at, name, unguarded(table[name]))
     return table.combine_chunks()
 
 
