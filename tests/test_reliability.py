@@ -260,7 +260,8 @@ def test_parts_with_other_annotators_and_categories_are_recoded():
     assert rows_of(first.table(resamples=0), control="area_px2", annotator_a=None)[0]["n_units"] == 3
 
 
-def test_parts_together_may_have_too_many_categories():
+def test_parts_together_may_have_too_many_categories(monkeypatch):
+    monkeypatch.setattr("lesiongeo.statistics.patterns.MOST_LABELS", 100)
     tasks = [task(n, region(0, f"label {n}"), region(0, f"label {n + 1}")) for n in range(1, 121)]
     first, second = parts_of(tasks, [range(60), range(60, 120)])
     assert rows_of(first.table(resamples=0), control="label", missed="left_out", statistic="fleiss_kappa")

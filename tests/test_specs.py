@@ -70,3 +70,9 @@ def test_the_command_prints_one_or_all():
     assert [one["id"] for one in everything] == [one.id for one in SPECS.values()]
     refused = run.invoke(app, ["spec", "nonsense"])
     assert refused.exit_code == 2
+
+
+def test_tables_with_intervals_say_which_kind():
+    assert "bootstrap_interval@1" in specs_of([pa.table({"metric": ["dice"], "mean": [0.5], "mean_low": [0.4]})])
+    assert "habit_interval@1" in specs_of([pa.table({"habit": ["missed"], "value": [0.5], "low": [0.4]})])
+    assert "bootstrap_interval@1" not in specs_of([pa.table({"iou": [0.5], "overflow": [1]})])

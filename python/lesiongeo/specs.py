@@ -134,6 +134,8 @@ def specs_of(tables: Iterable[pa.Table]) -> list[str]:
         for name in NAMING:
             if name in table.column_names and pa.types.is_string(table[name].type):
                 names += [value for value in table[name].unique().to_pylist() if value is not None]
+        if any(re.search(r"(^|_)low$", name) for name in names):
+            found.add(SPECS["habit_interval" if "habit" in names else "bootstrap_interval"].id)
         found |= {known.id for name in names if (known := _named(name)) is not None}
     return sorted(found)
 

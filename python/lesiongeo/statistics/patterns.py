@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from ..agreement.annotators import annotator_order
 from .clusters import Ints, Keys
-from .ratings import Control, Rated, category_order
+from .ratings import LABEL, Control, Rated, category_order
 
 __all__ = ["MOST_CATEGORIES", "Patterns", "RatedPairs", "patterns_of", "rated_pairs"]
 
 #: Controls with more categories are numbers of something, not categories.
 MOST_CATEGORIES = 100
+#: Labels are names of a list, however long; a code of a label is a 16-bit number.
+MOST_LABELS = 10_000
 #: People of whom all pairs are tried one by one.
 FEW = 12
 
@@ -65,7 +67,7 @@ class Patterns:
         listed = self.listed if self.listed == other.listed else None
         nominal = self.nominal or other.nominal
         texts = {*(self.categories or ()), *(other.categories or ())}
-        if self.categories is None or other.categories is None or len(texts - {None}) > MOST_CATEGORIES:
+        if self.categories is None or other.categories is None or len(texts - {None}) > _most(self.control):
             return _too_many(self.control, self.scope, self.missed, annotators, listed, nominal)
         order, ordered = category_order({text for text in texts if text is not None}, listed)
         categories = (*order, None) if None in texts else tuple(order)
@@ -96,6 +98,10 @@ class Patterns:
         codes = np.full((len(self.codes), len(annotators)), -1, dtype=np.int16)
         codes[:, [column[name] for name in self.annotators]] = new[self.codes]
         return codes
+
+
+def _most(control: str) -> int:
+    return MOST_LABELS if control == LABEL else MOST_CATEGORIES
 
 
 def _too_many(
@@ -139,7 +145,7 @@ def patterns_of(
         Keys of the clusters, rising.
     """
     missed = "left_out" if absent is None else "category"
-    if len(rated.categories) > MOST_CATEGORIES:
+    if len(rated.categories) > _most(control.name):
         return _too_many(control.name, control.scope, missed, annotators, control.values, control.nominal)
     codes, categories = rated.codes, rated.categories
     # Of what nobody has answered nothing is known, also where somebody missed it.

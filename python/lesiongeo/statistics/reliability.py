@@ -97,7 +97,7 @@ def reliability(
     Categories have an order where all are numbers, or where a choice of one is listed by the configuration, in that
     order. Labels and track ids are names without an order, and with missed lesions as a category there is none. Of two
     annotators, lesions that neither drew are no units; of all annotators those that nobody gave an answer. A control
-    with more than 100 categories has one row, without a statistic (too_many_categories).
+    with more than 100 categories (10,000 labels) has one row, without a statistic (too_many_categories).
 
     Cost: O(n log n) in ratings, and one multiplication of matrices for the resamples.
 
