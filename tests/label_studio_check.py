@@ -10,14 +10,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from label_studio_sdk.label_interface import LabelInterface
-from label_studio_sdk.label_interface.objects import PredictionValue, TaskValue
-from label_studio_sdk.types.import_api_request import ImportApiRequest
-from pydantic import TypeAdapter, ValidationError
-
 
 def objections(config: str, tasks: Any) -> list[str]:
     """What a Label Studio server looks at on import: the configuration, the data, and every entry of predictions."""
+    # Here, so that whoever collects the tests can import this file without the SDK.
+    from label_studio_sdk.label_interface import LabelInterface
+    from label_studio_sdk.label_interface.objects import PredictionValue, TaskValue
+    from label_studio_sdk.types.import_api_request import ImportApiRequest
+    from pydantic import TypeAdapter, ValidationError
+
     interface = LabelInterface(config)
     interface.validate()
     found: list[str] = []

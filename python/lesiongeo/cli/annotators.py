@@ -39,6 +39,8 @@ SHOWN = (
     ("vertex_density", "vertices", "{:.2f} x", 1.0),
     ("lead_time", "time", "{:.2f} x", 1.0),
 )
+#: Similar regions per named habit that the screen lists.
+MOST_LISTED = 5
 #: Tables as `lesiongeo agree` calls them.
 FILES = {"named": "habits", "weekly": "trends", "overall": "habits_overall", "similar": "similar"}
 
@@ -115,6 +117,7 @@ def annotators(
         "specs": specs,
         "named": found.named.to_pylist(),
         "overall": found.overall.to_pylist(),
+        "similar": found.similar.to_pylist(),
         "tests": found.tests,
         "no_agreement_because": result.reason,
     }
@@ -153,7 +156,11 @@ def _print(console: Console, found: Habits, error_rate: float) -> None:
             console.print(Text(f"  {printable(row['message'])}"), soft_wrap=True)
             places = "places" if row["habit"].startswith("missed") else "of the annotator's regions"
             places = "annotations" if row["habit"] == "lead_time" else places
-            console.print(f"    [dim]{alike.get(number, 0)} {places} look the same, in all weeks (table similar)[/]")
+            listed = ", ".join(_place(one) for one in _similar(found, number, MOST_LISTED))
+            count = alike.get(number, 0)
+            more = f", and {count - MOST_LISTED} more: -o DIR or --json" if count > MOST_LISTED else ""
+            text = f"    {count} {places} look the same, in all weeks" + (f": {listed}{more}" if count else "")
+            console.print(Text(printable(text), style="dim"), soft_wrap=True)
     else:
         console.print("[bold]Nobody is named:[/] no difference is both sure and large enough to be called a habit.")
     for row in found.overall.filter(pc.is_valid(found.overall["message"])).to_pylist():
@@ -173,6 +180,20 @@ def _print(console: Console, found: Habits, error_rate: float) -> None:
         "-o DIR writes all tables, --json prints all reasons",
         style="dim",
     )
+
+
+def _similar(found: Habits, number: int, most: int | None = None) -> list[dict[str, Any]]:
+    """Return the regions or places that look like a named habit, the first ones."""
+    rows: list[dict[str, Any]] = (
+        found.similar.filter(pc.equal(found.similar["named"], number)).slice(0, most).to_pylist()
+    )
+    return rows
+
+
+def _place(row: dict[str, Any]) -> str:
+    page = "" if row["page"] is None else f" page {row['page']}"
+    what = row["region_id"] or ("" if row["lesion"] is None else f"lesion {row['lesion']}")
+    return f"task {row['task_id']}{page} {what}".rstrip()
 
 
 def _table(overall: pa.Table) -> Table:

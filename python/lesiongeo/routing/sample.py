@@ -268,7 +268,11 @@ def _drawn(rate: Fraction | None, seed: int, name: str, task: Ints, stratum: NDA
     # Both halves are scattered before and after they meet, so that neither seeds nor people share an order.
     hashes = cluster_keys((cluster_keys(task) ^ person).view(np.int64))
     order = np.lexsort((task, hashes))
-    groups: dict[str, Ints] = {key: order[stratum[order] == key] for key in sorted(set(stratum.tolist()))}
+    keys = sorted(set(stratum.tolist()))
+    place = {key: number for number, key in enumerate(keys)}
+    code = np.array([place[key] for key in stratum[order].tolist()], dtype=np.int64)
+    rows_of = np.split(order[np.argsort(code, kind="stable")], np.cumsum(np.bincount(code, minlength=len(keys)))[:-1])
+    groups: dict[str, Ints] = dict(zip(keys, rows_of, strict=True))
     quota = {key: rate * len(rows) for key, rows in groups.items()}
     taken = {key: math.floor(share) for key, share in quota.items()}
     tie = dict(zip(groups, cluster_keys([f"{seed} {name} {key}" for key in groups]).tolist(), strict=True))
