@@ -103,9 +103,14 @@ class Reading:
         """Return what `measure` takes: one spacing for all, or that of each region's page."""
         return export.region_spacing_mm() if isinstance(self.spacing_mm, str) else self.spacing_mm
 
-    def read(self, sources: list[str] | Found, **more: Any) -> Export:
-        """Read the exports; a field for the spacing that no page has is wrong usage, not a lack of millimetres."""
+    def read(self, sources: list[str] | Found, *, lists_problems: bool = False, **more: Any) -> Export:
+        """Read the exports; names of fields and controls that are nowhere are wrong usage, not a lack of data.
+
+        A command that lists problems has them in its list instead, but for the spacing.
+        """
         export = read_export(sources, on_error=self.on_error, **self.given, **more)
+        if not lists_problems:
+            _refuse_unknown(export, self.given)
         field = self.spacing_mm
         if isinstance(field, tuple):
             # A Parquet file has the spacing it was converted with; what was given counts for it too.
@@ -121,6 +126,18 @@ class Reading:
                 "the field to convert"
             )
         return export
+
+
+def _refuse_unknown(export: Export, given: dict[str, Any]) -> None:
+    """Without the patient, the day or the status that was asked for, numbers would be others, silently."""
+    for row in export.problems.filter(pc.equal(export.problems["code"], "role_unknown")).to_pylist():
+        raise UsageError(row["message"])
+    columns = {"patient": export.tasks, "visit_date": export.pages, "day_offset": export.pages}
+    for name, table in columns.items():
+        if name in given and table.num_rows and table[name].null_count == table.num_rows:
+            told = export.problems.filter(pc.starts_with(export.problems["message"], "none of "))["message"].to_pylist()
+            about = [message for message in told if f"option {name}:" in message]
+            raise UsageError(about[0] if about else f"--{name.replace('_', '-')} {given[name]}: nothing is there")
 
 
 def _with_spacing(export: Export, spacing_mm: tuple[float, float]) -> Export:

@@ -89,7 +89,7 @@ def validate(
         if out is not None and out.suffix not in (".parquet", ".csv"):
             raise UsageError(f"{out.name} should end in .parquet or .csv")
         with progress_bars(quiet or as_json) as stage:
-            export = reading.read(sources, threads=threads, progress=stage("reading"))
+            export = reading.read(sources, lists_problems=True, threads=threads, progress=stage("reading"))
             table = findings(
                 export,
                 config=reading.given.get("config"),
