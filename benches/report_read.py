@@ -70,7 +70,8 @@ def agree(rows: list[Row]) -> list[str]:
         less: IoU and discrete Hausdorff of all overlapping polygons of two annotators on a page, without
         matching, missing regions, columns and files. Below, the seconds of each stage, in a run of its own: the
         file read into columns (*read*), what outlines mean (*resolve*), which regions meet and match (*pairs*),
-        distances and lengths (*kernels*), Arrow tables and statistics (*tables*), files (*Parquet*). With two
+        all distances and lengths (*kernels*), Arrow tables (*tables*), intervals, coefficients, habits and the
+        queue (*statistics*), files (*Parquet*). With two
         threads Parquet is written while the rest is computed, so the stages add up to more than the whole."""
     lines = [[READERS[way], number(row.seconds[way]), longer(row, way)] for way in ("ours_1", "ours_2", "peer_1")]
     stages = [

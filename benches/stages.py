@@ -25,15 +25,17 @@ FUNCTIONS: tuple[tuple[Any, str, str], ...] = (
     (lesiongeo.polygons.Polygons, "_interior", "resolve"),
     (_core, "match_pages", "pairs"),
     (_core, "hausdorff", "kernels"),
+    (_core, "surface_distances", "kernels"),
     (_core, "centroid", "kernels"),
     (_core, "perimeter", "kernels"),
     (_core, "survey", "resolve"),
     (lesiongeo.cli.agree, "agreement", "tables"),
     (lesiongeo.cli.agree, "measure", "tables"),
+    (lesiongeo.cli.agree, "run_tables", "statistics"),
     (lesiongeo.cli.agree, "write_table", "Parquet"),
 )
 #: The order in which they come; reading is what the reader does apart from its tables.
-STAGES = ("read", "resolve", "pairs", "kernels", "tables", "Parquet")
+STAGES = ("read", "resolve", "pairs", "kernels", "tables", "statistics", "Parquet")
 
 
 def agree(path: Path, out: Path, threads: int) -> None:
