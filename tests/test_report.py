@@ -839,3 +839,15 @@ def test_the_command_says_what_is_wrong(tmp_path: Path, plain: Path) -> None:
     assert Ran("report", plain, "--worst", "5000").code == 2
     assert Ran("report", "s3://bucket/run").code == 2
     assert Ran("report", plain, "--images", tmp_path / "nowhere").code == 3
+
+
+def test_what_an_earlier_run_left_in_the_folder_is_not_mixed_in(tmp_path: Path) -> None:
+    """The lock names the files of the last run: those of an older one, as Parquet, are left alone."""
+    (tmp_path / "small.json").write_text(json.dumps(make_export(patients=2, seed=3)), encoding="utf-8")
+    assert Ran("agree", "examples/dermatology.json", "-o", tmp_path / "out", "-q").code == 0
+    assert Ran("agree", tmp_path / "small.json", "-o", tmp_path / "out", "--csv", "-q").code == 0
+    found = Run(tmp_path / "out")
+    assert {path.suffix for path in found.files.values()} == {".csv"}
+    assert found.twice == []
+    expected = lg.agreement(lg.read_label_studio(tmp_path / "small.json"))
+    assert found.rows("pairs") == expected.pairs.num_rows

@@ -62,8 +62,11 @@ class Run:
         self.files: dict[str, Path] = {}
         #: Tables that are there as Parquet and as CSV.
         self.twice: list[str] = []
+        written = self._written()
         for name in TABLES:
             found = [path for ending in ("parquet", "csv") if (path := self.folder / f"{name}.{ending}").is_file()]
+            # What an earlier run left behind in the same folder is none of this one's.
+            found = [path for path in found if not written or path.name in written]
             if found:
                 self.files[name] = found[0]
             if len(found) > 1:
@@ -75,6 +78,12 @@ class Run:
                 source=str(folder),
             )
         self._tables: dict[str, pa.Table] = {}
+
+    def _written(self) -> set[str]:
+        """Return the names of the files that the last run wrote, as its lock has them; none where that is unknown."""
+        outputs = self.json("run.lock.json").get("outputs")
+        entries = outputs if isinstance(outputs, list) else []
+        return {str(entry["name"]) for entry in entries if isinstance(entry, dict) and "name" in entry}
 
     def table(self, name: str) -> pa.Table | None:
         """Return a table without outlines, or None where it is not there; kept, but for the regions."""
