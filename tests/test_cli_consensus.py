@@ -103,7 +103,7 @@ def test_label_studio_by_hand() -> None:
     first, second = file.tasks
     assert file.n_tasks == 2
     assert second == {
-        "data": {"image": "visit-0.jpg", "lesiongeo_task_id": 8},
+        "data": {"image": "visit-0.jpg", "lesiongeo_task_id": 8, "lesiongeo_consensus_source": "majority"},
         "predictions": [{"model_version": "consensus majority", "result": []}],
     }
     (prediction,) = first["predictions"]
@@ -115,6 +115,60 @@ def test_label_studio_by_hand() -> None:
     assert track["value"] == {"number": 3}
     # The hole is reached through a slit.
     assert len(frame["value"]["points"]) == 10
+
+
+def with_expert() -> list[Any]:
+    """Two tasks; on the first an expert overrides, whose newer annotation counts, and drew something else."""
+    tasks = [{**steps(3), "id": 1}, {**steps(3), "id": 2}]
+    for number, (low, high), day in ((70, (0, 10), 1), (71, (0, 25), 2)):
+        expert = [box("g", (low, high), (low, high))]
+        more = {"ground_truth": True, "updated_at": f"2026-01-0{day}T00:00:00Z"}
+        tasks[0]["annotations"].append(annotation(number, 9, expert, **more))
+    return tasks
+
+
+def test_an_override_is_recorded_in_the_predictions() -> None:
+    export = read(*with_expert())
+    result = lg.agreement(export, boundary=False)
+    for override, names in ((True, ["ground truth", "consensus medoid"]), (False, ["consensus medoid"] * 2)):
+        file = consensus_tasks(export, lg.consensus(export, result, method="medoid", override=override), config=SIMPLE)
+        first, second = file.tasks
+        assert [one["predictions"][0]["model_version"] for one in (first, second)] == names
+        source = "lesiongeo_consensus_source"
+        assert first["data"][source] == ("ground_truth:71" if override else "medoid")
+        assert second["data"][source] == "medoid"
+        assert file.n_ground_truths == override
+        (drawn,) = first["predictions"][0]["result"]
+        assert (max(max(point) for point in drawn["value"]["points"]) <= 25) == override
+
+
+def test_ground_truths_are_written_and_told(tmp_path: Path) -> None:
+    path = tmp_path / "in.json"
+    path.write_text(json.dumps(with_expert()), encoding="utf-8")
+    marked = tmp_path / "new" / "marked.parquet"
+    content = json.loads(run(path, "-o", tmp_path / "c.csv", "--ground-truths", marked, "--json"))
+    rows = pq.read_table(marked).to_pylist()
+    assert content["ground_truths"] == rows
+    assert [(row["annotation_id"], row["annotator"], row["counts"], row["n_regions"]) for row in rows] == [
+        (71, "9", True, 1),
+        (70, "9", False, None),
+    ]
+    assert str(marked.name) in str(json.loads((tmp_path / "c.csv.lock.json").read_text())["outputs"])
+    out = run(path, "-o", tmp_path / "c.csv")
+    assert "1 of them from the ground truth of 1 tasks" in out
+    assert "1 older annotations are marked as ground truth too" in out
+    assert json.loads(run(path, "-o", tmp_path / "c.csv", "--no-override", "--json"))["ground_truths"] == []
+
+
+@pytest.mark.skipif(not SDK.exists(), reason="the environment with Label Studio's SDK is not here")
+def test_label_studio_takes_an_override(tmp_path: Path) -> None:
+    source, config, file = tmp_path / "in.json", tmp_path / "config.xml", tmp_path / "out.json"
+    source.write_text(json.dumps(with_expert()), encoding="utf-8")
+    config.write_text(SIMPLE, encoding="utf-8")
+    run(source, "-o", file, "--config", config, "--quiet")
+    assert '"ground truth"' in file.read_text(encoding="utf-8")
+    check = [SDK, ROOT / "tests" / "label_studio_check.py", config, file]
+    assert json.loads(subprocess.run(check, check=True, capture_output=True, text=True).stdout) == [[]]
 
 
 def test_a_configuration_without_polygons_leaves_no_file(tmp_path: Path) -> None:
@@ -165,6 +219,7 @@ def test_options(tmp_path: Path) -> None:
         (["-o", "c.txt", "--format", "parquet"], "c.txt should end in .parquet"),
         (["-o", "c.csv", "--method", "union", "--min-votes", "2"], "--min-votes goes with --method majority"),
         (["-o", "c.csv", "--outvoted", "o.json"], "o.json should end in .parquet or .csv"),
+        (["-o", "c.csv", "--ground-truths", "g.json"], "g.json should end in .parquet or .csv"),
         (["-o", "c.json"], "needs --config FILE"),
         (["-o", "s3://bucket/c.csv"], "output goes to local files"),
     ],

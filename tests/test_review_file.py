@@ -266,7 +266,7 @@ def test_the_consensus_comes_back(source: str) -> None:
     again = review.again()
     made = lg.consensus(review.export, review.agreement)
     version = np.array(again.annotations["model_version"].to_pylist())[again.annotation_rows]
-    rows = np.flatnonzero(version == "consensus majority")
+    rows = np.flatnonzero(np.isin(version, ["consensus majority", "ground truth"]))
     queued = {(row["task_id"], row["page"]) for row in review.queue.to_pylist()}
     places = zip(made.regions.table["task_id"].to_pylist(), made.regions.table["page"].to_pylist(), strict=True)
     wanted = [index for index, place in enumerate(places) if place in queued]
@@ -325,6 +325,7 @@ def test_a_task_by_hand() -> None:
         "agreement": 0.5,
         "priority": 0.5,
         "lesiongeo_task_id": 70,
+        "lesiongeo_consensus_source": "majority",
     }
     assert made["predictions"][:2] == [
         {
@@ -345,6 +346,34 @@ def test_a_task_by_hand() -> None:
     assert outline["id"] == "lesion-0-0"
     # The consensus of answers: each was given by one who drew it.
     assert {one["from_name"] for one in consensus["result"]} == {"lesion", "track_id", "status"}
+
+
+def test_an_expert_who_overrides_is_named() -> None:
+    """Of two tasks one has a ground truth; without a consensus nobody overrides, and an earlier file's word is gone."""
+    expert = annotation(9, "9", [polygon("g")], ground_truth=True)
+    first, second = pair([polygon("a")], [], task_id=70), pair([polygon("b")], [], task_id=71)
+    first["annotations"].append(expert)
+    export = read(first, second)
+    review = Review(export)
+    versions = [[one["model_version"] for one in made["predictions"]] for made in review.tasks]
+    assert [made["data"]["lesiongeo_task_id"] for made in review.tasks] == [71, 70]
+    assert versions == [
+        ["annotator 1", "annotator 2", "consensus majority"],
+        ["annotator 1", "annotator 2", "annotator 9", "ground truth"],
+    ]
+    sources = [made["data"]["lesiongeo_consensus_source"] for made in review.tasks]
+    assert sources == ["majority", "ground_truth:9"]
+    assert review.made.n_ground_truths == 1
+    (outline,) = review.prediction("ground truth", task=1)["result"]
+    assert outline["id"] == "g-2"  # g is that of the expert as an annotator
+    # Reviewed again without a consensus: the data fields of the first review are no longer true.
+    again = [
+        {**one, "data": {**one["data"], **made["data"]}}
+        for one, made in zip((second, first), review.tasks, strict=True)
+    ]
+    without = Review(read(*again), consensus=False)
+    assert [set(made["data"]) & {"lesiongeo_consensus_source"} for made in without.tasks] == [set(), set()]
+    assert "lesiongeo_consensus_source" not in without.made.fields
 
 
 def test_who_drew_nothing_has_an_empty_prediction() -> None:

@@ -76,6 +76,10 @@ def consensus_command(
         Path | None,
         typer.Option(metavar="FILE", help="Also write the lesions without consensus: FILE.parquet or FILE.csv."),
     ] = None,
+    ground_truths: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Also write the annotations marked as ground truth: FILE.parquet or .csv."),
+    ] = None,
     gate: Annotated[float, typer.Option(min=0, max=1, help="Smallest IoU of a match within a label.")] = 0.1,
     conflict_gate: Annotated[float, typer.Option(min=0, max=1, help="Smallest IoU of a match across labels.")] = 0.5,
     polygon_control: Annotated[
@@ -99,8 +103,9 @@ def consensus_command(
         kind = _format(local(out), out_format)
         if min_votes is not None and method not in BY_VOTES:
             raise UsageError(f"--min-votes goes with --method {' and '.join(BY_VOTES)}")
-        if outvoted is not None and local(outvoted).suffix not in (".parquet", ".csv"):
-            raise UsageError(f"{printable(outvoted.name)} should end in .parquet or .csv")
+        for table in (outvoted, ground_truths):
+            if table is not None and local(table).suffix not in (".parquet", ".csv"):
+                raise UsageError(f"{printable(table.name)} should end in .parquet or .csv")
         if kind == "labelstudio" and "config" not in reading.given:
             raise UsageError(
                 f"{printable(out.name)} is for Label Studio's import, which needs --config FILE: the labeling "
@@ -124,12 +129,14 @@ def consensus_command(
                 override=not no_override,
                 threads=threads,
             )
-        for path in (out, outvoted):
+        for path in (out, outvoted, ground_truths):
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
         written = _write(export, made, out, kind, reading.given.get("config"), polygon_control, threads)
         if outvoted is not None:
             write_table(made.outvoted, outvoted)
+        if ground_truths is not None:
+            write_table(made.ground_truths, ground_truths)
         options = {
             "method": made.method,
             "min_votes": min_votes,
@@ -144,13 +151,13 @@ def consensus_command(
             options={**reading.described(), **options, "format": kind, "polygon_control": polygon_control},
             seed=None,
             specs=content["specs"],
-            outputs=[path for path in (out, outvoted) if path is not None],
+            outputs=[path for path in (out, outvoted, ground_truths) if path is not None],
         )
     print_json(content, as_json)
     console = Console(quiet=quiet or as_json, highlight=False, emoji=False)
     print_reading(console, export)
     _print(console, content)
-    names = ", ".join(escape(printable(str(path))) for path in (out, outvoted) if path is not None)
+    names = ", ".join(escape(printable(str(path))) for path in (out, outvoted, ground_truths) if path is not None)
     console.print(f"Written to [bold]{names}[/]")
 
 
@@ -206,7 +213,7 @@ def _summary(export: Export, made: Consensus, options: dict[str, Any], written: 
         "sources": dict(sorted(sources.items())),
         "outvoted": dict(sorted(Counter(made.outvoted["reason"].to_pylist()).items())),
         "without_label": table["label"].null_count,
-        "ground_truths": made.ground_truths.filter(made.ground_truths["counts"]).num_rows,
+        "ground_truths": made.ground_truths.to_pylist(),
         "disagreement_share_mean": pc.mean(table["disagreement_share"]).as_py(),
         "written": written,
     }
@@ -216,7 +223,11 @@ def _print(console: Console, content: dict[str, Any]) -> None:
     console.print(f"Consensus by {content['options']['method']}: [bold]{content['regions']}[/] regions")
     if content["ground_truths"]:
         own = content["sources"].get("ground_truth", 0)
-        console.print(f"  {own} of them from the ground truth of {content['ground_truths']} tasks")
+        marked = len(content["ground_truths"])
+        tasks = sum(row["counts"] for row in content["ground_truths"])
+        console.print(f"  {own} of them from the ground truth of {tasks} tasks, which overrides the annotators there")
+        if marked > tasks:
+            console.print(f"  {marked - tasks} older annotations are marked as ground truth too and do not count")
     if content["without_label"]:
         console.print(f"  {content['without_label']} without label: none was given, or annotators are divided")
     if content["outvoted"]:

@@ -139,6 +139,7 @@ def queue(
             left_out = {name: count for name, count in sorted(review.left_out.items()) if count}
             content["review"] = {
                 "fields": review.fields,
+                "ground_truths": review.n_ground_truths,
                 "left_out": left_out,
                 "controls_not_in_config": review.not_in_config,
                 "tasks": review.n_tasks,
@@ -252,6 +253,10 @@ def _print(console: Console, export: Export, result: Agreement, table: pa.Table,
 
 
 def _print_review(console: Console, review: ReviewFile) -> None:
+    if review.n_ground_truths:
+        console.print(
+            f"Review file: in {review.n_ground_truths} tasks the ground truth stands in place of the consensus"
+        )
     for name, count in sorted(review.left_out.items()):
         if count:
             console.print(f"[yellow]Review file[/]: {count} {LEFT_OUT[name]}")

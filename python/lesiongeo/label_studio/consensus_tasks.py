@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,18 +9,15 @@ import numpy as np
 import pyarrow as pa
 
 from ..consensus import Consensus
-from ..errors import ExportError
 from ..read import Export
 from ..read.config import ConfigSource
 from ..regions import Regions, column_of
 from .layout import layout, questions
 from .predictions import Entry, RegionEntries, prediction, with_ids
 from .review import ReviewFile
+from .tasks import CONSENSUS_SOURCE, TASK_ID, Origin, data_fields
 
 __all__ = ["consensus_tasks"]
-
-#: Data field that says which task of the export it is.
-TASK_ID = "lesiongeo_task_id"
 
 
 def consensus_tasks(
@@ -44,9 +40,10 @@ def consensus_tasks(
     Returns
     -------
     ReviewFile
-        One task per task that somebody annotated, by its id: `data` are its own fields and lesiongeo_task_id, its id in
-        the export; `predictions` is one, called "consensus <method>", empty where nothing was agreed on. Tasks are
-        made one by one as they are asked for; `write_review` writes them.
+        One task per task that somebody annotated, by its id: `data` are its own fields, lesiongeo_task_id, its id in
+        the export, and lesiongeo_consensus_source, the method, or ground_truth:<annotation_id> where an expert's
+        annotation overrides the others; `predictions` is one, called "consensus <method>" or "ground truth", empty
+        where nothing was agreed on. Tasks are made one by one as they are asked for; `write_review` writes them.
 
     Raises
     ------
@@ -70,6 +67,8 @@ def consensus_tasks(
     >>> task = next(consensus_tasks(export, made, config="examples/dermatology_config.xml").tasks)
     >>> [one["model_version"] for one in task["predictions"]], task["data"]["lesiongeo_task_id"]
     (['consensus majority'], 1)
+    >>> task["data"]["lesiongeo_consensus_source"]
+    'majority'
     """
     place = layout(config, polygon_control=polygon_control)
     asked, missing = questions(export, place.config)
@@ -79,12 +78,14 @@ def consensus_tasks(
     missing = [name for name in missing if column_of(name) in columns]
     ids = np.unique(consensus.pages["task_id"].to_numpy())
     entries = RegionEntries(regions, place, answers=answers)
-    tasks = _tasks(export, consensus.method, regions, entries, ids)
-    return ReviewFile(tasks, len(ids), {TASK_ID: TASK_ID}, entries.left_out, missing)
+    origin = Origin(consensus)
+    tasks = _tasks(export, origin, regions, entries, ids)
+    fields = {name: name for name in (TASK_ID, CONSENSUS_SOURCE)}
+    return ReviewFile(tasks, len(ids), fields, entries.left_out, missing, len(origin.experts))
 
 
 def _tasks(
-    export: Export, method: str, regions: Regions, entries: RegionEntries, ids: np.ndarray[Any, Any]
+    export: Export, origin: Origin, regions: Regions, entries: RegionEntries, ids: np.ndarray[Any, Any]
 ) -> Iterator[Entry]:
     own = np.asarray(export.tasks["task_id"].to_numpy())
     order = np.argsort(own, kind="stable")
@@ -102,8 +103,12 @@ def _tasks(
             name = wanted[row] or f"lesion-{page[row]}-{lesion[row]}"
             result += with_ids(entries.of(row, several_pages=many), name, taken)
         yield {
-            "data": {**_fields(number, text.as_py()), TASK_ID: number},
-            "predictions": [prediction(f"consensus {method}", result)],
+            "data": {
+                **data_fields(number, text.as_py()),
+                TASK_ID: number,
+                CONSENSUS_SOURCE: origin.source(number),
+            },
+            "predictions": [prediction(origin.name(number), result)],
         }
 
 
@@ -114,13 +119,3 @@ def _several_pages(export: Export, ids: np.ndarray[Any, Any]) -> np.ndarray[Any,
         np.searchsorted(pages, ids, "right") - np.searchsorted(pages, ids, "left") > 1
     )
     return found
-
-
-def _fields(task: int, text: str | None) -> Entry:
-    try:
-        data = json.loads(text or "{}")
-    except (ValueError, RecursionError) as error:
-        raise ExportError(f"task {task}: its data is no JSON ({error}); export it again") from error
-    if not isinstance(data, dict):
-        raise ExportError(f"task {task}: its data is a {type(data).__name__}; it should be an object")
-    return data

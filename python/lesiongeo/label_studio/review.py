@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from ..agreement import Agreement
 from ..agreement.annotators import UNKNOWN, annotator_order
-from ..errors import ExportError
 from ..read import Export
 from ..read.config import ConfigSource
 from ..regions import Regions
 from .layout import VALUE_KEYS, Layout, Question, layout, questions
 from .predictions import Entry, RegionEntries, prediction, with_ids
+from .tasks import CONSENSUS_SOURCE, TASK_ID, Origin, data_fields
 
 if TYPE_CHECKING:
     from ..consensus import Consensus
@@ -30,8 +30,8 @@ __all__ = ["FIELDS", "ReviewFile", "review_tasks", "write_review"]
 
 Rows = NDArray[np.int64]
 
-#: Data fields that are added to those of the task.
-FIELDS = ("review_reason", "review_pages", "agreement", "priority", "lesiongeo_task_id")
+#: Data fields that are added to those of the task; the last only with a consensus.
+FIELDS = ("review_reason", "review_pages", "agreement", "priority", TASK_ID, CONSENSUS_SOURCE)
 
 
 @dataclass(slots=True)
@@ -51,6 +51,8 @@ class ReviewFile:
         What was not written as it was drawn, see `RegionEntries`; full once all tasks are made.
     not_in_config : list of str
         Controls of regions whose answers were not written, because the configuration has no such control.
+    n_ground_truths : int
+        Tasks whose consensus is an annotation marked as ground truth.
     """
 
     tasks: Iterator[Entry]
@@ -58,6 +60,7 @@ class ReviewFile:
     fields: dict[str, str]
     left_out: Counter[str] = field(default_factory=Counter)
     not_in_config: list[str] = field(default_factory=list)
+    n_ground_truths: int = 0
 
 
 def review_tasks(
@@ -96,9 +99,11 @@ def review_tasks(
         One task per queued task, in the order of its first page in the queue. `data` are the task's own fields, with
         review_reason (the reasons, joined by "; "), review_pages (queued pages from 0, as `item_index`), agreement
         (the lowest score of two annotators on these pages), priority (the largest of these pages) and lesiongeo_task_id
-        (the task in the export). `predictions` are one per annotator, also of those who drew nothing, called "annotator
-        <name>", with the mean score of theirs on these pages, and then one called "consensus <method>". They hold the
-        entries of the queued pages only.
+        (the task in the export); with a consensus also lesiongeo_consensus_source (its method, or
+        ground_truth:<annotation_id> where an expert's annotation overrides the others). `predictions` are one per
+        annotator, also of those who drew nothing, called "annotator <name>", with the mean score of theirs on these
+        pages, and then one called "consensus <method>" or "ground truth". They hold the entries of the queued pages
+        only.
 
     Raises
     ------
@@ -135,7 +140,8 @@ def review_tasks(
     place = layout(config, polygon_control=polygon_control)
     asked, missing = questions(export, place.config)
     writer = _Writer(export, agreement, queue, place, asked, notes, consensus)
-    return ReviewFile(writer.tasks(), len(writer.order), writer.fields, writer.left_out, missing)
+    experts = 0 if writer.consensus is None else len(writer.order.keys() & writer.consensus[0].experts.keys())
+    return ReviewFile(writer.tasks(), len(writer.order), writer.fields, writer.left_out, missing, experts)
 
 
 def write_review(review: ReviewFile, path: Path) -> None:
@@ -195,8 +201,8 @@ class _Writer:
 
         own = export.tasks.filter(pc.is_in(export.tasks["task_id"], tasks)).select(["task_id", "data"]).to_pylist()
         # Backwards, so that of one task in several files the first counts.
-        self.data = {row["task_id"]: _fields(row["task_id"], row["data"]) for row in reversed(own)}
-        self.fields = self._names()
+        self.data = {row["task_id"]: data_fields(row["task_id"], row["data"]) for row in reversed(own)}
+        self.fields = self._names(FIELDS if consensus is not None else FIELDS[:-1])
         pages = export.pages.filter(pc.is_in(export.pages["task_id"], tasks))["task_id"].to_pylist()
         self.n_pages = Counter(pages)
 
@@ -221,7 +227,7 @@ class _Writer:
         self.entries = RegionEntries(self.drawn.regions, place, answers=asked, notes=notes)
         self.left_out = self.entries.left_out
         self.answers = _page_answers(export, place, counted, tasks, notes)
-        self.consensus: tuple[str, _Drawn, RegionEntries] | None = None
+        self.consensus: tuple[Origin, _Drawn, RegionEntries] | None = None
         if consensus is not None:
             agreed = consensus.regions
             drawn = _Drawn(agreed, agreed.table["task_id"].to_numpy(), places)
@@ -229,12 +235,12 @@ class _Writer:
             known = [question for question in asked if question.column in columns]
             entries = RegionEntries(drawn.regions, place, answers=known, notes=notes)
             entries.left_out = self.left_out
-            self.consensus = (consensus.method, drawn, entries)
+            self.consensus = (Origin(consensus), drawn, entries)
 
-    def _names(self) -> dict[str, str]:
+    def _names(self, wanted: tuple[str, ...]) -> dict[str, str]:
         """Name the data fields that are added: those of a file from an earlier review are replaced."""
-        taken = {name for data in self.data.values() if "lesiongeo_task_id" not in data for name in data}
-        return {name: f"lesiongeo_{name}" if name in taken else name for name in FIELDS}
+        taken = {name for data in self.data.values() if TASK_ID not in data for name in data}
+        return {name: f"lesiongeo_{name}" if name in taken else name for name in wanted}
 
     def tasks(self) -> Iterator[Entry]:
         """Make the tasks one by one."""
@@ -246,9 +252,13 @@ class _Writer:
                 "review_pages": pages,
                 "agreement": min(row["score_min"] for row in queued),
                 "priority": max(row["priority"] for row in queued),
-                "lesiongeo_task_id": task,
+                TASK_ID: task,
             }
-            data = {**self.data.get(task, {}), **{self.fields[name]: value for name, value in added.items()}}
+            if self.consensus is not None:
+                added[CONSENSUS_SOURCE] = self.consensus[0].source(task)
+            own = self.data.get(task, {})
+            own.pop(CONSENSUS_SOURCE, None)  # of an earlier review, which may have had another consensus
+            data = {**own, **{self.fields[name]: value for name, value in added.items()}}
             yield {"data": data, "predictions": list(self._predictions(task, pages))}
 
     def _predictions(self, task: int, pages: list[int]) -> Iterator[Entry]:
@@ -267,11 +277,11 @@ class _Writer:
                 result += with_ids([[entry]], f"{entry['from_name']}-{where}", taken)
             yield prediction(f"annotator {name}", result, self.scores.get((task, name)))
         if self.consensus is not None:
-            method, drawn, entries = self.consensus
+            origin, drawn, entries = self.consensus
             result = []
             for row, wanted in drawn.of(task):
                 result += with_ids(entries.of(row, several_pages=several), wanted, taken)
-            yield prediction(f"consensus {method}", result)
+            yield prediction(origin.name(task), result)
 
 
 class _Drawn:
@@ -305,17 +315,6 @@ class _Drawn:
         """Rows of `regions` of one owner with the id that each wants, by page."""
         first, last = np.searchsorted(self._owner, [owner, owner + 1]).tolist()
         return zip(range(first, last), self._ids[first:last], strict=True)
-
-
-def _fields(task: int, text: str | None) -> Entry:
-    """Return the data fields of a task."""
-    try:
-        data = json.loads(text or "{}")
-    except (ValueError, RecursionError) as error:
-        raise ExportError(f"task {task}: its data is no JSON ({error}); export it again") from error
-    if not isinstance(data, dict):
-        raise ExportError(f"task {task}: its data is a {type(data).__name__}; it should be an object")
-    return data
 
 
 def _scores(agreement: Agreement, places: set[tuple[int, int]]) -> dict[tuple[int, str], float]:
