@@ -28,8 +28,8 @@ Ints = NDArray[np.int64]
 def controls_of(run: Run, *, notes: bool = False) -> list[str]:
     """Name the controls per region whose answers may be shown: numbers, and choices that are no free text.
 
-    What an annotator typed may name a patient. So texts are shown of controls that the reliability was computed of,
-    which leaves notes out, and of those whose name says that they hold a track id or a status; all with `notes`.
+    What an annotator typed may name a patient, and the name of a control is no proof of what is in it. So texts are
+    shown only of controls that the reliability was computed of, which leaves free text out; all with `notes`.
     """
     names = run.names("pairs")
     own = [name[:-2] for name in names if name.endswith("_a") and f"{name[:-2]}_b" in names]
@@ -50,7 +50,7 @@ def controls_of(run: Run, *, notes: bool = False) -> list[str]:
         typed = pa.types.is_string(kind) or pa.types.is_large_string(kind)
         if _is(name, "note"):
             continue
-        if not typed or name in judged or _is(name, "track_id") or _is(name, "status"):
+        if not typed or name in judged:
             found.append(name)
     return found
 
