@@ -129,7 +129,8 @@ def specs_of(tables: Iterable[pa.Table]) -> list[str]:
     found: set[str] = set()
     for table in tables:
         # What a model says of its own prediction is no score of ours, and how missed lesions were counted no habit.
-        others = {"score"} if "origin" in table.column_names else {"missed"}
+        # Seconds of an annotation are what was recorded, not the factor that is a habit.
+        others = {"lead_time_s", "score"} if "origin" in table.column_names else {"lead_time_s_median", "missed"}
         names = [name for name in table.column_names if name not in others]
         for name in NAMING:
             if name in table.column_names and pa.types.is_string(table[name].type):
