@@ -22,6 +22,7 @@ from lesiongeo.statistics import (
     weighted_sums,
     wilson_interval,
 )
+from lesiongeo.statistics.bounds import bounds_of
 
 # Wilson ---------------------------------------------------------------------------------------------------------------
 
@@ -268,10 +269,43 @@ def test_percentiles_are_numpys_of_the_defined_values(defined, undefined, confid
 
 def test_no_interval_says_why():
     values = np.array([[0.0, 1.0, np.nan], [1.0, 2.0, np.nan], [2.0, 3.0, 4.0]])
-    found = percentile_interval(values, n_clusters=[2, 1, 5])
+    found = percentile_interval(values, n_clusters=[5, 4, 5])
     assert found.reason == [None, "too_few_clusters", "undefined_in_resamples"]
     assert np.isnan(found.low).tolist() == [False, True, True]
+    flat = np.array([[0.3, 0.3, 1e9, np.nan], [0.3, 0.3 + 1e-8, 1e9 + 0.1, 2.0], [0.3 - 1e-15, 0.3, 1e9, 2.0]])
+    assert percentile_interval(flat).reason == ["no_spread", None, "no_spread", "no_spread"]
     assert percentile_interval(np.empty((0, 2))).reason == ["no_resamples"] * 2
+
+
+def test_shares_that_are_clear_have_wilsons_interval():
+    resampled = np.ones((50, 4))
+    low = 6 / (6 + 1.959963984540054**2)
+    found = bounds_of([1.0, 0.0, 1.0, 0.5], resampled, [6, 6, 4, 6], flat="share")
+    assert found.reason == [None, None, "too_few_clusters", "no_spread"]
+    np.testing.assert_allclose([found.low[:2], found.high[:2]], [[low, 0.0], [1.0, 1 - low]], rtol=1e-12)
+    assert np.isnan([*found.low[2:], *found.high[2:]]).all()
+    assert bounds_of([1.0], resampled[:, :1], 6).reason == ["no_spread"]
+    assert bounds_of([1.0], np.empty((0, 1)), 6, flat="share").reason == ["no_resamples"]
+
+
+@pytest.mark.parametrize(("clusters", "claimed"), [(2, 0.6), (3, 0.82), (4, 0.86)])
+def test_fewer_than_five_clusters_would_cover_too_little(clusters, claimed):
+    """The number below which there is no interval: means of 500 trials, as docs/statistics.md states them."""
+    rng = np.random.default_rng(clusters)
+    assert clusters < intervals.LEAST_CLUSTERS
+    hits = {clusters: 0, intervals.LEAST_CLUSTERS: 0}
+    for n in hits:
+        for _ in range(500):
+            sizes = rng.integers(1, 8, n)
+            own = np.repeat(np.arange(n), sizes)
+            sums = np.bincount(own, rng.normal(size=n)[own] + rng.normal(size=len(own)))
+            drawn = weighted_sums(np.stack([sums, sizes], axis=1), rng.integers(0, 2**63, n).astype(np.uint64))
+            drawn = drawn[drawn[:, 1] > 0]
+            low, high = np.quantile(drawn[:, 0] / drawn[:, 1], [0.025, 0.975])
+            hits[n] += bool(low <= 0.0 <= high)
+    assert hits[clusters] / 500 < claimed
+    assert hits[clusters] < hits[intervals.LEAST_CLUSTERS]
+    assert 0.84 < hits[intervals.LEAST_CLUSTERS] / 500 < 0.92
 
 
 # Clusters -------------------------------------------------------------------------------------------------------------

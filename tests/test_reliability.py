@@ -498,6 +498,67 @@ def test_one_cluster_gives_a_value_without_interval():
         assert (row["low"], row["high"], row["reason"], row["n_clusters"]) == (None, None, "too_few_clusters", 1)
 
 
+def alternating(tasks):
+    """Tasks in which all three agree on two lesions, of which one is a and one b."""
+    return [task(n, *[region(0, "a") + region(1, "b")] * 3) for n in range(1, tasks + 1)]
+
+
+def test_who_always_agrees_has_wilsons_interval_and_no_corrected_one():
+    """Six tasks in which nothing varies: 6 of 6 clusters, and of what is corrected for chance nothing is known."""
+    export = read(alternating(6))
+    result = lg.agreement(export)
+    rows = lg.reliability(export, result, resamples=200, controls=["label"]).to_pylist()
+    low, high = (float(bound) for bound in lg.wilson_interval(6, 6))
+    assert {row["statistic"] for row in rows} > {"raw_agreement", "cohen_kappa", "gwet_ac1"}
+    for row in rows:
+        assert (row["value"], row["n_clusters"]) == (1.0, 6)
+        expected = (low, high, None) if row["statistic"] == "raw_agreement" else (None, None, "no_spread")
+        assert (row["low"], row["high"], row["reason"]) == expected
+    # What all three agree on half, in every task alike, is no share of 0 or 1: no interval either.
+    half = [task(n, *[region(0, "a") + region(1, "b")] * 2, region(0, "a") + region(1, "a")) for n in range(1, 7)]
+    export = read(half)
+    for row in lg.reliability(export, lg.agreement(export), resamples=200, controls=["label"]).to_pylist():
+        if row["statistic"].startswith("krippendorff"):
+            # Its correction for few ratings varies with how many were drawn.
+            continue
+        clear = (row["annotator_a"], row["annotator_b"]) == ("1", "2")
+        assert (row["value"] == 1.0) == clear
+        assert (row["low"] is not None) == (clear and row["statistic"] == "raw_agreement")
+        assert row["reason"] == (None if row["low"] is not None else "no_spread")
+
+
+def test_fewer_than_five_clusters_give_a_value_without_interval():
+    for tasks in (alternating(4), make_export(patients=4, visits=1, annotators=3, seed=2)):
+        export = read(tasks)
+        result = lg.agreement(export, boundary=False)
+        for row in lg.reliability(export, result, resamples=50).to_pylist():
+            assert row["low"] is None and row["high"] is None
+            assert row["value"] is None or row["reason"] == "too_few_clusters"
+        for row in lg.agreement_statistics(export, result, resamples=50).to_pylist():
+            assert row["mean_low"] is None and row["below_high"] is None
+            assert row["mean"] is None or row["reason"] == "too_few_clusters"
+
+
+@pytest.mark.parametrize("made_of", [alternating(6), alternating(3), make_export(patients=12, annotators=2, seed=8)])
+def test_both_tables_say_the_same_of_equal_labels(made_of):
+    """Of two annotators the share of equal labels is one number: label_equal here, raw_agreement there."""
+    export = read(made_of)
+    result = lg.agreement(export, boundary=False)
+    table = lg.reliability(export, result, resamples=200, seed=5, controls=["label"])
+    strata = lg.agreement_statistics(export, result, resamples=200, seed=5, by=["annotator_pair"])
+    seen = 0
+    for row in rows_of(table, statistic="raw_agreement", missed="left_out"):
+        if row["annotator_a"] is None:
+            continue
+        pair = {"annotator_a": row["annotator_a"], "annotator_b": row["annotator_b"]}
+        (same,) = rows_of(strata, metric="label_equal", **pair)
+        assert (row["n_units"], row["n_clusters"], row["reason"]) == (same["n"], same["n_clusters"], same["reason"])
+        for one, other in (("value", "mean"), ("low", "mean_low"), ("high", "mean_high")):
+            assert row[one] == (None if same[other] is None else pytest.approx(same[other], abs=1e-12))
+        seen += 1
+    assert seen > 0
+
+
 def test_no_row_is_without_value_and_reason():
     for seed in range(3):
         export = read(make_export(patients=2, annotators=5, seed=seed))

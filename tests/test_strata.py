@@ -472,6 +472,18 @@ def test_shares_of_none_and_all_have_an_interval() -> None:
         assert (row["mean"], row["mean_low"], row["mean_high"]) == (0.0, 0.0, pytest.approx(high))
 
 
+def test_means_that_do_not_vary_have_no_interval() -> None:
+    """Two who draw the same boxes: IoU 1 and distance 0 in every task, however many there are."""
+    boxes = [(0, 10, 10, 20, 30, "A"), (0, 60, 10, 20, 30, "B")]
+    export, agreement = read([{**of_two(boxes, boxes), "id": number} for number in range(1, 8)])
+    found = rows_of(lg.agreement_statistics(export, agreement, by=["all"], resamples=50))
+    for metric, value in (("iou", 1.0), ("hausdorff_px", 0.0), ("segmentation_quality", 1.0), ("score", 1.0)):
+        row = found["all", None, metric]
+        assert (row["mean"], row["n_clusters"]) == (pytest.approx(value), 7)
+        assert (row["mean_low"], row["mean_high"], row["reason"]) == (None, None, "no_spread")
+    assert found["all", None, "label_equal"]["reason"] is None
+
+
 # Nothing to say, wrong options ----------------------------------------------------------------------------------------
 
 

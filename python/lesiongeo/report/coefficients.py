@@ -39,8 +39,9 @@ REASONS = {
     "single_category": "everybody always gave the same answer, so chance would agree as well",
     "zero_variance": "all values are the same",
     "no_resamples": "no interval: no resamples were asked for",
-    "too_few_clusters": "no interval: fewer than two patients or tasks",
+    "too_few_clusters": "no interval: fewer than five patients or tasks",
     "undefined_in_resamples": "no interval: undefined in half of the resamples or more",
+    "no_spread": "no interval: all patients or tasks say the same, so drawing them again shows no spread",
 }
 
 

@@ -44,6 +44,11 @@ SPARSE = 8
 MOST_CLUSTERS = 1 << 16
 #: Share of resamples in which a statistic must be defined for an interval.
 LEAST_DEFINED = 0.5
+#: Clusters from which on there is an interval: those of a mean, meant for 95 %, would cover 48 % with 2 clusters, 75 %
+#: with 3 and 83 % with 4, and cover 87 % with 5 (1,500 simulations each, normal and skewed values that go together).
+LEAST_CLUSTERS = 5
+#: Resamples that differ by no more than this share of their size, or of 1, differ by rounding.
+NO_SPREAD = 1e-9
 
 
 def wilson_interval(successes: ArrayLike, n: ArrayLike, *, confidence: float = 0.95) -> tuple[Floats, Floats]:
@@ -300,8 +305,8 @@ class Intervals(NamedTuple):
     low, high : ndarray of float64, shape (k,)
         NaN where `reason` is not None.
     reason : list of (str or None)
-        no_resamples (none were asked for), too_few_clusters (less than two), undefined_in_resamples (the statistic is
-        undefined in half of them or more).
+        no_resamples (none were asked for), too_few_clusters (less than five), undefined_in_resamples (the statistic is
+        undefined in half of them or more), no_spread (it is the same in all of them).
     """
 
     low: Floats
@@ -321,7 +326,7 @@ def percentile_interval(
     confidence : float, default 0.95
         Probability that an interval covers the true value, as far as the clusters are like those one would draw.
     n_clusters : int or array_like of int, shape (k,), optional
-        Clusters that contribute to each statistic; below two there is no interval.
+        Clusters that contribute to each statistic; below five there is no interval.
 
     Returns
     -------
@@ -331,8 +336,8 @@ def percentile_interval(
 
     Notes
     -----
-    With few clusters percentile intervals are too short: those of a mean, meant for 95 %, cover 90 % at 10 clusters,
-    92 % at 20 and 93 % at 50 to 100 (simulated, with values that go together within clusters of 1 to 7).
+    With few clusters percentile intervals are too short: those of a mean, meant for 95 %, cover 87 % at 5 clusters,
+    90 % at 10, 92 % at 20 and 93 % at 50 to 100 (simulated, with values that go together within clusters of 1 to 7).
 
     Examples
     --------
@@ -353,10 +358,12 @@ def percentile_interval(
     for at in range(k):
         if not resamples:
             reason[at] = "no_resamples"
-        elif clusters[at] < 2:
+        elif clusters[at] < LEAST_CLUSTERS:
             reason[at] = "too_few_clusters"
         elif defined[at] <= LEAST_DEFINED * resamples:
             reason[at] = "undefined_in_resamples"
+        elif table[defined[at] - 1, at] - table[0, at] <= NO_SPREAD * max(1.0, abs(table[0, at])):
+            reason[at] = "no_spread"
     known = np.array([one is None for one in reason], dtype=bool)
     bounds = np.full((2, k), np.nan)
     columns = np.flatnonzero(known)

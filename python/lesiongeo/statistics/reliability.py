@@ -11,9 +11,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..options import shown
+from .bounds import Flat, bounds_of
 from .clusters import Keys, task_clusters
 from .estimates import Estimate, correlation_estimate, group_estimate, pair_estimate
-from .intervals import checked_confidence, checked_resamples, percentile_interval, weighted_sums
+from .intervals import checked_confidence, checked_resamples, weighted_sums
 from .measurements import AREA, Measurements, measurements_of
 from .patterns import Patterns, patterns_of, rated_pairs
 from .ratings import LABEL, SCOPES, Control, Units, controls_of
@@ -322,23 +323,20 @@ def _rows(job: _Job, drawn: Floats, confidence: float) -> list[dict[str, Any]]:
     }  # fmt: skip
     whole = np.concatenate([block.values.sum(axis=0) for block in estimate.blocks])
     values = estimate.values(np.concatenate((whole[None, :], drawn)))
-    interval = percentile_interval(
-        np.column_stack([column[1:] for column in values.values()]),
-        confidence=confidence,
-        n_clusters=estimate.n_clusters,
-    )
     rows = []
-    for at, (statistic, column) in enumerate(values.items()):
+    for statistic, column in values.items():
         value, reason = _value(float(column[0]), statistic, estimate.reason)
-        known = value is not None and interval.reason[at] is None
+        flat: Flat | None = "share" if statistic == "raw_agreement" else None
+        interval = bounds_of(column[:1], column[1:], estimate.n_clusters, confidence=confidence, flat=flat)
+        known = value is not None and interval.reason[0] is None
         rows.append(
             {
                 **row,
                 "statistic": statistic,
                 "value": value,
-                "low": float(interval.low[at]) if known else None,
-                "high": float(interval.high[at]) if known else None,
-                "reason": interval.reason[at] if reason is None else reason,
+                "low": float(interval.low[0]) if known else None,
+                "high": float(interval.high[0]) if known else None,
+                "reason": interval.reason[0] if reason is None else reason,
             }
         )
     return rows

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from ..arrow import numbers
 from .accumulate import AgreementParts
+from .bounds import Flat, bounds_of
 from .histograms import histogram_quantiles
-from .intervals import checked_confidence, percentile_interval, wilson_interval
+from .intervals import checked_confidence
 from .observations import BY, METRICS, Metric
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def agreement_statistics(
         reason : why mean, or only its interval, is null: no_pairs (nothing agrees here), no_pages (nobody drew on the
         pages compared), whole_pages (a score belongs to a page, not to a label or size), not_measured, no_reference
         (neither side is the one that is judged), nothing_drawn, nothing_to_find, no_true_positives, no_resamples,
-        too_few_clusters (less than two), undefined_in_resamples.
+        too_few_clusters (less than five), undefined_in_resamples, no_spread (all clusters say the same).
 
     Raises
     ------
@@ -190,25 +191,8 @@ def _clusters(parts: AgreementParts, bit: int) -> Ints:
     return np.bincount(parts.cells[has], minlength=len(parts.strata))
 
 
-def _interval(
-    estimate: Floats, drawn: Floats, clusters: Ints, confidence: float, flat: str | None = None
-) -> tuple[Floats, Floats, NDArray[np.object_]]:
-    """Return low, high and why there is none; `drawn` has one row per estimate.
-
-    `flat` says what to do where all clusters say the same, so that drawing them again cannot show how far they may be
-    wrong: a "share" has Wilson's interval, with the clusters as n; "f1" is 2 s / (1 + s) of the share s of true
-    positives among all; None leaves it.
-    """
-    found = percentile_interval(drawn.T, confidence=confidence, n_clusters=clusters)
-    low, high, reason = found.low.copy(), found.high.copy(), np.array([*found.reason, None], dtype=object)[:-1]
-    if flat is not None:
-        same = np.isin(estimate, (0.0, 1.0)) & np.not_equal(reason, "no_resamples") & (clusters >= 2)
-        bounds = wilson_interval(estimate[same] * clusters[same], clusters[same], confidence=confidence)
-        low[same], high[same] = bounds if flat == "share" else (2.0 * bound / (1.0 + bound) for bound in bounds)
-        reason[same] = None
-    unknown = np.isnan(estimate)
-    low[unknown], high[unknown] = np.nan, np.nan
-    return low, high, reason
+def _codes(reasons: list[str | None]) -> NDArray[np.object_]:
+    return np.array([*reasons, None], dtype=object)[:-1]
 
 
 def _of_metric(
@@ -229,19 +213,20 @@ def _of_metric(
     if metric.wider is not None:
         silent = ~np.isin(by, WITH_REFERENCE)
         mean, spread = np.where(silent, np.nan, mean), np.where(silent[:, None], np.nan, spread)
+    flat: Flat | None = "share" if metric.bins is None else None
     ratios = _ratio(drawn_total, drawn_n)
-    low, high, reason = _interval(mean, ratios, clusters, confidence, "share" if metric.bins is None else None)
+    low, high, why = bounds_of(mean, ratios.T, clusters, confidence=confidence, flat=flat)
     share, share_low, share_high = none, none, none
     if threshold is not None:
         below, drawn_below = _sums(parts, f"below {metric.name}")
         share = np.where(silent, np.nan, _ratio(below, n))
         ratios = _ratio(drawn_below, drawn_n)
-        share_low, share_high, _ = _interval(share, ratios, clusters, confidence, "share")
+        share_low, share_high, _ = bounds_of(share, ratios.T, clusters, confidence=confidence, flat="share")
     if metric.name == "score":
         empty = np.where(np.isin(by, WITHOUT_PAGES), "whole_pages", "no_pages")
     else:
         empty = np.where(_sums(parts, "n iou")[0] > 0, "not_measured", "no_pairs")
-    reason = np.where(n == 0, empty.astype(object), np.where(silent, "no_reference", reason))
+    reason = np.where(n == 0, empty.astype(object), np.where(silent, "no_reference", _codes(why)))
     return {
         "n": n,
         "n_clusters": clusters,
@@ -269,10 +254,10 @@ def _detection(parts: AgreementParts, by: NDArray[np.object_], confidence: float
         value, n = _detected(name, *point)
         resampled, _ = _detected(name, *drawn)
         sided = name in ("precision", "recall")
-        flat = "share" if sided else None if name == "segmentation_quality" else "f1"
-        low, high, reason = _interval(value, resampled, clusters, confidence, flat)
+        flat: Flat | None = "share" if sided else None if name == "segmentation_quality" else "f1"
+        low, high, why = bounds_of(value, resampled.T, clusters, confidence=confidence, flat=flat)
         undefined = {"precision": "nothing_drawn", "recall": "nothing_to_find"}.get(name, "no_true_positives")
-        reason = np.where(np.isnan(value), undefined, reason)
+        reason = np.where(np.isnan(value), undefined, _codes(why))
         reason = np.where(np.add.reduce(point[:3]) == 0, "no_pairs", reason)
         if sided:
             silent = ~np.isin(by, WITH_REFERENCE)
