@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -40,6 +40,8 @@ class Person:
     size_noise: float = 0.05  # sd of the log of the radius, per outline
     task_noise: float = 0.0  # the same, in common for all outlines of a task
     share: float = 1.0  # of the tasks they work on
+    team: int = 0  # works on the tasks of this team only
+    joins: int = 0  # the first week in which they work
 
 
 def simulate(
@@ -52,8 +54,13 @@ def simulate(
     miss: float = 0.03,
     extra: float = 0.03,
     confuse: float = 0.05,
+    teams: int = 1,
+    trouble: Callable[[int], float] | None = None,
 ) -> bytes:
-    """An export as JSON; everybody works on every task, within the same week."""
+    """An export as JSON; everybody works on every task of their team, within the same week.
+
+    Tasks go to the teams in turn; `trouble` says by how much everybody misses, invents and confuses more on a task.
+    """
     rng = np.random.default_rng([seed, 20261122])
     tasks: list[Row] = []
     annotation_id = 1000
@@ -64,10 +71,11 @@ def simulate(
         annotations = []
         for person in people:
             annotation_id += 1
-            if rng.random() >= person.share:
+            if rng.random() >= person.share or person.team != number % teams or person.joins > week:
                 continue
             made = MONDAY + timedelta(weeks=week, days=float(rng.uniform(0, 5)))
-            result = drawn(rng, truth, person, person.since <= week, miss, extra, confuse)
+            chances = [(trouble(number) if trouble else 1.0) * chance for chance in (miss, extra, confuse)]
+            result = drawn(rng, truth, person, person.since <= week, *chances)
             slow = person.slower if person.since <= week else 1.0
             lead = slow * (20 + 15 * len(truth)) * math.exp(0.5 * rng.standard_normal())
             stamp = made.isoformat().replace("+00:00", "Z")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,10 +17,10 @@ from lesiongeo.habits.frequencies import frequency
 from lesiongeo.habits.judge import Finding, judge, spans
 from lesiongeo.habits.leave_one_out import centre
 from lesiongeo.habits.quantities import measured
-from lesiongeo.habits.rates import Trials
+from lesiongeo.habits.rates import Looks, Trials, judge_rates, matched
 from lesiongeo.habits.segments import change_penalty, merged, segments
 from lesiongeo.habits.series import find_changes
-from lesiongeo.habits.tails import chance_of_as_many, chance_of_sum, normal_tail, t_quantile, t_tail, wilson
+from lesiongeo.habits.tails import chance_of_sum, t_quantile, t_tail, wilson
 from lesiongeo.habits.twoway import Design, Values, fit, spread_of_effects
 
 Ints = NDArray[np.int64]
@@ -38,10 +39,9 @@ def test_students_tail(t: float, freedom: float) -> None:
     assert t_tail(t, freedom) == pytest.approx(stats.t.sf(t, freedom), rel=1e-9)
 
 
-def test_quantiles_and_the_normal_tail() -> None:
+def test_quantiles_of_students_t() -> None:
     assert t_quantile(0.95, 7.0) == pytest.approx(stats.t.ppf(0.975, 7), rel=1e-12)
     assert t_quantile(0.99, 1.0) == pytest.approx(stats.t.ppf(0.995, 1), rel=1e-10)
-    assert normal_tail(1.96) == pytest.approx(stats.norm.sf(1.96), rel=1e-12)
     assert t_tail(math.inf, 3.0) == 0.0
 
 
@@ -53,40 +53,50 @@ def test_wilsons_interval_has_published_values() -> None:
     assert round(100 * wilson(0, 10, 0.95)[1]) == 28
 
 
-def test_chance_of_as_many_is_fishers_in_one_stratum() -> None:
-    """3 of 10 against 2 of 20."""
-    expected = stats.fisher_exact([[3, 7], [2, 18]], alternative="greater").pvalue
-    assert chance_of_as_many(whole(3), whole(10), whole(5), whole(30)) == pytest.approx(expected, rel=1e-12)
-    assert chance_of_as_many(whole(0), whole(10), whole(5), whole(30)) == 1.0
+def slow_chance(events: int, trials: list[int], shares: list[Fraction]) -> Fraction:
+    """The chance of at least so many events, one trial after the other, in whole numbers."""
+    chances = [Fraction(1)]
+    for share in (share for n, share in zip(trials, shares, strict=True) for _ in range(n)):
+        stay, go = [*chances, Fraction(0)], [Fraction(0), *chances]
+        chances = [a * (1 - share) + b * share for a, b in zip(stay, go, strict=True)]
+    return sum(chances[events:], Fraction(0))
 
 
-def test_chance_of_as_many_adds_strata() -> None:
-    """Every combination of two strata, counted out."""
-    n, m, total = (6, 4), (5, 3), (15, 9)
-    expected = 0.0
-    for a, b in itertools.product(range(7), range(5)):
-        if a + b >= 5:
-            expected += stats.hypergeom.pmf(a, total[0], m[0], n[0]) * stats.hypergeom.pmf(b, total[1], m[1], n[1])
-    assert chance_of_as_many(whole(3, 2), whole(*n), whole(*m), whole(*total)) == pytest.approx(expected, rel=1e-12)
+@pytest.mark.parametrize(
+    ("trials", "shares"),
+    [
+        ([12], [Fraction(1, 3)]),
+        ([10, 15, 5], [Fraction(1, 5), Fraction(1, 3), Fraction(1, 2)]),
+        ([40, 3, 2], [Fraction(1, 50), Fraction(2, 5), Fraction(1)]),
+    ],
+)
+def test_chance_of_a_sum_is_exact_however_small(trials: list[int], shares: list[Fraction]) -> None:
+    for events in range(sum(trials) + 2):
+        expected = float(slow_chance(events, trials, shares))
+        found = chance_of_sum(events, whole(*trials), np.array([float(share) for share in shares]))
+        assert found == pytest.approx(expected, rel=1e-9, abs=1e-300), events
 
 
-def test_chance_of_many_events_is_nearly_the_exact_one() -> None:
-    exact = stats.hypergeom.sf(1079, 30_000, 3_000, 10_000)
-    found = chance_of_as_many(whole(1080), whole(10_000), whole(3_000), whole(30_000))
-    assert found == pytest.approx(exact, rel=0.2)
+@pytest.mark.parametrize(
+    ("events", "trials", "share"),
+    [
+        (8, 100, 0.01),
+        (130, 4000, 0.02),
+        (130, 4001, 0.02),
+        (2100, 10_000, 0.2),
+        (400, 1_000_000, 1e-4),
+        (51_000, 150_000, 1 / 3),
+    ],
+)
+def test_chance_of_a_sum_is_binomial_for_one_share(events: int, trials: int, share: float) -> None:
+    found = chance_of_sum(events, whole(trials), np.array([share]))
+    assert found == pytest.approx(stats.binom.sf(events - 1, trials, share), rel=1e-6)
 
 
-def test_chance_of_a_sum_is_binomial_for_one_share() -> None:
-    assert chance_of_sum(4, whole(10), np.array([0.2])) == pytest.approx(stats.binom.sf(3, 10, 0.2), rel=1e-12)
-    assert chance_of_sum(0, whole(10), np.array([0.2])) == 1.0
-    two = sum(
-        stats.binom.pmf(a, 5, 0.5) * stats.binom.pmf(b, 6, 0.25)
-        for a, b in itertools.product(range(6), range(7))
-        if a + b >= 6
-    )
-    assert chance_of_sum(6, whole(5, 6), np.array([0.5, 0.25])) == pytest.approx(two, rel=1e-12)
-    many = chance_of_sum(2100, whole(10_000), np.array([0.2]))
-    assert many == pytest.approx(stats.binom.sf(2099, 10_000, 0.2), rel=0.2)
+def test_chance_of_a_sum_too_large_to_be_summed_is_not_too_small() -> None:
+    for events in (500_100, 501_000, 503_000):
+        exact = stats.binom.sf(events - 1, 1_000_000, 0.5)
+        assert exact <= chance_of_sum(events, whole(1_000_000), np.array([0.5])) <= 40 * exact
 
 
 # --- segments
@@ -250,6 +260,67 @@ def test_a_robust_mean_with_clusters() -> None:
     assert math.isnan(centre(np.array([1.0, 2.0]), whole(0, 0), 0.95)[2])
 
 
+# --- rates
+
+
+def trials_of(who: Ints, week: Ints, task: Ints, stratum: Ints, event: NDArray[np.bool_], lesion: Ints) -> Trials:
+    """Trials of people who had an opportunity at each lesion of their tasks (sorted by lesion)."""
+    key, look = np.unique(task * 1000 + who, return_inverse=True)
+    first = np.unique(look, return_index=True)[1]
+    people = np.bincount(key // 1000)[key // 1000]
+    looks = Looks(who[first], week[first], task[first], task[first], people)
+    return Trials(looks, look, stratum, event, lesion, matched(lesion, look, event, stratum))
+
+
+def test_only_lesions_at_which_something_happened_are_matched() -> None:
+    """Of three people one at the first lesion, none at the second, two at the third."""
+    event = np.array([False, True, False, False, False, False, True, False, True])
+    found = matched(np.repeat(np.arange(3), 3), np.arange(9), event, np.zeros(9, dtype=np.int64))
+    assert found.look.tolist() == [0, 1, 2, 6, 7, 8]
+    assert found.share.tolist() == pytest.approx([1 / 3] * 3 + [2 / 3] * 3)
+
+
+def test_the_others_are_those_of_the_same_tasks() -> None:
+    """One person more on the odd tasks, which are harder: their reference is the rate there, each other counted once.
+
+    Of 40 tasks with 5 lesions, persons 0 and 1 err at 1 lesion of each odd task, 2 at none, person 3 at 2 of the odd
+    ones. The others of 3 err at (1 + 1 + 0) / 3 of 5; for persons 0 and 1 that is (1 + 0 + 2) / 3 on odd tasks and 0 of
+    5 on even ones.
+    """
+    rows = [
+        (person, task, lesion, task % 2 == 1 and lesion < {0: 1, 1: 1, 2: 0, 3: 2}[person])
+        for task in range(40)
+        for lesion in range(5)
+        for person in range(3 + task % 2)
+    ]
+    who, task, lesion, event = (np.array(column) for column in zip(*rows, strict=True))
+    none = np.zeros(len(who), dtype=np.int64)
+    trials = trials_of(who, none, task, none, event.astype(np.bool_), task * 5 + lesion)
+    rates, _, _ = judge_rates(trials, 4, step=0.1, least=2, confidence=0.95)
+    assert [rate.reference for rate in rates] == pytest.approx([0.1, 0.1, (4 / 3) / 10, 2 / 15])
+    assert [rate.value for rate in rates] == pytest.approx([0.1, 0.1, 0.0, 0.4])
+    # Lesion 0 of the odd tasks: 3 of 4 did it; lesion 1: 1 of 4. Nothing scatters between tasks.
+    assert rates[3].p_value == pytest.approx(float(slow_chance(40, [20, 20], [Fraction(3, 4), Fraction(1, 4)])))
+
+
+def test_few_trials_are_judged_exactly_among_many_of_others() -> None:
+    """One of three with 100 lesions, 8 of which only they got wrong: a third to the eighth, however large the rest.
+
+    It is raised to a power, since 8 ones among 100 tasks scatter by 100 / 99 more than they may, over the 99 left.
+    """
+    who, lesion = np.tile(np.arange(3), 100), np.repeat(np.arange(100), 3)
+    event = (who == 0) & (lesion < 8)
+    other = np.tile(np.arange(3, 6), 30_000)
+    rest = np.repeat(np.arange(100, 30_100), 3)
+    wrong = np.random.default_rng(1).random(len(rest)) < 0.03
+    both = [np.concatenate(pair) for pair in ((who, other), (lesion, rest), (event, wrong))]
+    none = np.zeros(len(both[0]), dtype=np.int64)
+    trials = trials_of(both[0], none, both[1], none, both[2], both[1])
+    rates, _, _ = judge_rates(trials, 6, step=0.1, least=2, confidence=0.95)
+    assert rates[0].p_value == pytest.approx(3.0 ** (-8 * 99 / 100))
+    assert rates[0].reference == 0.0
+
+
 # --- who is named
 
 
@@ -293,7 +364,7 @@ def without_habits(seed: int, people: int, tasks: int, per: int, weeks: int) -> 
         odds = 0.08 * np.exp(rng.normal(0, 0.7, tasks * per))[lesion]
         odds *= np.exp(rng.normal(0, 0.7, (tasks, people)))[task, who]
         event = (rng.random(len(who)) < odds) | (rng.random((tasks, people)) < 0.01)[task, who]
-        trials = Trials(who, week, task, lesion % 3, event, lesion)
+        trials = trials_of(who, week, task, lesion % 3, event, lesion)
         parts.append(frequency(seen, f"rate {number}", None, trials, step=1e-7, least=2, confidence=0.95).findings)
     found = [one for part in parts for one in part]
     judge(found, len({one.test for one in found}), 0.01)

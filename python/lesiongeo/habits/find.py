@@ -137,8 +137,8 @@ def habits(
     Quantities (area, border offset, vertex density, lead time) follow the two-way model value = lesion + person +
     noise, fitted by Huber's method on what at least two people drew, with errors by clusters (patients, else tasks).
     The reference is the mean of the people near the median person. Weekly effects are cut into segments by exact
-    dynamic programming, one person's change after the other. Rates are compared with those of the others in the same
-    weeks and strata, and must be improbable both given the counts and given how they scatter between clusters.
+    dynamic programming, one person's change after the other. Rates are compared with those of the others on the same
+    tasks; their chance is exact, given at which lesions somebody erred, and counts how events scatter between clusters.
     See docs/habits.md.
 
     Cost: O(n log n) in regions, some passes per person who changes, plus the outlines of the sample.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .judge import Finding, spans
 from .observations import Answers, Observations
-from .rates import FEWEST_EVENTS, Rate, Trials, judge_rates
+from .rates import FEWEST_EVENTS, Rate, Trials, judge_rates, rate_between
 from .series import Series
 from .twoway import Ints
 
@@ -155,13 +155,10 @@ def without_repeats(seen: Observations, missed: Frequency, small: Frequency, ste
         others = [one for one in missed.findings if one.person == person and one.reason is None]
         if not others:
             continue
-        own = missed.trials
-        during = (own.week >= finding.first) & (own.week <= finding.last)
-        larger = own.take((own.stratum > 0) & during)
-        rates, _, _ = judge_rates(
-            larger, len(seen.names), step=step, least=10**9, confidence=0.95, only=np.array([person])
-        )
-        excess = rates[0].value - rates[0].reference if rates[0].n else 0.0
+        classes = int(missed.trials.stratum.max(initial=0)) + 1
+        larger = missed.trials.of_strata(1, classes)
+        rate = rate_between(larger, len(seen.names), person, finding.first, finding.last)
+        excess = rate.value - rate.reference if rate.n else 0.0
         if excess < step:
             for one in others:
                 one.reason = "explained_by_small"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -18,7 +17,7 @@ from ..agreement.counted import label_sets
 from ..metrics import perimeter
 from ..read import Export
 from ..regions import column_of
-from .rates import Trials
+from .rates import Looks, Trials, matched
 from .twoway import Floats, Ints, Values
 
 __all__ = ["Answers", "Observations", "week_text"]
@@ -37,11 +36,13 @@ class Answers:
     """Answers of regions to one control, against what most of the others of the lesion say.
 
     `right` is the answer of more than half of at least two others (-1: there is none), `given` the region's own;
-    `row` is the row of the region.
+    `row` is the row of the region. `order` sorts the answers by lesion, `lesion` are the lesions in that order.
     """
 
-    def __init__(self, names: list[str], row: Ints, right: Ints, given: Ints) -> None:
+    def __init__(self, names: list[str], row: Ints, right: Ints, given: Ints, lesion: Ints) -> None:
         self.names, self.row, self.right, self.given = names, row, right, given
+        self.order = np.argsort(lesion, kind="stable")
+        self.lesion = lesion[self.order]
 
 
 class Observations:
@@ -68,6 +69,7 @@ class Observations:
         self.task = self.task_of_annotation[counted]
         self.people_of_task = np.bincount(self.task, minlength=len(task_ids))
         self.start_of_task = np.cumsum(self.people_of_task) - self.people_of_task
+        self.looks = Looks(self.who, self.week, self.cluster, self.task, self.people_of_task[self.task])
         # By region.
         self.lesion = agreement.lesion_of_region
         place = np.full(table.num_rows, -1, dtype=np.int64)
@@ -151,19 +153,12 @@ class Observations:
         row = self.lesion[own]
         drew[first[row] + self.place[own] - self.start_of_task[self.task_of_lesion[row]]] = 1
         others = copies[lesion] - 1
+        stratum = self.size_class(self.lesion_area)[lesion]
         chance = (others >= 2) & (2 * (self.drawn[lesion] - drew) > others)
         # Of lesions that somebody missed, by the rule above, any of the people could have been the one.
-        away = copies[lesion] - self.drawn[lesion]
-        matched = self._missed(
-            (others >= 2) & (2 * self.drawn[lesion] > others) & (away > 0), lesion, at, drew, away / copies[lesion]
-        )
-        return replace(self._missed(chance, lesion, at, drew, None), matched=matched)
-
-    def _missed(self, chosen: NDArray[np.bool_], lesion: Ints, at: Ints, drew: Ints, share: Floats | None) -> Trials:
-        lesion, at, drew = lesion[chosen], at[chosen], drew[chosen]
-        stratum = self.size_class(self.lesion_area[lesion])
-        share = None if share is None else share[chosen]
-        return Trials(self.who[at], self.week[at], self.cluster[at], stratum, drew == 0, lesion, share)
+        any_ = (others >= 2) & (2 * self.drawn[lesion] > others)
+        same = matched(lesion[any_], at[any_], drew[any_] == 0, stratum[any_])
+        return Trials(self.looks, at[chance], stratum[chance], drew[chance] == 0, lesion[chance], same)
 
     def extra(self) -> Trials:
         """Return, of each region in a task of at least three people, whether nobody else drew it."""
@@ -171,7 +166,13 @@ class Observations:
         rows = rows[self.people[self.lesion[rows]] >= 3]
         at, alone = self.place[rows], self.drawn[self.lesion[rows]] == 1
         stratum = self.size_class(self.areas[rows])
-        return Trials(self.who[at], self.week[at], self.cluster[at], stratum, alone, rows)
+        # Any of those who looked at the task could have been the one who drew it.
+        task = self.task[at[alone]]
+        copies = self.people_of_task[task]
+        unit = np.repeat(np.arange(len(task)), copies)
+        look = np.arange(len(unit)) - np.repeat(np.cumsum(copies) - copies, copies) + self.start_of_task[task[unit]]
+        same = matched(unit, look, look == at[alone][unit], stratum[alone][unit])
+        return Trials(self.looks, at, stratum, alone, rows, same)
 
     def label_answers(self) -> Answers:
         """Return the labels of regions against those of the others; several labels of one region are one answer."""
@@ -211,15 +212,22 @@ class Observations:
             others = votes[at] - (answer == given)
             good = (owner[at] == lesion) & (2 * others > answered - 1) & (answered >= 3)
             right[good] = answer[good]
-        return Answers(names, rows, right, given)
+        return Answers(names, rows, right, given, lesion)
 
     def confusion(self, answers: Answers, right: int, wrong: int) -> Trials:
         """Return, of each region whose right answer is one, whether the answer given is a certain other."""
-        chosen = answers.right == right
-        rows = answers.row[chosen]
-        at = self.place[rows]
-        stratum = np.zeros(len(rows), dtype=np.int64)
-        return Trials(self.who[at], self.week[at], self.cluster[at], stratum, answers.given[chosen] == wrong, rows)
+        chosen = np.flatnonzero(answers.right == right)
+        rows, event = answers.row[chosen], answers.given[chosen] == wrong
+        # Any of those who answered for these lesions could have been the one; whose answer was wrong is a matter of
+        # who the others are, so all of a lesion are alike.
+        lesions = np.unique(self.lesion[rows[event]])
+        first, last = (np.searchsorted(answers.lesion, lesions, side=side) for side in ("left", "right"))
+        size = last - first
+        at = answers.order[np.arange(size.sum()) + np.repeat(first - np.cumsum(size) + size, size)]
+        look = self.place[answers.row[at]]
+        none = np.zeros(len(at), dtype=np.int64)
+        same = matched(np.repeat(lesions, size), look, answers.given[at] == wrong, none)
+        return Trials(self.looks, self.place[rows], np.zeros(len(rows), dtype=np.int64), event, rows, same)
 
     def choices(self) -> list[tuple[str, bool]]:
         """List the columns of choices made per region, and whether each is the status."""

@@ -1,51 +1,93 @@
-"""How often a person does something, against how often the others do in the same strata: missed, extra, confused."""
+"""How often a person does something, against others who looked at the same material: missed, extra, confused."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .effects import FEWEST_CLUSTERS, FEWEST_VALUES
 from .series import Series, segments_of, series_of
-from .tails import chance_of_as_many, chance_of_sum, wilson
+from .tails import chance_of_sum, wilson
 from .twoway import Floats, Ints
 
-__all__ = ["Rate", "Trials", "judge_rates"]
+__all__ = ["Looks", "Matched", "Rate", "Trials", "judge_rates", "matched", "rate_between"]
 
 #: Fewest events of which a rate is judged: less is no habit.
 FEWEST_EVENTS = 5
 
 
 @dataclass(frozen=True)
-class Trials:
-    """One entry per opportunity: whose, when, in which stratum, and whether it happened.
-
-    `row` is the row of the lesion or region, `week` is -1 where unknown. `matched`, where there is such a thing, are
-    other trials that say more about whose habit it is, with the `share` of each to be expected if all are alike.
-    """
+class Looks:
+    """Who looked at which task when: one entry per annotation. `people` says how many looked at its task."""
 
     who: Ints
     week: Ints
     cluster: Ints
+    task: Ints
+    people: Ints
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Who could have been the one: per lesion at which something happened, one entry for each who looked at it.
+
+    `look` is the entry of `Looks`, `share` is how many of those who looked did it. If all are alike on each lesion,
+    however hard it is, that is the chance of each of them.
+    """
+
+    look: Ints
+    event: NDArray[np.bool_]
+    share: Floats
+    stratum: Ints
+
+    def take(self, rows: NDArray[np.bool_]) -> Matched:
+        """Return some of the entries."""
+        return Matched(self.look[rows], self.event[rows], self.share[rows], self.stratum[rows])
+
+
+def matched(lesion: Ints, look: Ints, event: NDArray[np.bool_], stratum: Ints) -> Matched:
+    """Keep the lesions at which somebody did it; of each, all who could have are given (sorted by lesion)."""
+    first = np.flatnonzero(np.diff(lesion, prepend=-1))
+    size = np.diff(first, append=len(lesion))
+    did = np.add.reduceat(event.astype(np.int64), first) if len(first) else np.empty(0, dtype=np.int64)
+    share = np.repeat(did / np.maximum(size, 1), size)
+    return Matched(look, event, share, stratum).take(share > 0.0)
+
+
+@dataclass(frozen=True)
+class Trials:
+    """One entry per opportunity: whose and when (the entry of `looks`), in which stratum, and whether it happened.
+
+    `row` is the row of the lesion or region; `matched` tells of the events who else could have done them.
+    """
+
+    looks: Looks
+    look: Ints
     stratum: Ints
     event: NDArray[np.bool_]
     row: Ints
-    share: Floats | None = None
-    matched: Trials | None = None
+    matched: Matched
 
-    def take(self, rows: NDArray[np.bool_] | Ints) -> Trials:
-        """Return some of the trials."""
-        who, week, cluster = self.who[rows], self.week[rows], self.cluster[rows]
-        share = None if self.share is None else self.share[rows]
-        return Trials(who, week, cluster, self.stratum[rows], self.event[rows], self.row[rows], share)
+    @property
+    def who(self) -> Ints:
+        """The person of each opportunity."""
+        return self.looks.who[self.look]
+
+    @property
+    def week(self) -> Ints:
+        """The week of each opportunity, -1 where unknown."""
+        return self.looks.week[self.look]
 
     def of_strata(self, low: int, high: int) -> Trials:
         """Return the trials of some strata, from `low` to below `high`, the matched ones too."""
-        found = self.take((self.stratum >= low) & (self.stratum < high))
-        return found if self.matched is None else replace(found, matched=self.matched.of_strata(low, high))
+        at = (self.stratum >= low) & (self.stratum < high)
+        also = (self.matched.stratum >= low) & (self.matched.stratum < high)
+        return Trials(
+            self.looks, self.look[at], self.stratum[at], self.event[at], self.row[at], self.matched.take(also)
+        )
 
 
 @dataclass(frozen=True)
@@ -67,111 +109,122 @@ class Rate:
     reason: str | None
 
 
+class _Counts:
+    """Sums over the opportunities, prepared for questions about one person after the other."""
+
+    def __init__(self, trials: Trials, people: int) -> None:
+        looks = trials.looks
+        self.trials = trials
+        self.looks = looks
+        # By annotation, and of the others of its task, who count as one person together.
+        n = np.bincount(trials.look, minlength=len(looks.who))
+        x = np.bincount(trials.look[trials.event], minlength=len(looks.who))
+        others = np.maximum(looks.people - 1, 1)
+        tasks = int(looks.task.max(initial=-1)) + 1
+        self.others_n, self.others_x = (
+            (np.bincount(looks.task, own, tasks)[looks.task] - own) / others for own in (n, x)
+        )
+        self.n, self.x = n, x
+        self.of_person = _places(looks.who, people)
+        self.matched = trials.matched
+        self.of_matched = _places(looks.who[trials.matched.look], people)
+
+
+def _places(who: Ints, people: int) -> list[Ints]:
+    order = np.argsort(who, kind="stable")
+    return np.split(order, np.searchsorted(who[order], np.arange(1, people)))
+
+
 def judge_rates(
     trials: Trials, people: int, *, step: float, least: int, confidence: float, only: Ints | None = None
 ) -> tuple[list[Rate], list[Series], list[list[int]]]:
-    """Compare each person's rate with that of all others, week by week and in the segments between changes.
+    """Compare each person's rate with that of others on the same tasks, as a whole or in the segments between changes.
 
     `step` is the smallest excess of interest, `least` the fewest weeks of a segment; with `only` just these people are
     judged. Returns rates, weekly rates, and where the segments start (weeks).
     """
-    strata = int(trials.stratum.max(initial=-1)) + 1
-    code = trials.who * strata + trials.stratum
-    own_n = np.bincount(code, minlength=people * strata).reshape(people, strata)
-    own_x = np.bincount(code[trials.event], minlength=people * strata).reshape(people, strata)
-    others_n, others_x = own_n.sum(axis=0) - own_n, own_x.sum(axis=0) - own_x
-    share = others_x / np.maximum(others_n, 1)
-    expected = share[trials.who, trials.stratum]
-    known = others_n[trials.who, trials.stratum] > 0
-    # Of a person without any event the pooled rate tells how uncertain a week is.
-    pooled = (own_x.sum() + 1.0) / (own_n.sum() + 2.0)
-    level = (own_x.sum(axis=1) + pooled) / (own_n.sum(axis=1) + 1.0)
-    series = series_of(
-        people,
-        trials.who[known],
-        trials.week[known],
-        trials.cluster[known],
-        trials.event[known] - expected[known],
-        np.ones(int(known.sum())),
-        floor=np.maximum(level * (1.0 - level), pooled * (1.0 - pooled)),
-    )
-    order = np.argsort(trials.who, kind="stable")
-    bounds = np.searchsorted(trials.who[order], np.arange(people + 1))
+    series = _weekly(trials, people)
+    counts = _Counts(trials, people)
     rates: list[Rate] = []
     starts: list[list[int]] = []
     for person in range(people) if only is None else only.tolist():
-        own = order[bounds[person] : bounds[person + 1]]
         weeks = series[person].week
         places = segments_of(series[person], least=least, least_step=step / 2.0) if len(weeks) else [0]
         begin = [int(weeks[place]) for place in places] if len(weeks) else [-1]
         starts.append(begin)
         for number, first in enumerate(begin):
-            last = begin[number + 1] - 1 if number + 1 < len(begin) else int(trials.week.max(initial=-1))
-            inside = own if len(begin) == 1 else own[(trials.week[own] >= first) & (trials.week[own] <= last)]
-            same = others_n, others_x
-            if len(begin) > 1:
-                during = (trials.week >= first) & (trials.week <= last)
-                same = _others(trials, during, person, strata)
-            rates.append(_rate(trials, inside, person, (first, last, number, len(begin)), same, confidence))
+            last = begin[number + 1] - 1 if number + 1 < len(begin) else int(trials.looks.week.max(initial=-1))
+            rates.append(_rate(counts, person, (first, last, number, len(begin)), confidence))
     return rates, series, starts
 
 
-def _others(trials: Trials, during: NDArray[np.bool_], person: int, strata: int) -> tuple[Ints, Ints]:
-    """Count opportunities and events of the others in some weeks, shaped like the counts of everybody."""
-    chosen = during & (trials.who != person)
-    n = np.bincount(trials.stratum[chosen], minlength=strata)
-    x = np.bincount(trials.stratum[chosen & trials.event], minlength=strata)
-    return np.broadcast_to(n, (person + 1, strata)), np.broadcast_to(x, (person + 1, strata))
+def rate_between(trials: Trials, people: int, person: int, first: int, last: int) -> Rate:
+    """Return a person's rate from one week to another."""
+    return _rate(_Counts(trials, people), person, (first, last, 0, 2), 0.95)
 
 
-def _rate(
-    trials: Trials,
-    rows: Ints,
-    person: int,
-    when: tuple[int, int, int, int],
-    others: tuple[Ints, Ints],
-    confidence: float,
-) -> Rate:
+def _weekly(trials: Trials, people: int) -> list[Series]:
+    """Return what each person does by week beyond what the sizes of lesions let expect."""
+    who, event = trials.who, trials.event
+    strata = int(trials.stratum.max(initial=-1)) + 1
+    code = who * strata + trials.stratum
+    own_n = np.bincount(code, minlength=people * strata).reshape(people, strata)
+    own_x = np.bincount(code[event], minlength=people * strata).reshape(people, strata)
+    others_n, others_x = own_n.sum(axis=0) - own_n, own_x.sum(axis=0) - own_x
+    expected = (others_x / np.maximum(others_n, 1))[who, trials.stratum]
+    # Of a person without any event the pooled rate tells how uncertain a week is.
+    pooled = (own_x.sum() + 1.0) / (own_n.sum() + 2.0)
+    level = (own_x.sum(axis=1) + pooled) / (own_n.sum(axis=1) + 1.0)
+    floor = np.maximum(level * (1.0 - level), pooled * (1.0 - pooled))
+    cluster = trials.looks.cluster[trials.look]
+    return series_of(people, who, trials.week, cluster, event - expected, np.ones(len(event)), floor=floor)
+
+
+def _rate(counts: _Counts, person: int, when: tuple[int, int, int, int], confidence: float) -> Rate:
     first, last, part, parts = when
-    others_n, others_x = others[0][person], others[1][person]
-    rows = rows[others_n[trials.stratum[rows]] > 0]
-    stratum, event = trials.stratum[rows], trials.event[rows]
-    n = np.bincount(stratum, minlength=len(others_n))
-    x = np.bincount(stratum[event], minlength=len(others_n))
+    looks, same = counts.looks, counts.matched
+
+    def during(look: Ints) -> NDArray[np.bool_]:
+        week = looks.week[look]
+        found: NDArray[np.bool_] = (week >= first) & (week <= last) if parts > 1 else np.ones(len(look), dtype=np.bool_)
+        return found
+
+    own = counts.of_person[person]
+    own = own[during(own)]
+    n, x, cluster = counts.n[own], counts.x[own], looks.cluster[own]
     total, events = int(n.sum()), int(x.sum())
-    if total == 0:
+    # All tasks of the person, also those on which they had no opportunity: whoever errs alone on a lesion is the only
+    # one with an opportunity there, so that the others' rate on tasks with opportunities would be too small.
+    others = float(counts.others_n[own].sum())
+    if total == 0 or others <= 0.0:
         nothing = math.nan
         return Rate(person, first, last, part, parts, 0, 0, nothing, nothing, nothing, nothing, nothing, "nobody_else")
-    share = others_x / np.maximum(others_n, 1)
-    reference = float((n * share).sum() / total)
+    reference = float(counts.others_x[own].sum()) / others
     value = events / total
     # One bad picture of a patient is one piece of evidence, not ten: chance and interval count as few trials as
     # independent ones would need to tell as much.
-    _, cluster = np.unique(trials.cluster[rows], return_inverse=True)
-    size = np.bincount(cluster).astype(np.float64)
-    found = np.bincount(cluster, weights=event.astype(np.float64))
-    effective = total**2 / float((size**2).sum())
-    spread = float(((found - value * size) ** 2).sum()) * len(size) / max(len(size) - 1, 1)
-    design = max(1.0, spread / (total * value * (1.0 - value))) if 0.0 < value < 1.0 else 1.0
-    own_x, own_n = np.floor(x / design).astype(np.int64), np.ceil(n / design).astype(np.int64)
-    rest_x, rest_n = np.ceil(others_x / design).astype(np.int64), np.ceil(others_n / design).astype(np.int64)
-    p_value = chance_of_as_many(own_x, own_n, own_x + rest_x, own_n + rest_n)
-    if trials.matched is not None:
-        p_value = _matched_chance(trials.matched, person, when, design)
+    design, effective = _design(n, x, cluster)
+    at = counts.of_matched[person]
+    at = at[during(same.look[at])]
+    event = same.event[at].astype(np.int64)
+    less = max(design, _design(np.ones_like(event), event, looks.cluster[same.look[at]])[0])
+    share, code = np.unique(same.share[at], return_inverse=True)
+    # A chance far in the tail is a power with the number of trials as exponent (Chernoff); with whole numbers of
+    # fewer trials an event would be lost by rounding.
+    p_value = chance_of_sum(int(event.sum()), np.bincount(code, minlength=len(share)), share) ** (1.0 / less)
     low, high = wilson(events / design, total / design, confidence)
     few = total < FEWEST_VALUES or effective < FEWEST_CLUSTERS or events < FEWEST_EVENTS
     reason = "too_few" if few else None
     return Rate(person, first, last, part, parts, total, events, value, low, high, reference, p_value, reason)
 
 
-def _matched_chance(trials: Trials, person: int, when: tuple[int, int, int, int], design: float) -> float:
-    """Return the chance that so many of the matched trials are the person's, if everybody is alike on each lesion."""
-    first, last, _, parts = when
-    own = trials.who == person
-    if parts > 1:
-        own &= (trials.week >= first) & (trials.week <= last)
-    assert trials.share is not None  # noqa: S101 - matched trials have shares
-    share, code = np.unique(trials.share[own], return_inverse=True)
-    n = np.bincount(code, minlength=len(share))
-    events = int(np.floor(np.count_nonzero(trials.event[own]) / design))
-    return chance_of_sum(events, np.ceil(n / design).astype(np.int64), share)
+def _design(n: Ints, x: Ints, cluster: Ints) -> tuple[float, float]:
+    """Return by how much events scatter more between clusters than by chance, and the effective number of clusters."""
+    _, cluster = np.unique(cluster, return_inverse=True)
+    size, found = (np.bincount(cluster, weights=amount.astype(np.float64)) for amount in (n, x))
+    size, found = size[size > 0], found[size > 0]
+    total, value = float(size.sum()), float(found.sum()) / max(float(size.sum()), 1.0)
+    if not 0.0 < value < 1.0:
+        return 1.0, total**2 / max(float((size**2).sum()), 1.0)
+    spread = float(((found - value * size) ** 2).sum()) * len(size) / max(len(size) - 1, 1)
+    return max(1.0, spread / (total * value * (1.0 - value))), total**2 / float((size**2).sum())

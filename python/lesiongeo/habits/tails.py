@@ -1,4 +1,4 @@
-"""Tail probabilities and intervals that numpy does not have: Student's t, and chance among strata."""
+"""Tail probabilities and intervals that numpy does not have: Student's t, and sums of events of unequal chance."""
 
 from __future__ import annotations
 
@@ -8,15 +8,12 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["chance_of_as_many", "chance_of_sum", "normal_tail", "t_quantile", "t_tail", "wilson"]
+__all__ = ["chance_of_sum", "t_quantile", "t_tail", "wilson"]
 
-#: Events in all up to which the chance of as many is summed exactly.
-MOST_EXACT = 2000
-
-
-def normal_tail(z: float) -> float:
-    """Return the probability that a standard normal number exceeds `z`."""
-    return 0.5 * math.erfc(z / math.sqrt(2.0))
+#: Variance of a sum up to which its tail is exact; beyond it is bounded from above.
+MOST_EXACT = 100_000.0
+#: Standard deviations around the mean that hold all but 1e-32 of a sum.
+REACH = 12.0
 
 
 def t_tail(t: float, freedom: float) -> float:
@@ -78,60 +75,57 @@ def wilson(x: float, n: float, confidence: float) -> tuple[float, float]:
     return max(0.0, middle - reach), min(1.0, middle + reach)
 
 
-def chance_of_as_many(
-    events: NDArray[np.int64], trials: NDArray[np.int64], all_events: NDArray[np.int64], all_trials: NDArray[np.int64]
-) -> float:
-    """Return the chance that one of several people has at least so many of the events, if all are alike.
-
-    Per stratum (an entry of each array) the number follows a hypergeometric distribution, given how many events there
-    are in all; the sum over strata is compared. Exact up to 2,000 events, by the normal approximation with a correction
-    for continuity beyond (Mantel and Haenszel).
-    """
-    total = int(events.sum())
-    if total == 0:
-        return 1.0
-    if int(all_events.sum()) > MOST_EXACT:
-        share = all_events / np.maximum(all_trials, 1)
-        mean = float((trials * share).sum())
-        spread = trials * share * (1.0 - share) * (all_trials - trials) / np.maximum(all_trials - 1, 1)
-        variance = float(spread.sum())
-        return normal_tail((total - mean - 0.5) / math.sqrt(variance)) if variance > 0.0 else 1.0
-    distribution = np.ones(1)
-    for n, m, everything in zip(trials.tolist(), all_events.tolist(), all_trials.tolist(), strict=True):
-        distribution = np.convolve(distribution, _hypergeometric(n, m, everything))
-    return float(min(1.0, distribution[total:].sum()))
-
-
 def chance_of_sum(events: int, trials: NDArray[np.int64], share: NDArray[np.float64]) -> float:
     """Return the chance of at least so many events in all, where each of `trials` has its `share` as probability.
 
-    Exact while the variance is small, by the normal approximation with a correction for continuity beyond.
+    Exact, however far in the tail: the distribution is tilted so that its mean lies at `events`, summed there where no
+    digits are lost, and tilted back. Where the tilted variance exceeds `MOST_EXACT` it is Chernoff's bound, which is
+    never too small.
     """
-    variance = float((trials * share * (1.0 - share)).sum())
-    mean = float((trials * share).sum())
-    if events <= 0 or variance <= 0.0:
+    certain = share >= 1.0
+    events -= int(trials[certain].sum())
+    some = (share > 0.0) & ~certain & (trials > 0)
+    trials, share = trials[some], share[some]
+    if events <= 0:
         return 1.0
-    if int(trials.sum()) > 2 * MOST_EXACT:
-        return normal_tail((events - mean - 0.5) / math.sqrt(variance))
-    distribution = np.ones(1)
-    for n, p in zip(trials.tolist(), share.tolist(), strict=True):
-        count = np.arange(n + 1)
-        logs = math.lgamma(n + 1.0) - _log_factorial(count) - _log_factorial(n - count)
-        logs = logs + count * math.log(p) + (n - count) * math.log1p(-p)
-        distribution = np.convolve(distribution, np.exp(logs))
-    return float(min(1.0, distribution[events:].sum()))
+    if events >= trials.sum():
+        return math.exp(float((trials * np.log(share)).sum())) if events == trials.sum() else 0.0
+    odds = np.log(share) - np.log1p(-share)
+
+    def tilted(by: float) -> NDArray[np.float64]:
+        found: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-np.clip(odds + by, -700.0, 700.0)))
+        return found
+
+    low, high = 0.0, 1.0
+    while float(trials @ tilted(high)) < events:
+        high *= 2.0
+    for _ in range(60):
+        middle = (low + high) / 2.0
+        low, high = (middle, high) if float(trials @ tilted(middle)) < events else (low, middle)
+    by = low
+    inside = tilted(by)
+    # ln of the moment generating function: each of the factors is 1 - share + share * e ** by.
+    back = float(trials @ (np.logaddexp(np.log1p(-share), np.log(share) + by)))
+    if float((trials * inside * (1.0 - inside)).sum()) > MOST_EXACT:
+        return math.exp(min(0.0, back - by * events))
+    first, distribution = 0, np.ones(1)
+    for n, p in zip(trials.tolist(), inside.tolist(), strict=True):
+        start, one = _binomial(n, p)
+        first, distribution = first + start, np.convolve(distribution, one)
+    count = np.arange(first, first + len(distribution))
+    upper = count >= events
+    chance = float((distribution[upper] * np.exp(-by * (count[upper] - events))).sum())
+    return min(1.0, math.exp(back - by * events) * chance)
 
 
-def _log_factorial(values: NDArray[np.int64]) -> NDArray[np.float64]:
-    return np.array([math.lgamma(value + 1.0) if value >= 0 else math.inf for value in values.tolist()])
-
-
-def _hypergeometric(n: int, m: int, everything: int) -> NDArray[np.float64]:
-    """Return the probabilities of 0 to min(n, m) events in `n` of `everything` trials with `m` events."""
-    count = np.arange(min(n, m) + 1)
-
-    constant = sum(math.lgamma(value + 1.0) for value in (n, m, everything - n, everything - m))
-    constant -= math.lgamma(everything + 1.0)
-    logs = constant - sum(_log_factorial(part) for part in (count, n - count, m - count, everything - n - m + count))
-    found: NDArray[np.float64] = np.exp(logs)
-    return found
+def _binomial(n: int, p: float) -> tuple[int, NDArray[np.float64]]:
+    """Return the probabilities of numbers of events in `n` trials, those near the mean, and the first of them."""
+    reach = REACH * math.sqrt(n * p * (1.0 - p)) + REACH**2 / 3.0
+    count = np.arange(max(0, math.floor(n * p - reach)), min(n, math.ceil(n * p + reach)) + 1)
+    # One logarithm each of n, then those of the ratios of neighbours: k + 1 events against k.
+    begin = int(count[0])
+    log = math.lgamma(n + 1.0) - math.lgamma(begin + 1.0) - math.lgamma(n - begin + 1.0)
+    log += begin * math.log(p) + (n - begin) * math.log1p(-p)
+    ratio = np.log((n - count[:-1]) / (count[:-1] + 1.0)) + math.log(p) - math.log1p(-p)
+    found: NDArray[np.float64] = np.exp(log + np.concatenate(([0.0], np.cumsum(ratio))))
+    return begin, found
