@@ -238,6 +238,16 @@ def test_rates_are_those_of_a_slow_count() -> None:
             assert overall[who, habit]["value"] == pytest.approx(events / n, abs=1e-12)
 
 
+def test_weekly_values_have_the_zero_of_the_whole() -> None:
+    """Of who is in the middle alone too: the others' weekly values are against this person."""
+    found, _ = judged(tasks_of(3, 4, [Habit(2, "bias", 0.1), Habit(3, "bias", 0.35)]))
+    weekly = [row for row in found.weekly.to_pylist() if row["habit"] == "area_bias"]
+    for whole in (row for row in found.overall.to_pylist() if row["habit"] == "area_bias"):
+        own = [(row["n"], row["value"]) for row in weekly if row["annotator"] == whole["annotator"]]
+        mean = sum(n * value for n, value in own) / sum(n for n, _ in own)
+        assert mean == pytest.approx(whole["value"], abs=1.5), whole["annotator"]
+
+
 # --- few people, no dates, other orders
 
 

@@ -22,7 +22,8 @@ class Quantity:
     """What was found about one quantity: segments as findings, people as a whole, and each value's deviation.
 
     `level` is the logarithm of each value against what the others make of its lesion, the effects of people taken away:
-    a person's level is their effect plus noise. `reference` is the same number of those in the middle, by node.
+    a person's level is their effect plus noise. `reference` is the same number of those in the middle, by node; somebody
+    who is the middle alone has their own, that of all weeks.
     """
 
     habit: str
@@ -45,7 +46,7 @@ def measured(seen: Observations, habit: str, values: Values, *, step: float, lea
     changes = find_changes(values, people, weeks, least=least, least_step=step / 2.0)
     weights = references(changes.design, changes.fit, changes.owner, step)
     found = contrasts(changes.design, changes.fit, changes.owner, changes.part, weights, confidence)
-    reference = weights @ changes.fit.effect
+    reference = _compared_with(changes, weights)
     shown, unit, nothing = (percent, "percent", 0.0) if habit == "area_bias" else (math.exp, "times", 1.0)
 
     def finding(effect: Effect, first: int, last: int, ongoing: bool, looks: int) -> Finding:
@@ -92,6 +93,16 @@ def measured(seen: Observations, habit: str, values: Values, *, step: float, lea
     node = changes.design.node
     level = changes.fit.effect[node] + changes.fit.deviation
     return Quantity(habit, values, changes, level, reference, findings, whole)
+
+
+def _compared_with(changes: Changes, weights: Floats) -> Floats:
+    """Return what each node is compared with: the mean of those in the middle; who is that alone, with themselves."""
+    effect, owner = changes.fit.effect, changes.owner
+    n = changes.design.by_node(np.ones(len(changes.design.values)))
+    people = len(changes.starts)
+    own = np.bincount(owner, n * effect, people) / np.maximum(np.bincount(owner, n, people), 1.0)
+    reference: Floats = np.where(weights.any(axis=1), weights @ effect, own[owner])
+    return reference
 
 
 def _as_a_whole(changes: Changes, found: list[Effect], confidence: float) -> list[Effect]:
