@@ -202,6 +202,38 @@ def test_similar_places_and_wrong_answers_are_counted_out() -> None:
     assert all(row["region_id"] is None for row in similar)
 
 
+def test_names_that_look_alike_when_joined_are_told_apart() -> None:
+    """Labels with an arrow in them: two confusions have the same text, and each its own sentence and regions."""
+    crew = [Annotator.faultless(number, noise=0.02) for number in (1, 2, 3)]
+    swaps = [
+        Habit(3, "label", 0.7, answers=("nevus", "melanoma")),
+        Habit(3, "label", 0.7, answers=("seborrheic_keratosis", "other")),
+    ]
+    tasks = make_export(patients=60, annotators=crew, weeks=6, habits=swaps, seed=4)
+    text = json.dumps(tasks)
+    for plain, odd in (
+        ("nevus", "A"),
+        ("melanoma", "B -> C"),
+        ("seborrheic_keratosis", "A -> B"),
+        ("other", "C"),
+    ):
+        text = text.replace(f'"{plain}"', f'"{odd}"')
+    export = lg.read_export(text.encode(), patient="patient_id")
+    found = lg.habits(export, lg.agreement(export), majority_sample=0)
+    rows = found.named.to_pylist()
+    assert [row["detail"] for row in rows] == ["A -> B -> C"] * 2
+    assert ['"A" as "B -> C"' in row["message"] for row in rows] == [True, False]
+    assert ['"A -> B" as "C"' in row["message"] for row in rows] == [False, True]
+    label = dict(
+        zip(zip(*(export.regions.table[name].to_pylist() for name in ("annotation_id", "region_id")), strict=True),
+            export.regions.table["label"].to_pylist(), strict=True)
+    )  # fmt: skip
+    given: list[set[str]] = [set(), set()]
+    for row in found.similar.to_pylist():
+        given[row["named"]].add(label[row["annotation_id"], row["region_id"]])
+    assert given == [{"B -> C"}, {"C"}]
+
+
 # --- rates, counted out
 
 

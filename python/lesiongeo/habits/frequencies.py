@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .judge import Finding, spans
+from .judge import Detail, Finding, spans
 from .observations import Answers, Observations
 from .rates import FEWEST_EVENTS, Rate, Trials, judge_rates, rate_between
 from .series import Series
@@ -22,7 +22,7 @@ class Frequency:
     """What was found about one rate: segments as findings, people as a whole, and the trials behind it."""
 
     habit: str
-    detail: str | None
+    detail: Detail | None
     trials: Trials
     series: dict[int, Series]
     starts: dict[int, list[int]]
@@ -33,7 +33,7 @@ class Frequency:
 def frequency(
     seen: Observations,
     habit: str,
-    detail: str | None,
+    detail: Detail | None,
     trials: Trials,
     *,
     step: float,
@@ -115,8 +115,7 @@ def confusions(
     ).reshape(len(pairs), people)
     for place in np.flatnonzero((counts >= FEWEST_EVENTS).any(axis=1)).tolist():
         right, given = divmod(int(pairs[place]), many)
-        text = f"{answers.names[right]} -> {answers.names[given]}"
-        detail = text if control is None else f"{control}: {text}"
+        detail = Detail(control, answers.names[right], answers.names[given])
         trials = seen.confusion(answers, right, given)
         some = np.flatnonzero((counts[place] >= FEWEST_EVENTS) & _reaching(trials, people, step, least))
         if not len(some):

@@ -4,9 +4,30 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["Finding", "judge", "spans"]
+__all__ = ["Detail", "Finding", "Test", "judge", "spans"]
+
+
+class Detail(NamedTuple):
+    """What is confused with what, of which control (None: of labels); an answer can be several labels.
+
+    Names can contain anything, so that `text` is for people to read and never tells two details apart.
+    """
+
+    control: str | None
+    right: tuple[str, ...]
+    given: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The detail in one line."""
+        pair = f"{' + '.join(self.right)} -> {' + '.join(self.given)}"
+        return pair if self.control is None else f"{self.control}: {pair}"
+
+
+#: Annotator, habit and detail.
+Test = tuple[str, str, Detail | None]
 
 
 @dataclass
@@ -18,7 +39,7 @@ class Finding:
     `doubt` forbids it only for what is sure and large.
     """
 
-    test: tuple[str, str, str | None]
+    test: Test
     person: int
     first: int
     last: int
@@ -58,14 +79,14 @@ def judge(findings: list[Finding], tests: int, error_rate: float, *, share: floa
     is named wrongly, over all annotators, habits, strata and weeks, is at most `error_rate`. Findings that get only a
     `share` of it have their chances divided by the share.
     """
-    best: dict[tuple[str, str, str | None], float] = {}
+    best: dict[Test, float] = {}
     for finding in findings:
         chance = 1.0 if math.isnan(finding.chance) else min(1.0, finding.chance * finding.looks / share)
         finding.p_value = chance
         best[finding.test] = min(best.get(finding.test, 1.0), chance)
     rank = {test: number for number, test in enumerate(sorted(best, key=lambda test: best[test]))}
     highest = 0.0
-    corrected: dict[tuple[str, str, str | None], float] = {}
+    corrected: dict[Test, float] = {}
     for test, number in rank.items():
         highest = max(highest, min(1.0, best[test] * max(tests - number, 1)))
         corrected[test] = highest

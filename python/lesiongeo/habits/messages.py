@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .judge import Finding
+from .judge import Detail, Finding
 from .observations import week_text
 
 __all__ = ["pair_message", "sentence"]
@@ -35,7 +35,8 @@ def sentence(finding: Finding, weeks: list[int], start: int, confidence: float) 
             "missed": f"misses {share} of the lesions that most others draw",
             "missed_small": f"misses {share} of the small lesions that most others draw",
             "extra": f"draws {share} of their regions where nobody else draws one",
-        }.get(habit) or _confusion(habit, str(detail), share)
+        }.get(habit, "")
+        said = said if detail is None else _confusion(detail, share)
         low, high = 100 * finding.low, 100 * finding.high
         things = "lesions" if habit.startswith("missed") else "regions"
         count = f"{finding.extra['events']} of {finding.n} {things}"
@@ -48,10 +49,9 @@ def _length(finding: Finding) -> str:
     return f"{px:.1f} px" if mm is None else f"{abs(mm):.2f} mm"
 
 
-def _confusion(habit: str, detail: str, share: str) -> str:
-    control, text = (None, detail) if habit == "label_confusion" else detail.split(": ", 1)
-    right, wrong = text.split(" -> ", 1)
-    where = "labels" if control is None else f"answers {control} of"
+def _confusion(detail: Detail, share: str) -> str:
+    right, wrong = " + ".join(detail.right), " + ".join(detail.given)
+    where = "labels" if detail.control is None else f"answers {detail.control} of"
     return f'{where} {share} of what most others call "{right}" as "{wrong}"'
 
 

@@ -35,11 +35,12 @@ def week_text(week: int) -> str:
 class Answers:
     """Answers of regions to one control, against what most of the others of the lesion say.
 
+    Answers are numbered like `names`, each the labels or choices it consists of.
     `right` is the answer of more than half of at least two others (-1: there is none), `given` the region's own;
     `row` is the row of the region. `order` sorts the answers by lesion, `lesion` are the lesions in that order.
     """
 
-    def __init__(self, names: list[str], row: Ints, right: Ints, given: Ints, lesion: Ints) -> None:
+    def __init__(self, names: list[tuple[str, ...]], row: Ints, right: Ints, given: Ints, lesion: Ints) -> None:
         self.names, self.row, self.right, self.given = names, row, right, given
         self.order = np.argsort(lesion, kind="stable")
         self.lesion = lesion[self.order]
@@ -180,7 +181,7 @@ class Observations:
         codes = label_sets(table).astype(np.int64)
         known, first = np.unique(codes, return_index=True)
         texts = table["labels"].take(pa.array(first)).to_pylist()
-        named = [" + ".join(sorted(set(text))) for code, text in zip(known.tolist(), texts, strict=True) if code >= 0]
+        named = [tuple(sorted(set(text))) for code, text in zip(known.tolist(), texts, strict=True) if code >= 0]
         given = np.searchsorted(known[known >= 0], codes)
         return self._answers(named, np.where(codes >= 0, given, -1))
 
@@ -188,10 +189,11 @@ class Observations:
         """Return the answers of regions to a control against those of the others."""
         encoded = self.export.regions.table[column].combine_chunks().cast(pa.string()).dictionary_encode()
         return self._answers(
-            encoded.dictionary.to_pylist(), pc.fill_null(encoded.indices, -1).to_numpy().astype(np.int64)
+            [(text,) for text in encoded.dictionary.to_pylist()],
+            pc.fill_null(encoded.indices, -1).to_numpy().astype(np.int64),
         )
 
-    def _answers(self, names: list[str], code: Ints) -> Answers:
+    def _answers(self, names: list[tuple[str, ...]], code: Ints) -> Answers:
         order = sorted(range(len(names)), key=names.__getitem__)
         rank = np.empty(len(names) + 1, dtype=np.int64)
         rank[order], rank[-1] = np.arange(len(names)), -1

@@ -22,8 +22,8 @@ class Quantity:
     """What was found about one quantity: segments as findings, people as a whole, and each value's deviation.
 
     `level` is the logarithm of each value against what the others make of its lesion, the effects of people taken away:
-    a person's level is their effect plus noise. `reference` is the same number of those in the middle, by node; somebody
-    who is the middle alone has their own, that of all weeks.
+    a person's level is their effect plus noise. `reference` is the same number of those in the middle, by node; who
+    is the middle alone has their own, that of all weeks.
     """
 
     habit: str

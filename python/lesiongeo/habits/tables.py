@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from .frequencies import Frequency
-from .judge import Finding
+from .judge import Detail, Finding
 from .messages import sentence
 from .observations import Observations, week_text
 from .quantities import Quantity
@@ -92,9 +92,13 @@ def _number(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else float(value)
 
 
-def _place(finding: Finding) -> tuple[int, int, str, int]:
+def _order(detail: Detail | None) -> tuple[Any, ...]:
+    return () if detail is None else (detail.text, *detail)
+
+
+def _place(finding: Finding) -> tuple[Any, ...]:
     _, habit, detail = finding.test
-    return finding.person, HABITS.index(habit), detail or "", finding.first
+    return finding.person, HABITS.index(habit), _order(detail), finding.first
 
 
 def _head(finding: Finding) -> dict[str, Any]:
@@ -102,7 +106,7 @@ def _head(finding: Finding) -> dict[str, Any]:
     return {
         "annotator": who,
         "habit": habit,
-        "detail": detail,
+        "detail": None if detail is None else detail.text,
         "n": finding.n,
         "value": _number(finding.value),
         "low": _number(finding.low),
@@ -149,7 +153,7 @@ def overall_table(found: list[Finding], named: list[Finding], more: dict[int, di
 
 def weekly_table(seen: Observations, quantities: list[Quantity], frequencies: list[Frequency]) -> pa.Table:
     """Return the weekly values: logarithms as percent or factors, rates as shares."""
-    pieces: list[tuple[int, int, str | None, Ints, Ints, Floats, Floats, Ints]] = []
+    pieces: list[tuple[int, int, Detail | None, Ints, Ints, Floats, Floats, Ints]] = []
     for quantity in quantities:
         changes = quantity.changes
         for person, series in enumerate(changes.series):
@@ -179,13 +183,13 @@ def weekly_table(seen: Observations, quantities: list[Quantity], frequencies: li
             pieces.append(
                 (person, place, rate.detail, series.week, n[at], x[at] / n[at], np.sqrt(series.variance), part)
             )
-    pieces.sort(key=lambda piece: (piece[0], piece[1], piece[2] or ""))
+    pieces.sort(key=lambda piece: (piece[0], piece[1], _order(piece[2])))
     texts = [week_text(week) for week in seen.weeks.tolist()]
     columns: dict[str, list[Any]] = {name: [] for name in WEEKLY_SCHEMA.names}
     for person, habit, detail, week, n, value, error, part in pieces:
         columns["annotator"] += [seen.names[person]] * len(week)
         columns["habit"] += [HABITS[habit]] * len(week)
-        columns["detail"] += [detail] * len(week)
+        columns["detail"] += [None if detail is None else detail.text] * len(week)
         columns["week"] += [texts[one] for one in week.tolist()]
         columns["n"] += n.tolist()
         columns["value"] += value.tolist()
