@@ -30,6 +30,7 @@ class Person:
     name: str
     since: int = 0
     wider: float = 0.0  # share of the radius
+    outside: float = 0.0  # px
     loses_small: float = 0.0  # probability, of lesions with a radius below 20 px
     loses: float = 0.0
     invents: float = 0.0  # per page
@@ -56,10 +57,12 @@ def simulate(
     confuse: float = 0.05,
     teams: int = 1,
     trouble: Callable[[int], float] | None = None,
+    zoom: Callable[[int], float] | None = None,
 ) -> bytes:
     """An export as JSON; everybody works on every task of their team, within the same week.
 
-    Tasks go to the teams in turn; `trouble` says by how much everybody misses, invents and confuses more on a task.
+    Tasks go to the teams in turn; `trouble` says by how much everybody misses, invents and confuses more on a task,
+    `zoom` by how much its lesions are larger.
     """
     rng = np.random.default_rng([seed, 20261122])
     tasks: list[Row] = []
@@ -68,6 +71,8 @@ def simulate(
         week = number // tasks_a_week
         task_id = 1 + number
         truth = scene(rng, lesions)
+        for lesion in truth if zoom else ():
+            lesion["radius"] *= zoom(number) if zoom else 1.0
         annotations = []
         for person in people:
             annotation_id += 1
@@ -136,6 +141,7 @@ def drawn(
         count = max(8, round((24 + rng.integers(0, 12)) * (person.vertices if habit else 1.0)))
         angles = np.sort((np.arange(count) + rng.uniform(-0.3, 0.3, count)) * 2 * math.pi / count)
         radii = lesion["radius"] * factor * (1 + 0.02 * rng.standard_normal(count))
+        radii = radii + (person.outside if habit else 0.0)
         for order, amount in enumerate(lesion["wobble"], start=2):
             radii = radii * (1 + amount * np.cos(order * angles))
         shift = rng.standard_normal(2)

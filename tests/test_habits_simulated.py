@@ -126,6 +126,36 @@ def test_draws_wider(wider: float, since: int, monday: str) -> None:
     assert math.copysign(1, row["low"]) == math.copysign(1, row["high"]) == math.copysign(1, wider)
 
 
+def test_a_constant_border_does_not_change_with_the_size_of_lesions() -> None:
+    """Always 1.5 px too wide: 5 % of the area of large lesions, 20 % of small ones, which come from week 6 on."""
+    export = lg.read_label_studio(
+        simulate(crew(Person("3", outside=1.5)), seed=1, zoom=lambda number: 2.5 if number < 6 * 12 else 0.6)
+    )
+    found = lg.habits(export, lg.agreement(export))
+    (row,) = found.named.to_pylist()
+    assert (row["annotator"], row["habit"], row["since"], row["until"]) == ("3", "area_bias", FIRST, None)
+    assert row["offset_px_low"] < 1.5 < row["offset_px_high"]
+    weekly = [row for row in found.weekly.to_pylist() if row["annotator"] == "3"]
+    border = [row for row in weekly if row["habit"] == "border_offset"]
+    assert len(border) == 12 and {row["segment"] for row in border} == {0}
+    assert all(abs(row["value"] - 1.5) < 4 * row["standard_error"] for row in border)
+    area = [row["value"] for row in weekly if row["habit"] == "area_bias"]
+    assert max(area[:6]) < min(area[6:])
+
+
+def test_a_border_that_changes_has_a_week() -> None:
+    """1.5 px from week 6 on, in the series of the border too, whatever the lesions' sizes do in week 4."""
+    export = lg.read_label_studio(
+        simulate(crew(Person("3", outside=1.5, since=6)), seed=2, zoom=lambda number: 1.2 if number < 4 * 12 else 0.8)
+    )
+    found = lg.habits(export, lg.agreement(export))
+    (row,) = found.named.to_pylist()
+    assert (row["annotator"], row["habit"], row["since"]) == ("3", "area_bias", WEEK_6)
+    border = [row for row in found.weekly.to_pylist() if row["annotator"] == "3" and row["habit"] == "border_offset"]
+    assert [row["segment"] for row in border] == [0] * 6 + [1] * 6
+    assert all(abs(row["value"] - 1.5 * row["segment"]) < 4 * row["standard_error"] for row in border)
+
+
 def test_two_against_two() -> None:
     """Where half of the people draw wider there is no telling which half does it, so all of them are told alike."""
     people = crew(Person("1", wider=0.1), Person("2", wider=0.1), size=4)

@@ -13,6 +13,7 @@ import pyarrow as pa
 from ..agreement import Agreement
 from ..options import checked_number, shown
 from ..read import Export
+from .border import border_series, without_changes_of_size
 from .frequencies import Frequency, confusions, frequency, without_repeats
 from .judge import judge
 from .leave_one_out import MajoritySample, centre
@@ -20,6 +21,7 @@ from .leave_one_out import majority_sample as sampled
 from .messages import pair_message
 from .observations import Observations
 from .quantities import Quantity, measured, offsets, percent
+from .series import Changes
 from .tables import named_table, overall_table, similar_table, weekly_table
 
 __all__ = ["Habits", "habits"]
@@ -117,7 +119,8 @@ def habits(
         p_value (corrected for everything that was looked at), message, and for area_bias the border offset in px, and
         in mm where the spacing is known (offset_px, offset_px_low, offset_px_high, ...).
 
-        `weekly`: annotator, habit, detail, week, n, value, standard_error, segment (from 0).
+        `weekly`: annotator, habit, detail, week, n, value, standard_error, segment (from 0); here border_offset (px) is
+        a habit of its own.
 
         `overall`: annotator, habit, detail, n, value, low, high, reference, unit, named, reason (why not: too_few,
         not_significant, below_min_effect, no_common_reference, two_annotators, is_reference, changes, nobody_else,
@@ -177,13 +180,19 @@ def habits(
     seen = Observations(export, agreement, bounds)
     common: dict[str, Any] = {"least": int(min_weeks), "confidence": options["confidence"]}
     area_step = math.log1p(options["min_area_percent"] / 100.0)
+    ratio = seen.edge_ratio()
+
+    def correct(changes: Changes) -> Changes:
+        return without_changes_of_size(changes, ratio, len(seen.names), len(seen.weeks), area_step)
+
     quantities = [
-        measured(seen, "area_bias", seen.log_area(), step=area_step, **common),
+        measured(seen, "area_bias", seen.log_area(), step=area_step, correct=correct, **common),
         measured(seen, "vertex_density", seen.log_density(), step=math.log(options["min_density_factor"]), **common),
         measured(seen, "lead_time", seen.log_lead_time(), step=math.log(options["min_lead_time_factor"]), **common),
     ]
     for unit in ("px", "mm"):
         _add_offsets(seen, quantities[0], unit, area_step, options["confidence"])
+    border = border_series(seen, seen.offset("px"), ratio, step=area_step, least=int(min_weeks))
     frequencies, tests = _frequencies(seen, options["min_rate"], common)
     parts: list[Quantity | Frequency] = [*quantities, *frequencies]
     # Half of the error for the confusions, which are many: the other habits shall not be lost among them. They were
@@ -203,7 +212,7 @@ def habits(
     _add_pairs(seen, quantities, options["error_rate"])
     return Habits(
         table,
-        weekly_table(seen, quantities, frequencies),
+        weekly_table(seen, [*quantities, border], frequencies),
         overall_table(overall, named, _majority_columns(seen, majority, options["confidence"])),
         similar_table(seen, named, by_habit, {(part.habit, part.detail): part for part in frequencies}),
         tests,

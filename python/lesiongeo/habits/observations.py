@@ -90,6 +90,11 @@ class Observations:
         at = self.place[rows]
         return Values.of(self.lesion[rows], self.who[at], self.week[at], self.cluster[at], value[rows], rows)
 
+    def edge_ratio(self) -> Floats:
+        """Return the perimeter over the area of each region, in 1/px; 0 where it has no area."""
+        length = perimeter(self.export.regions.polygons)
+        return np.divide(length, self.areas, out=np.zeros_like(self.areas), where=self.areas > 0.0)
+
     def log_area(self) -> Values:
         """Return the logarithm of the area of each region."""
         with np.errstate(divide="ignore"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -14,7 +15,7 @@ from .observations import Observations
 from .series import MOST_SEARCHED, Changes, find_changes, nodes_of
 from .twoway import Design, Floats, Values, fit
 
-__all__ = ["Quantity", "measured"]
+__all__ = ["Quantity", "compared_with", "measured", "offsets", "percent"]
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,26 @@ def percent(value: float) -> float:
     return 100.0 * math.expm1(value)
 
 
-def measured(seen: Observations, habit: str, values: Values, *, step: float, least: int, confidence: float) -> Quantity:
-    """Fit one quantity, and find who deviates since when; `step` is the smallest logarithm of interest."""
+def measured(
+    seen: Observations,
+    habit: str,
+    values: Values,
+    *,
+    step: float,
+    least: int,
+    confidence: float,
+    correct: Callable[[Changes], Changes] | None = None,
+) -> Quantity:
+    """Fit one quantity, and find who deviates since when; `step` is the smallest logarithm of interest.
+
+    `correct` may take changes back that are explained by something else.
+    """
     people, weeks = len(seen.names), len(seen.weeks)
     changes = find_changes(values, people, weeks, least=least, least_step=step / 2.0)
+    changes = changes if correct is None else correct(changes)
     weights = references(changes.design, changes.fit, changes.owner, step)
     found = contrasts(changes.design, changes.fit, changes.owner, changes.part, weights, confidence)
-    reference = _compared_with(changes, weights)
+    reference = compared_with(changes, weights)
     shown, unit, nothing = (percent, "percent", 0.0) if habit == "area_bias" else (math.exp, "times", 1.0)
 
     def finding(effect: Effect, first: int, last: int, ongoing: bool, looks: int) -> Finding:
@@ -95,7 +109,7 @@ def measured(seen: Observations, habit: str, values: Values, *, step: float, lea
     return Quantity(habit, values, changes, level, reference, findings, whole)
 
 
-def _compared_with(changes: Changes, weights: Floats) -> Floats:
+def compared_with(changes: Changes, weights: Floats) -> Floats:
     """Return what each node is compared with: the mean of those in the middle; who is that alone, with themselves."""
     effect, owner = changes.fit.effect, changes.owner
     n = changes.design.by_node(np.ones(len(changes.design.values)))

@@ -12,7 +12,7 @@ from .twoway import HUBER, MAD, Design, Fit, Floats, Ints, Values, fit, nodes_co
 #: Values among which changes are searched.
 MOST_SEARCHED = 300_000
 
-__all__ = ["Changes", "Series", "find_changes", "nodes_of", "segments_of", "series_of"]
+__all__ = ["Changes", "Series", "cost_of", "find_changes", "nodes_of", "segments_of", "series_of", "with_starts"]
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,12 @@ def find_changes(values: Values, people: int, weeks: int, *, least: int, least_s
     """
     some = values.thinned(MOST_SEARCHED)
     found = _search(some, people, weeks, least=least, least_step=least_step)
-    return found if some is values else _fitted(values, found.starts, people, weeks, None)
+    return found if some is values else with_starts(values, found.starts, people, weeks)
+
+
+def with_starts(values: Values, starts: list[list[int]], people: int, weeks: int) -> Changes:
+    """Fit people who are known to change in certain weeks."""
+    return _fitted(values, starts, people, weeks, None)
 
 
 def _fitted(values: Values, starts: list[list[int]], people: int, weeks: int, weight: Floats | None) -> Changes:
@@ -169,11 +174,12 @@ def _gain(series: Series, starts: list[int], least: int, least_step: float) -> t
     places = segments_of(series, least=least, least_step=least_step)
     found = [0, *(int(series.week[place]) for place in places[1:])]
     current = sorted({int(place) for place in np.searchsorted(series.week, starts)} - {len(series.week)})
-    gain = _cost(series, current) + penalty * len(current) - _cost(series, places) - penalty * len(places)
+    gain = cost_of(series, current) + penalty * len(current) - cost_of(series, places) - penalty * len(places)
     return gain, found
 
 
-def _cost(series: Series, places: list[int]) -> float:
+def cost_of(series: Series, places: list[int]) -> float:
+    """Return the weighted sum of squares around the level of each segment; `places` say where they start."""
     total = 0.0
     for first, last in zip(places, [*places[1:], len(series.week)], strict=True):
         value, weight = series.value[first:last], 1.0 / series.variance[first:last]

@@ -19,7 +19,8 @@ __all__ = ["HABITS", "named_table", "overall_table", "similar_table", "weekly_ta
 
 #: In this order in all tables.
 HABITS = (
-    "area_bias missed missed_small extra label_confusion status_confusion choice_confusion vertex_density lead_time"
+    "area_bias border_offset missed missed_small extra label_confusion status_confusion choice_confusion "
+    "vertex_density lead_time"
 ).split()
 
 OFFSETS = ("offset_px", "offset_px_low", "offset_px_high", "offset_mm", "offset_mm_low", "offset_mm_high")
@@ -152,7 +153,7 @@ def overall_table(found: list[Finding], named: list[Finding], more: dict[int, di
 
 
 def weekly_table(seen: Observations, quantities: list[Quantity], frequencies: list[Frequency]) -> pa.Table:
-    """Return the weekly values: logarithms as percent or factors, rates as shares."""
+    """Return the weekly values: logarithms as percent or factors, offsets in px, rates as shares."""
     pieces: list[tuple[int, int, Detail | None, Ints, Ints, Floats, Floats, Ints]] = []
     for quantity in quantities:
         changes = quantity.changes
@@ -163,10 +164,13 @@ def weekly_table(seen: Observations, quantities: list[Quantity], frequencies: li
             part = np.maximum(part, 0)
             node = np.flatnonzero(changes.owner == person)[part]
             level = series.value - quantity.reference[node]
-            slope = np.exp(level) * np.sqrt(series.variance)
-            value, error = (
-                (100.0 * np.expm1(level), 100.0 * slope) if quantity.habit == "area_bias" else (np.exp(level), slope)
-            )
+            error = np.sqrt(series.variance)
+            if quantity.habit == "border_offset":
+                value = level
+            elif quantity.habit == "area_bias":
+                value, error = 100.0 * np.expm1(level), 100.0 * np.exp(level) * error
+            else:
+                value, error = np.exp(level), np.exp(level) * error
             pieces.append((person, HABITS.index(quantity.habit), None, series.week, series.n, value, error, part))
     for rate in frequencies:
         weeks = max(len(seen.weeks), 1)
