@@ -288,6 +288,17 @@ def test_shares_that_are_clear_have_wilsons_interval():
     assert bounds_of([1.0], np.empty((0, 1)), 6, flat="share").reason == ["no_resamples"]
 
 
+def test_an_interval_contains_its_value():
+    """By rounding all resamples may lie beside the mean; that moves a bound, and by no more than it must."""
+    rng = np.random.default_rng(1)
+    drawn = np.column_stack([rng.uniform(0.5, 0.6, 200)] * 4)
+    value = np.array([0.5 - 1e-15, 0.6 + 1e-15, 0.55, np.nan])
+    found, plain = bounds_of(value, drawn, 9), percentile_interval(drawn)
+    assert found.low.tolist()[:3] == [value[0], plain.low[1], plain.low[2]]
+    assert found.high.tolist()[:3] == [plain.high[0], value[1], plain.high[2]]
+    assert np.isnan([found.low[3], found.high[3]]).all()
+
+
 @pytest.mark.parametrize(("clusters", "claimed"), [(2, 0.6), (3, 0.82), (4, 0.86)])
 def test_fewer_than_five_clusters_would_cover_too_little(clusters, claimed):
     """The number below which there is no interval: means of 500 trials, as docs/statistics.md states them."""

@@ -93,14 +93,16 @@ def test_undefined_has_a_reason(name: str) -> None:
         assert_reason(row, "mean")
         assert (row["mean_low"] is None) == (row["mean_high"] is None), row
         if row["mean"] is not None and row["mean_low"] is not None:
-            assert row["mean_low"] <= row["mean_high"], row
-        if row["n_clusters"] is not None and row["n_clusters"] < 2:
+            assert row["mean_low"] <= row["mean"] <= row["mean_high"], row
+        if row["n_clusters"] is not None and row["n_clusters"] < 5:
             assert row["mean_low"] is None, row
     for row in tables["reliability"].to_pylist():
         assert_reason(row, "value")
         assert (row["low"] is None) == (row["high"] is None), row
-        if row["n_clusters"] is not None and row["n_clusters"] < 2:
+        if row["n_clusters"] is not None and row["n_clusters"] < 5:
             assert row["low"] is None, row
+        if row["low"] is not None:
+            assert row["low"] <= row["value"] <= row["high"], row
 
 
 def assert_reason(row: dict[str, Any], value: str) -> None:

@@ -37,7 +37,8 @@ def bounds_of(
     Returns
     -------
     Intervals
-        Reasons are those of `percentile_interval`; O(k resamples log resamples).
+        Each contains its estimate: bounds beyond it, by rounding or because of few values, are moved to it. Reasons
+        are those of `percentile_interval`; O(k resamples log resamples).
 
     Examples
     --------
@@ -58,6 +59,6 @@ def bounds_of(
         ends = wilson_interval(value[clear] * n[clear], n[clear], confidence=confidence)
         low[clear], high[clear] = ends if flat == "share" else (2.0 * end / (1.0 + end) for end in ends)
         reason[clear] = None
-    unknown = np.isnan(value)
-    low[unknown], high[unknown] = np.nan, np.nan
+    # NaN stays NaN.
+    low, high = np.minimum(low, value), np.maximum(high, value)
     return Intervals(low, high, reason.tolist())
