@@ -583,6 +583,32 @@ def test_controls_may_be_chosen(made):
     assert set(notes["control"].to_pylist()) == {"notes"}
 
 
+@pytest.mark.parametrize("tasks", [[], [task(1, [], [])], [task(n, [], region(0)) for n in (1, 2)]])
+def test_named_controls_that_nobody_answered_have_rows_without_values(tasks):
+    """The same names work for every export of a project; without names what nobody answered has no rows."""
+    for one in tasks:
+        for annotation in one["annotations"]:
+            for entry in annotation["result"]:
+                entry["value"]["polygonlabels"] = []
+    export = read(tasks, config=CONFIG)
+    result = lg.agreement(export)
+    names = ["label", "lesion_status", "track_id", "notes", "visit_assessment"]
+    table = lg.reliability(export, result, controls=names, resamples=10)
+    scopes = dict(zip(table["control"].to_pylist(), table["scope"].to_pylist(), strict=True))
+    assert scopes == dict.fromkeys(names[:4], "region") | {"visit_assessment": "page"}
+    for row in table.to_pylist():
+        assert (row["value"], row["low"], row["high"], row["reason"]) == (None, None, None, "no_units")
+        assert (row["n_units"], row["n_clusters"], row["annotator_a"]) == (0, 0, None)
+    assert set(lg.reliability(export, result, resamples=10)["control"].to_pylist()) == {"area_px2"}
+    with pytest.raises(ValueError, match=r"controls name 'colour'; the export has: label, track_id, .*, area_px2"):
+        lg.reliability(export, result, controls=["label", "colour"])
+    # Parts of which one has answers are the whole.
+    more = read(make_export(patients=6, annotators=2, seed=1)[1:], config=CONFIG)
+    one, other = (lg.ReliabilityParts.of(e, lg.agreement(e, boundary=False), controls=names) for e in (export, more))
+    assert one.merge(other).table(resamples=9).equals(other.table(resamples=9))
+    assert other.merge(one).table(resamples=9).equals(other.table(resamples=9))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

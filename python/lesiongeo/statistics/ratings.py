@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..agreement.annotators import UNKNOWN, annotator_order, ranks
 from ..agreement.counted import label_sets
 from ..options import shown
+from ..read.config import ANSWERS
 from ..regions import FIXED, column_of
 from .coding import number_of
 
@@ -102,27 +103,38 @@ class Rated(NamedTuple):
     units: pa.Table
 
 
-def controls_of(export: Export) -> list[Control]:
-    """List what annotators say: labels, then the controls of regions, pages and tasks that were answered."""
+def controls_of(export: Export, *, unanswered: bool = False) -> list[Control]:
+    """List what annotators say: labels, then the controls of regions, pages and tasks that were answered.
+
+    With `unanswered` also labels that nobody gave, and the controls that nobody answered, last.
+    """
     found = []
-    if pc.any(pc.greater(pc.list_value_length(export.regions.table["labels"]), 0)).as_py():
+    if unanswered or pc.any(pc.greater(pc.list_value_length(export.regions.table["labels"]), 0)).as_py():
         found.append(Control(LABEL, "region", LABEL, None, False, True))
     names, kinds, own_roles, scopes, counts, several, values = (
         export.controls[key].to_pylist() for key in ("name", "kind", "role", "scope", "count", "several", "values")
     )
     seen = set()
+
+    def add(at: int, scope: str) -> None:
+        shown_as = column_of(names[at]) if scope == "region" else names[at]
+        if (shown_as, scope) in seen:
+            return
+        seen.add((shown_as, scope))
+        single = kinds[at] == "choices" and not several[at] and values[at] is not None
+        order = tuple(values[at]) if single else None
+        note = own_roles[at] == "note" or kinds[at] == "textarea"
+        found.append(Control(shown_as, scope, kinds[at], order, note, own_roles[at] == "track_id"))
+
+    columns = set(export.regions.table.column_names) - FIXED
     for scope in SCOPES:
         for at, name in enumerate(names):
-            shown_as = column_of(name) if scope == "region" else name
-            if scopes[at] != scope or not counts[at] or (shown_as, scope) in seen:
-                continue
-            if scope == "region" and (shown_as in FIXED or shown_as not in export.regions.table.column_names):
-                continue
-            seen.add((shown_as, scope))
-            single = kinds[at] == "choices" and not several[at] and values[at] is not None
-            order = tuple(values[at]) if single else None
-            note = own_roles[at] == "note" or kinds[at] == "textarea"
-            found.append(Control(shown_as, scope, kinds[at], order, note, own_roles[at] == "track_id"))
+            if scopes[at] == scope and counts[at] and (scope != "region" or column_of(name) in columns):
+                add(at, scope)
+    answered = {name for name, count in zip(names, counts, strict=True) if count}
+    for at, name in enumerate(names):
+        if unanswered and name not in answered and kinds[at] in ANSWERS and scopes[at] in SCOPES:
+            add(at, scopes[at])
     return found
 
 
@@ -175,8 +187,11 @@ class Units:
                 codes, categories = _label_codes(self.export.regions.table, self.regions)
                 ordered = False
             else:
-                column = self.export.regions.table[control.name].take(pa.array(self.regions))
-                codes, categories, ordered = _codes(column, control)
+                regions = self.export.regions.table
+                # What nobody answered may have no column.
+                here = control.name in regions.column_names
+                column = regions[control.name] if here else pa.chunked_array([pa.nulls(regions.num_rows, pa.string())])
+                codes, categories, ordered = _codes(column.take(pa.array(self.regions)), control)
             table = np.full((lesions.num_rows, len(self.names)), -1, dtype=np.int32)
             table[self.lesion, self.annotator] = codes
             number = pa.array(np.arange(lesions.num_rows))

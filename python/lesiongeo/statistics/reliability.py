@@ -65,7 +65,8 @@ def reliability(
     agreement : Agreement
         Its agreement.
     controls : iterable of str, optional
-        Controls by name, "label" for labels and "area_px2" for areas; by default all but notes.
+        Controls by name, "label" for labels and "area_px2" for areas; by default all that were answered but notes.
+        Named ones that nobody answered have rows without values (no_units).
     resamples : int, default 1000
         Number of resamples; 0 for no intervals.
     seed : int, default 0
@@ -91,7 +92,7 @@ def reliability(
     Raises
     ------
     ValueError
-        If a control is not there, or an option is no number.
+        If a control is neither in the export nor in its configuration, or an option is no number.
 
     Notes
     -----
@@ -164,7 +165,7 @@ class ReliabilityParts:
         Raises
         ------
         ValueError
-            If a control is not there.
+            If a control is neither in the export nor in its configuration.
         """
         chosen, with_areas = _chosen(export, controls)
         units = Units(export, agreement)
@@ -277,11 +278,11 @@ class _Job(NamedTuple):
 
 def _chosen(export: Export, controls: Iterable[str] | None) -> tuple[list[Control], bool]:
     """Return the controls that were asked for, and whether areas were."""
-    known = controls_of(export)
     if controls is None:
-        return [control for control in known if not control.note], True
+        return [control for control in controls_of(export) if not control.note], True
     if isinstance(controls, str):
         raise ValueError(f"controls is {shown(controls)}; it is a list of names")
+    known = controls_of(export, unanswered=True)
     names = list(controls)
     for name in names:
         if name != AREA and name not in {control.name for control in known}:
