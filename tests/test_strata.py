@@ -8,6 +8,7 @@ import json
 import math
 import pickle
 import random
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import pytest
 import exports
 import lesiongeo as lg
 import reference_strata as reference
-from lesiongeo.statistics import accumulate, bootstrap_weights, task_clusters
+from lesiongeo.statistics import accumulate, bootstrap_weights, strata, task_clusters
 from lesiongeo.testing import Annotator, make_export
 
 Row = dict[str, Any]
@@ -482,6 +483,36 @@ def test_means_that_do_not_vary_have_no_interval() -> None:
         assert (row["mean"], row["n_clusters"]) == (pytest.approx(value), 7)
         assert (row["mean_low"], row["mean_high"], row["reason"]) == (None, None, "no_spread")
     assert found["all", None, "label_equal"]["reason"] is None
+
+
+def test_many_strata_need_no_more_memory_than_some() -> None:
+    """600 labels: what is drawn of all of them at once would be 300 MB, and their histograms 90 MB."""
+    boxes = [(0, 5 + 9 * (n % 10), 5 + 9 * (n // 10), 6, 6, n) for n in range(60)]
+    tasks = []
+    for number in range(20):
+        own = [(*box[:5], f"L{(60 * number + box[5]) % 600}") for box in boxes]
+        tasks.append({**of_two(own, own), "id": number + 1})
+    export, agreement = read(tasks)
+    tracemalloc.start()
+    try:
+        table = lg.agreement_statistics(export, agreement, by=["label"])
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(rows_of(table)) == 600 * len(set(table["metric"].to_pylist()))
+    assert peak < 330e6
+
+
+@pytest.mark.parametrize("most", [1, 20_000])
+def test_runs_of_strata_change_no_bit(
+    case: tuple[lg.Export, lg.Agreement], most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = lg.agreement_statistics(*case, resamples=100, seed=3)
+    assert whole.equals(lg.AgreementParts.of(*case, resamples=100, seed=3).table())
+    monkeypatch.setattr(strata, "MOST_NUMBERS", most)
+    again = lg.agreement_statistics(*case, resamples=100, seed=3)
+    assert again.equals(whole)
+    assert all(column.num_chunks <= 1 for column in again.columns)
 
 
 # Nothing to say, wrong options ----------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..agreement import Agreement
     from ..read import Export
 
-__all__ = ["AgreementParts", "Options", "checked_options"]
+__all__ = ["AgreementParts", "Options", "added", "checked_options"]
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
@@ -177,14 +177,8 @@ class AgreementParts:
             resamples=resamples,
             seed=seed,
         )
-        seen = observe(
-            export,
-            agreement,
-            by=options.by,
-            detection_iou=options.detection_iou,
-            size_bounds_px2=options.size_bounds_px2,
-        )
-        return _added(seen, options)
+        (whole,) = added(export, agreement, options, histograms=True, most_numbers=None)
+        return whole
 
     def merge(self, other: AgreementParts) -> AgreementParts:
         """Put the sums of two parts together.
@@ -213,7 +207,7 @@ class AgreementParts:
         measured = self.measured | other.measured
         numbers = column_numbers(measured, dict(self.options.thresholds))
 
-        def added(name: str) -> Any:
+        def total_of(name: str) -> Any:
             width = len(METRICS) if name == "counts" else len(numbers)
             first = getattr(self, name)
             total = np.zeros((len(strata), width, *first.shape[2:]), dtype=first.dtype)
@@ -236,9 +230,9 @@ class AgreementParts:
             self,
             measured=measured,
             strata=strata,
-            sums=added("sums"),
-            drawn=added("drawn"),
-            counts=added("counts"),
+            sums=total_of("sums"),
+            drawn=total_of("drawn"),
+            counts=total_of("counts"),
             quantiles=quantiles,
             exact=False,
             cells=cells[first],
@@ -275,52 +269,87 @@ class _Added(NamedTuple):
     sums: list[Floats]
     blocks: list[Block]
     kept: list[tuple[Ints, Ints]]
+    #: Where the cells of each stratum begin, and where the last ends.
+    edges: list[int]
     counts: Ints
     quantiles: Floats
-    stratum: Ints
-    cluster: Ints
+    #: Of each cell.
+    keys: NDArray[np.uint64]
     bits: NDArray[np.uint32]
 
 
-def _of_family(family: Family, seen: Observations, options: Options) -> _Added:
-    own = FamilySums(family, seen, dict(options.thresholds))
+def _of_family(family: Family, seen: Observations, options: Options, histograms: bool) -> _Added:
+    own = FamilySums(family, seen, dict(options.thresholds), histograms=histograms)
     stratum, cluster = own.cells.stratum, own.cells.cluster
-    added = _Added([], [], [], own.counts, own.quantiles, stratum, cluster, own.bits)
     edges = np.searchsorted(stratum, np.arange(len(family.strata) + 1)).tolist()
+    found = _Added([], [], [], edges, own.counts, own.quantiles, seen.keys[cluster], own.bits)
     for start, end in pairwise(edges):
         values = own.columns[:, start:end]
-        added.sums.append(values.sum(axis=1))
+        found.sums.append(values.sum(axis=1))
         used, equal = _kept(values)
-        added.kept.append((used, equal))
-        added.blocks.append(Block(cluster[start:end], np.ascontiguousarray(values[used].T)))
-    return added
+        found.kept.append((used, equal))
+        found.blocks.append(Block(cluster[start:end], np.ascontiguousarray(values[used].T)))
+    return found
 
 
-def _added(seen: Observations, options: Options) -> AgreementParts:
-    """Add up observations, several families at a time: which thread adds up what changes nothing."""
-    numbers = column_numbers(seen.columns, dict(options.thresholds))
+def added(
+    export: Export, agreement: Agreement, options: Options, *, histograms: bool, most_numbers: int | None
+) -> Iterator[AgreementParts]:
+    """Add up an agreement, several families at a time: which thread adds up what changes nothing.
+
+    The strata come sorted, in runs whose `drawn` has no more than `most_numbers` numbers (or one stratum), so that
+    many strata need no more memory than some; None: all of them together. Labels that no region has are left out.
+    Without `histograms` the parts cannot be merged.
+    """
+    seen = observe(
+        export,
+        agreement,
+        by=options.by,
+        detection_iou=options.detection_iou,
+        size_bounds_px2=options.size_bounds_px2,
+    )
+    width = len(column_numbers(seen.columns, dict(options.thresholds)))
     with ThreadPoolExecutor(min(num_threads(), len(BY))) as pool:
-        found = list(pool.map(lambda family: _of_family(family, seen, options), seen.families))
-    strata = [stratum for family in seen.families for stratum in family.strata]
-    starts = np.cumsum([0, *(len(family.strata) for family in seen.families)]).tolist()
-    blocks, kept = ([one for own in found for one in getattr(own, name)] for name in ("blocks", "kept"))
-    sums = [one for own in found for one in own.sums]
-    part = AgreementParts(
+        found = list(pool.map(lambda family: _of_family(family, seen, options, histograms), seen.families))
+    strata = [
+        (stratum, own, place)
+        for family, own in zip(seen.families, found, strict=True)
+        for place, stratum in enumerate(family.strata)
+        if own.edges[place] < own.edges[place + 1] or stratum.by == "all"
+    ]
+    strata.sort(key=lambda one: one[0].order())
+    size = max(1, len(strata) if most_numbers is None else most_numbers // max(1, width * options.resamples))
+    for start in range(0, max(1, len(strata)), size):
+        yield _part(strata[start : start + size], seen, options, width)
+
+
+def _part(
+    strata: list[tuple[Stratum, _Added, int]], seen: Observations, options: Options, width: int
+) -> AgreementParts:
+    """Put some strata together: each with the sums of its family, and its place in it."""
+
+    def rows(name: str, *shape: int) -> Any:
+        return np.array([getattr(own, name)[place] for _, own, place in strata]).reshape(len(strata), *shape)
+
+    def cells(name: str, dtype: Any) -> Any:
+        runs = (getattr(own, name)[own.edges[place] : own.edges[place + 1]] for _, own, place in strata)
+        return np.concatenate([np.zeros(0, dtype=dtype), *runs])
+
+    sizes = [own.edges[place + 1] - own.edges[place] for _, own, place in strata]
+    blocks, kept = ([getattr(own, name)[place] for _, own, place in strata] for name in ("blocks", "kept"))
+    return AgreementParts(
         options=options,
         measured=frozenset(seen.columns),
-        strata=strata,
-        sums=np.array(sums).reshape(len(strata), len(numbers)),
-        drawn=_drawn(blocks, kept, len(numbers), seen.keys, options),
-        counts=np.concatenate([np.zeros((0, len(METRICS), BINS), dtype=np.int64), *(own.counts for own in found)]),
-        quantiles=np.concatenate([np.zeros((0, len(METRICS), len(PROBABILITIES))), *(own.quantiles for own in found)]),
+        strata=[stratum for stratum, _, _ in strata],
+        sums=rows("sums", width),
+        drawn=_drawn(blocks, kept, width, seen.keys, options),
+        counts=rows("counts", -1, BINS) if strata else np.zeros((0, len(METRICS), BINS), dtype=np.int64),
+        quantiles=rows("quantiles", len(METRICS), len(PROBABILITIES)),
         exact=True,
-        cells=np.concatenate(
-            [np.zeros(0, dtype=np.int64), *(own.stratum + start for own, start in zip(found, starts, strict=False))]
-        ),
-        cell_keys=np.concatenate([np.zeros(0, dtype=np.uint64), *(seen.keys[own.cluster] for own in found)]),
-        cell_metrics=np.concatenate([np.zeros(0, dtype=np.uint32), *(own.bits for own in found)]),
+        cells=np.repeat(np.arange(len(strata)), sizes),
+        cell_keys=cells("keys", np.uint64),
+        cell_metrics=cells("bits", np.uint32),
     )
-    return _sorted(part)
 
 
 def _drawn(
@@ -355,21 +384,3 @@ def _kept(values: Floats) -> tuple[Ints, Ints]:
         [at > 0 and np.array_equal(values[one], values[used[0]]) for at, one in enumerate(used)], dtype=bool
     )
     return used[~equal], used[equal]
-
-
-def _sorted(part: AgreementParts) -> AgreementParts:
-    """Put the strata in order; labels that no region has are left out."""
-    used = set(np.unique(part.cells).tolist())
-    wanted = [number for number, stratum in enumerate(part.strata) if number in used or stratum.by == "all"]
-    order = sorted(wanted, key=lambda number: part.strata[number].order())
-    place = np.full(len(part.strata), -1, dtype=np.int64)
-    place[order] = np.arange(len(order))
-    return replace(
-        part,
-        strata=[part.strata[number] for number in order],
-        sums=part.sums[order],
-        drawn=part.drawn[order],
-        counts=part.counts[order],
-        quantiles=part.quantiles[order],
-        cells=place[part.cells],
-    )

@@ -226,6 +226,7 @@ def weighted_sums(sums: ArrayLike | Sequence[Block], keys: Keys, *, resamples: i
         group = mixed(keys ^ SECOND) % np.uint64(MOST_CLUSTERS)
         keys = cluster_keys(np.arange(MOST_CLUSTERS))
         blocks = [_grouped(block, anchor, group) for block, anchor in zip(blocks, anchors, strict=True)]
+    keys, blocks = _occurring(keys, blocks)
     edges = np.cumsum([0, *(block.values.shape[1] for block in blocks)])
     totals = np.zeros((resamples, int(edges[-1])))
     size = max(1, CHUNK // max(resamples, 1))
@@ -278,6 +279,17 @@ def _anchor(values: Floats, clusters: int) -> Floats:
     bits = np.frexp(largest)[1] + math.ceil(math.log2(max(clusters, 1) * MOST_WEIGHT)) - 53
     anchor: Floats = np.ldexp(1.5, bits + 52)
     return anchor
+
+
+def _occurring(keys: Keys, blocks: list[Block]) -> tuple[Keys, list[Block]]:
+    """Leave out the clusters that are in no block: their weights are not needed. Sums are exact, so no bit changes."""
+    there = np.zeros(len(keys), dtype=bool)
+    for block in blocks:
+        there[block.rows] = True
+    if there.all():
+        return keys, blocks
+    number = np.cumsum(there) - 1
+    return keys[there], [Block(number[block.rows], block.values) for block in blocks]
 
 
 def _rounded(values: Floats, anchor: Floats) -> Floats:

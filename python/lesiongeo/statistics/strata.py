@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..arrow import numbers
-from .accumulate import AgreementParts
+from .accumulate import AgreementParts, added, checked_options
 from .bounds import Flat, bounds_of
 from .histograms import histogram_quantiles
 from .intervals import checked_confidence
@@ -26,6 +26,8 @@ Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 
 DETECTION_METRICS = "precision recall f1 panoptic_quality segmentation_quality recognition_quality".split()
+#: Resampled sums that are in memory at a time: 64 MB, over 100 strata with 1,000 resamples.
+MOST_NUMBERS = 1 << 23
 #: Strata whose pages are not theirs alone have no score of pages.
 WITHOUT_PAGES = ("label", "size_class")
 WITH_REFERENCE = ("annotator_pair", "annotator")
@@ -124,9 +126,7 @@ def agreement_statistics(
     ('1 / 2', 193, True)
     """
     confidence = checked_confidence(confidence)
-    parts = AgreementParts.of(
-        export,
-        agreement,
+    options = checked_options(
         by=by,
         threshold=threshold,
         detection_iou=detection_iou,
@@ -134,7 +134,8 @@ def agreement_statistics(
         resamples=resamples,
         seed=seed,
     )
-    return statistics_table(parts, confidence=confidence)
+    runs = added(export, agreement, options, histograms=False, most_numbers=MOST_NUMBERS)
+    return pa.concat_tables([statistics_table(part, confidence=confidence) for part in runs]).combine_chunks()
 
 
 def statistics_table(parts: AgreementParts, *, confidence: float = 0.95) -> pa.Table:

@@ -85,12 +85,15 @@ class Cells:
 class FamilySums:
     """Sums of one family."""
 
-    def __init__(self, family: Family, seen: Observations, thresholds: dict[str, float]) -> None:
+    def __init__(
+        self, family: Family, seen: Observations, thresholds: dict[str, float], *, histograms: bool = True
+    ) -> None:
         count = len(family.strata)
         self.family, self.cells = family, Cells(family, seen)
         self.number = column_numbers(seen.columns, thresholds)
         self.columns = np.zeros((len(self.number), len(self.cells.stratum)))
-        self.counts = np.zeros((count, len(METRICS), BINS), dtype=np.int64)
+        #: Of no metric where histograms are not kept.
+        self.counts = np.zeros((count, len(METRICS) if histograms else 0, BINS), dtype=np.int64)
         self.quantiles = np.full((count, len(METRICS), len(PROBABILITIES)), np.nan)
         self.bits = np.zeros(len(self.cells.stratum), dtype=np.uint32)
         for number, metric in enumerate(METRICS):
@@ -127,7 +130,8 @@ class FamilySums:
             joined = values[0] if len(values) == 1 else np.concatenate(values)
             key = keys[0] if len(keys) == 1 else np.concatenate(keys)
             counts = np.bincount(key, minlength=len(self.family.strata) * BINS).reshape(-1, BINS)
-            self.counts[:, number] = counts
+            if self.counts.shape[1]:
+                self.counts[:, number] = counts
             self.quantiles[:, number] = exact_quantiles(joined, key, counts)
 
     def turned(self, metric: Metric, view: int, pages: bool) -> bool:
