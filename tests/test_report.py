@@ -55,7 +55,7 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 class Page(HTMLParser):
     """A page as a parser of HTML sees it: elements with their attributes, texts, and what must be balanced."""
 
-    VOID = frozenset(("meta", "input", "br", "img", "link", "hr"))
+    VOID = frozenset(("meta", "input", "br", "img", "link", "hr", "wbr"))
 
     def __init__(self, path: Path) -> None:
         super().__init__(convert_charrefs=True)
@@ -278,6 +278,13 @@ def test_confusion_matrices_count_what_both_said(tmp_path: Path) -> None:
         assert (one["same"], one["n_both"]) == (same, len(agree))
 
 
+def test_colours_of_a_matrix_have_a_key(plain: Path) -> None:
+    """Not "darker is more": in the dark it is the other way round."""
+    page = report(plain)
+    assert "arker" not in page.text
+    assert all(step in page.text for step in ("below 2 %", "25 to 50 %", "from 80 %"))
+
+
 def test_two_annotators_have_one_matrix_with_sides(tmp_path: Path) -> None:
     tasks = [
         task(1, "a", {1: [region("a", square(0, 0, 100), label="x")], 2: [region("b", square(0, 0, 100), label="y")]}),
@@ -327,6 +334,16 @@ def test_reliability_says_why_there_is_no_value(whole: Path) -> None:
     assert group["all"][1]["why"] == REASONS["single_category"]
     assert REASONS["single_category"] in page.text
     assert [row["name"] for row in group["pairs"]] == ["Cohen's kappa"]
+
+
+def test_a_control_without_coefficients_is_told_in_words(tmp_path: Path) -> None:
+    row = {"control": "label", "scope": "region", "missed": "left_out", "reason": "too_many_categories"}
+    table = pa.Table.from_pylist([row], schema=by_hand()["reliability"].schema)
+    drawn = [region("r", square(100, 100, 100))]
+    page = report(write_run(tmp_path, agreed(exported(task(1, "a", {1: drawn, 2: drawn}))) | {"reliability": table}))
+    section = page.html[page.html.index('<section id="reliability"') : page.html.index('<section id="cases"')]
+    assert "None" not in section and "All coefficients" in section
+    assert f"<sup>1</sup> {REASONS['too_many_categories']}" in section
 
 
 def test_the_queue_is_shown_without_queries(whole: Path) -> None:
@@ -666,6 +683,15 @@ def test_shown_text_is_one_short_line(text: str) -> None:
     assert len(found) < 200
     assert not re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]", found)
     found.encode("utf-8")
+
+
+def test_shown_cuts_only_what_gets_shorter() -> None:
+    """An id of 21 characters cut to 20 with its length behind it would be longer than it was."""
+    for length in range(1, 60):
+        found = shown("u" * length, 20)
+        assert len(found) <= length
+        assert found == "u" * length if length <= 39 else found.startswith("u" * 20 + "... (")
+    assert shown("user-070fb583d6f28f1f", 20) == "user-070fb583d6f28f1f"
 
 
 def test_shown_keeps_what_people_write() -> None:

@@ -21,7 +21,18 @@ import pytest
 from PIL import Image
 
 import lesiongeo as lg
-from run_folder import agreed, by_hand, example, hostile_export, hostile_tables, write_run
+from run_folder import (
+    agreed,
+    by_hand,
+    example,
+    exported,
+    hostile_export,
+    hostile_tables,
+    region,
+    square,
+    task,
+    write_run,
+)
 
 CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
@@ -456,6 +467,47 @@ def test_phones_do_not_scroll_sideways(width: int, browser: Browser, whole: Path
         "return Math.min(...texts.map(one => one.getBoundingClientRect().height))"
     )
     assert smallest >= 9
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve labels, and reasons beside the coefficients."""
+    labels = [f"{name}_{end}" for name in ("seborrheic", "basal", "actinic") for end in ("a", "keratosis", "cell", "b")]
+    value = square(100, 100, 100)
+    tasks = [
+        task(n, "a", {who: [region("r", value, label=label)] for who in (1, 2)}) for n, label in enumerate(labels, 1)
+    ]
+    return lg.write_report(write_run(tmp_path_factory.mktemp("wide"), agreed(exported(*tasks)) | by_hand()))
+
+
+#: Which tables of the sections on show are wider than their box, and whether that is to be seen.
+WIDER = """
+return [...document.querySelectorAll(arguments[0] + ' .scroll')]
+  .filter(box => box.clientWidth && !box.closest('details:not([open])'))
+  .map(box => [box.scrollWidth > box.clientWidth + 1, getComputedStyle(box).maskImage !== 'none'])
+"""
+
+
+@pytest.mark.parametrize("width", [1024, 1300])
+def test_tables_fit_a_desktop(width: int, browser: Browser, wide: Path, whole: Path) -> None:
+    for path in (whole, wide):
+        browser.open(path)
+        browser.size(width)
+        for section in ("#distributions", "#confusions", "#reliability", "#annotators"):
+            assert [one for one in browser.run(WIDER, section) if one[0]] == [], (path.parent.name, section)
+
+
+def test_what_is_cut_off_is_seen_to_go_on(browser: Browser, wide: Path) -> None:
+    browser.open(wide)
+    browser.size(390)
+    browser.driver.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+    found = browser.run(WIDER, "main")
+    assert any(cut for cut, _ in found) and all(cut == seen for cut, seen in found)
+    # A reason off screen does not make its row tall.
+    heights = browser.run(
+        "return [...document.querySelectorAll('#reliability tbody tr')].map(row => row.getBoundingClientRect().height)"
+    )
+    assert len(heights) > 1 and max(heights) < 90
 
 
 def test_print_shows_everything(browser: Browser, whole: Path) -> None:

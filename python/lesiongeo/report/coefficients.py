@@ -30,7 +30,7 @@ STATISTICS = {
 
 #: Why a statistic has no value, as the tables code it.
 REASONS = {
-    "too_many_categories": "more than 100 different answers, as of free text",
+    "too_many_categories": "too many different answers for a coefficient: more than 100, of labels more than 10,000",
     "no_units": "nothing was answered",
     "single_annotator": "a single annotator",
     "no_unit_with_two_ratings": "nothing was answered by two annotators",
@@ -63,7 +63,7 @@ def coefficients(run: Run) -> list[dict[str, Any]]:
         key = (str(row.get("control")), str(row.get("scope")))
         group = groups.setdefault(key, {"control": key[0], "scope": key[1], "all": [], "pairs": []})
         cells = {name: row.get(name) for name in ROW}
-        cells["name"] = _name(str(row["statistic"]))
+        cells["name"] = _name(row["statistic"])
         cells["why"] = reason_in_words(row.get("reason"))
         group["all" if row.get("annotator_a") is None else "pairs"].append(cells)
     for group in groups.values():
@@ -87,7 +87,9 @@ def _scope(scope: str) -> int:
     return {"region": 0, "page": 1, "task": 2}.get(scope, 3)
 
 
-def _name(statistic: str) -> str:
+def _name(statistic: str | None) -> str:
+    if statistic is None:
+        return "All coefficients"
     if statistic.startswith("icc_"):
         return shown(f"ICC({statistic[4:].replace('_', ',').upper()})")
     return STATISTICS.get(statistic, words(statistic))

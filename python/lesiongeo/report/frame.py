@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ..agreement.annotators import UNKNOWN, annotator_order
+from ..agreement.annotators import annotator_order
 from .run import Run, floats, texts
 
 __all__ = ["KINDS", "SIZES", "SIZE_BOUNDS_PX2", "Frame", "Metric", "read_frame"]
@@ -166,8 +166,3 @@ def _whole(table: pa.Table, name: str) -> Ints:
         return np.full(table.num_rows, -1, dtype=np.int64)
     found: Ints = pc.fill_null(table[name].cast(pa.int64()), -1).to_numpy()
     return found
-
-
-def name_of(value: str | None) -> str:
-    """Name of an annotator; deleted ones are unknown."""
-    return UNKNOWN if value is None else value

@@ -31,6 +31,7 @@ from .listing import case_rows, distance_of, filters_of
 from .overview import Statistics, heat_map, overview, stands_out
 from .queue import queue
 from .run import Run, rows_of, texts
+from .svg import breaks
 from .text import count, interval, number, percent, plural, shown, signed_percent, words
 from .weekly import HABITS, weekly
 
@@ -180,6 +181,7 @@ def _rendered(
         "cell": lambda value, key: number(value, DIGITS.get(key, 0)),
         "axis": lambda value: f"{value:g}",
         "answer": _answer,
+        "breaks": breaks,
     }
     style, script = text_of("style.css"), text_of("report.js")
     cells = {
@@ -228,6 +230,7 @@ def _rendered(
         week_charts=_week_charts(data["weekly"]["habits"]),
         habit_names=HABITS,
         share_step=_share_step,
+        share_steps=_share_steps(),
         filters=filters,
         case_codes=codes,
         drawings=drawings,
@@ -259,13 +262,22 @@ def _answer(value: Any) -> str:
     return shown(value, 80)
 
 
+#: Lower bounds of the steps of a confusion matrix, of cells that are not empty.
+SHARE_STEPS = (0.02, 0.1, 0.25, 0.5, 0.8)
+
+
+def _share_steps() -> list[str]:
+    inner = [f"{100 * low:g} to {100 * high:g} %" for low, high in pairwise(SHARE_STEPS)]
+    return ["none", f"below {100 * SHARE_STEPS[0]:g} %", *inner, f"from {100 * SHARE_STEPS[-1]:g} %"]
+
+
 def _share_step(amount: int, row: list[int]) -> str:
     """Return the class of a cell of a confusion matrix: its share of the row in steps."""
     total = sum(row)
     if not total or not amount:
         return "q0"
     share = amount / total
-    return f"q{1 + sum(share >= bound for bound in (0.02, 0.1, 0.25, 0.5, 0.8))}"
+    return f"q{1 + sum(share >= bound for bound in SHARE_STEPS)}"
 
 
 def _week_charts(habits: list[dict[str, Any]]) -> dict[str, list[Markup]]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 
 from markupsafe import Markup, escape
 
-__all__ = ["element", "join", "num", "title"]
+__all__ = ["breaks", "element", "join", "num", "title"]
 
 
 def num(value: float, digits: int = 1) -> str:
@@ -55,3 +56,15 @@ def element(name: str, *children: str, **attributes: object) -> Markup:
 def title(text: str) -> Markup:
     """Return the title of an element, which browsers show and read out."""
     return element("title", text)
+
+
+def breaks(text: str) -> Markup:
+    """Let a name break behind its hyphens, underscores and slashes; the text itself stays the same.
+
+    Examples
+    --------
+    >>> breaks("lesion_a<b")
+    Markup('lesion_<wbr>a&lt;b')
+    """
+    parts = re.split(r"(?<=[_/-])(?=[^_/-])", text)
+    return Markup("<wbr>").join(parts)

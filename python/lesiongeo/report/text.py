@@ -22,7 +22,8 @@ def shown(value: object, limit: int = LONGEST) -> str:
     r"""Return a text on one line that can neither break the layout nor turn the text around it.
 
     Control characters become spaces, characters that change the direction of writing are named, halves of surrogate
-    pairs become U+FFFD, and of a text beyond `limit` characters the beginning is left, with its length.
+    pairs become U+FFFD, and of a text beyond `limit` characters the beginning is left, with its length, where that is
+    the shorter.
 
     Parameters
     ----------
@@ -44,10 +45,12 @@ def shown(value: object, limit: int = LONGEST) -> str:
     if value is None:
         return ""
     text = str(value)
-    cut = text[: limit + 1] if len(text) > limit else text
+    length = f"... ({len(text):,} characters)"
+    if len(text) <= limit + len(length):
+        limit, length = len(text), ""
     kept: list[str] = []
     accents = 0
-    for character in cut[:limit]:
+    for character in text[:limit]:
         kind = unicodedata.category(character)
         accents = accents + 1 if kind in ("Mn", "Me") else 0
         if kind == "Cs" or accents > ACCENTS:
@@ -58,7 +61,6 @@ def shown(value: object, limit: int = LONGEST) -> str:
             kept.append(f"[U+{ord(character):04X}]")
         else:
             kept.append(character)
-    length = f"... ({len(text):,} characters)" if len(text) > limit else ""
     return "".join(kept) + length
 
 

@@ -18,6 +18,18 @@
   system.addEventListener("change", tell);
   tell();
 
+  // Tables that are cut off at a side show it.
+  const sides = (box) => {
+    const room = box.scrollWidth - box.clientWidth;
+    box.classList.toggle("before", box.scrollLeft > 1);
+    box.classList.toggle("after", room - box.scrollLeft > 1);
+  };
+  const watch = new ResizeObserver((entries) => entries.forEach((entry) => sides(entry.target)));
+  for (const box of document.querySelectorAll(".scroll")) {
+    watch.observe(box);
+    box.addEventListener("scroll", () => sides(box), { passive: true });
+  }
+
   // One panel of several.
   const show = (name, number) => {
     const box = document.querySelector(`[data-panels="${name}"]`);
