@@ -112,6 +112,17 @@ def test_a_habit_is_found_in_a_team_of_its_own() -> None:
     assert row["low"] < 0.4 + 0.6 * 0.2 / 3 < row["high"]
 
 
+def test_a_change_of_the_material_is_none_of_a_person() -> None:
+    """From week 6 on everybody confuses more; who has a habit since the start is named once, for all weeks."""
+    people = crew(Person("2", swaps=("nevus", "other")), size=5)
+    rows = named(people, 3, confuse=0.03, trouble=lambda number: 8.0 if number >= 6 * 12 else 1.0)
+    assert [(row["annotator"], row["detail"], row["since"]) for row in rows] == [("2", "nevus -> other", FIRST)]
+    export = lg.read_label_studio(simulate(crew(), seed=3, trouble=lambda number: 8.0 if number >= 6 * 12 else 0.5))
+    found = lg.habits(export, lg.agreement(export, boundary=False))
+    # Of 33 series 14 have a step that is sure; few of them also against the others.
+    assert found.overall["reason"].to_pylist().count("changes") <= 3
+
+
 @pytest.mark.parametrize(
     ("wider", "since", "monday"), [(0.1, 6, WEEK_6), (0.1, 0, FIRST), (-0.1, 4, WEEK_4), (0.05, 6, WEEK_6)]
 )

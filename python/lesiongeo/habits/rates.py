@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .effects import FEWEST_CLUSTERS, FEWEST_VALUES
-from .series import Series, segments_of, series_of
+from .series import Series, cost_of, segments_of, series_of
 from .tails import chance_of_sum, wilson
 from .twoway import Floats, Ints
 
@@ -17,6 +17,8 @@ __all__ = ["Looks", "Matched", "Rate", "Trials", "judge_rates", "matched", "rate
 
 #: Fewest events of which a rate is judged: less is no habit.
 FEWEST_EVENTS = 5
+#: What a change must explain of a person's rates beyond those of the others, in units of chi squared.
+CHANGE = 10.0
 
 
 @dataclass(frozen=True)
@@ -149,13 +151,54 @@ def judge_rates(
     starts: list[list[int]] = []
     for person in range(people) if only is None else only.tolist():
         weeks = series[person].week
-        places = segments_of(series[person], least=least, least_step=step / 2.0) if len(weeks) else [0]
+        places = _changes(counts, person, series[person], least, step / 2.0) if len(weeks) else [0]
         begin = [int(weeks[place]) for place in places] if len(weeks) else [-1]
         starts.append(begin)
         for number, first in enumerate(begin):
             last = begin[number + 1] - 1 if number + 1 < len(begin) else int(trials.looks.week.max(initial=-1))
             rates.append(_rate(counts, person, (first, last, number, len(begin)), confidence))
     return rates, series, starts
+
+
+def _changes(counts: _Counts, person: int, series: Series, least: int, least_step: float) -> list[int]:
+    """Return the places in a person's weeks at which segments start: where they change, and others do not likewise.
+
+    When the material changes everybody's rates do, which is no change of a person. (When one person changes the others
+    seem to, against them, so that the others alone cannot tell.)
+    """
+    places = segments_of(series, least=least, least_step=least_step)
+    if len(places) == 1:
+        return places
+    own = counts.of_person[person]
+    week = counts.looks.week[own]
+    own, week = own[week >= 0], week[week >= 0]
+    weeks = int(series.week[-1]) + 1
+    others = counts.looks.people - 1
+    n, x, many, events, own_n, own_x = (
+        np.bincount(week, amount[own], weeks)[series.week]
+        for amount in (
+            counts.others_n,
+            counts.others_x,
+            counts.others_n * others,
+            counts.others_x * others,
+            counts.n,
+            counts.x,
+        )
+    )
+    usual = float(x.sum()) / max(float(n.sum()), 1e-300)
+    share = np.divide(x, n, out=np.full_like(x, usual), where=n > 0.0)
+    # The others' rate of a week is uncertain too.
+    likely = (events + usual) / (many + 1.0)
+    variance = series.variance + likely * (1.0 - likely) / np.maximum(many, 1.0)
+    beyond = Series(series.week, series.n, own_x / own_n - share, variance)
+    while len(places) > 1:
+        less = [[*places[:at], *places[at + 1 :]] for at in range(1, len(places))]
+        costs = [cost_of(beyond, fewer) for fewer in less]
+        # The places are given here, so that a change is worth what it is without the search for them.
+        if min(costs) - cost_of(beyond, places) >= CHANGE:
+            break
+        places = less[int(np.argmin(costs))]
+    return places
 
 
 def rate_between(trials: Trials, people: int, person: int, first: int, last: int) -> Rate:
