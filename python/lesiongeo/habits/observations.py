@@ -83,6 +83,7 @@ class Observations:
         self.people = lesions["n_annotators"].to_numpy().astype(np.int64)
         self.lesion_area = pc.fill_null(lesions["area_px2"], np.nan).to_numpy()
         self.areas = export.regions.polygons._areas(None)
+        self.lengths = perimeter(export.regions.polygons)
 
     def values(self, value: Floats, rows: Ints | None = None) -> Values:
         """Return values of regions (one per region of the export) that others drew too."""
@@ -92,8 +93,7 @@ class Observations:
 
     def edge_ratio(self) -> Floats:
         """Return the perimeter over the area of each region, in 1/px; 0 where it has no area."""
-        length = perimeter(self.export.regions.polygons)
-        return np.divide(length, self.areas, out=np.zeros_like(self.areas), where=self.areas > 0.0)
+        return np.divide(self.lengths, self.areas, out=np.zeros_like(self.areas), where=self.areas > 0.0)
 
     def log_area(self) -> Values:
         """Return the logarithm of the area of each region."""
@@ -110,7 +110,7 @@ class Observations:
         _, ring_offsets, polygon_offsets = regions.polygons.to_ragged()
         vertices = np.diff(np.asarray(ring_offsets)[np.asarray(polygon_offsets)])
         with np.errstate(divide="ignore", invalid="ignore"):
-            density = np.log(vertices / perimeter(regions.polygons))
+            density = np.log(vertices / self.lengths)
         return self.values(density, rows)
 
     def log_lead_time(self) -> Values:
