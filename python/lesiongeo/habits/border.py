@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .effects import references
 from .observations import Observations
-from .quantities import Quantity, compared_with
+from .quantities import Quantity
+from .references import References, references
 from .segments import change_penalty
 from .series import MOST_SEARCHED, Changes, cost_of, find_changes, with_starts
 from .twoway import Floats, Values
@@ -24,9 +24,13 @@ def border_series(seen: Observations, values: Values, ratio: Floats, *, step: fl
     middle = float(np.median(ratio[values.row])) if len(values) else 1.0
     offset = step / middle
     changes = find_changes(values, len(seen.names), len(seen.weeks), least=least, least_step=offset / 2.0)
-    weights = references(changes.design, changes.fit, changes.owner, offset)
+    among = _among(changes, len(seen.weeks), offset)
     level = changes.fit.effect[changes.design.node] + changes.fit.deviation
-    return Quantity("border_offset", values, changes, level, compared_with(changes, weights), [], [])
+    return Quantity("border_offset", values, changes, level, among.of_weeks(changes.fit.effect), among, [], [], [])
+
+
+def _among(changes: Changes, weeks: int, step: float) -> References:
+    return references(changes.design, changes.fit, changes.owner, changes.part, changes.starts, weeks, step)
 
 
 def without_changes_of_size(changes: Changes, ratio: Floats, people: int, weeks: int, step: float) -> Changes:
@@ -35,8 +39,7 @@ def without_changes_of_size(changes: Changes, ratio: Floats, people: int, weeks:
     Whoever draws 1 px too wide draws small lesions larger by more percent than large ones: when lesions get smaller the
     percentage changes, though the person does not. Both explanations pay for their changes like segments do.
     """
-    weights = references(changes.design, changes.fit, changes.owner, step)
-    reference = compared_with(changes, weights)
+    reference = _among(changes, weeks, step).of_weeks(changes.fit.effect)
     values = changes.design.values
     starts = list(changes.starts)
     for person, own in enumerate(changes.starts):
@@ -47,7 +50,7 @@ def without_changes_of_size(changes: Changes, ratio: Floats, people: int, weeks:
         mean = np.bincount(values.week[mine], ratio[values.row[mine]], weeks)
         slope = mean[series.week] / series.n
         part = np.maximum(np.searchsorted(own, series.week, side="right") - 1, 0)
-        level = series.value - reference[np.flatnonzero(changes.owner == person)[part]]
+        level = series.value - reference[person, series.week]
         weight = 1.0 / series.variance
         offset = float(weight * slope @ level) / max(float(weight * slope @ slope), 1e-300)
         constant = float(weight @ (level - offset * slope) ** 2)

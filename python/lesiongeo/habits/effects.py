@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
+from .references import FEWEST_VALUES, References
 from .tails import t_quantile, t_tail
 from .twoway import Design, Fit, Floats, Ints, spread_of_effects
 
-__all__ = ["Effect", "contrasts", "references"]
+__all__ = ["FEWEST_CLUSTERS", "FEWEST_VALUES", "Between", "Effect", "between", "contrasts", "steps"]
 
-#: Fewest values and effective clusters of which an effect is judged.
-FEWEST_VALUES, FEWEST_CLUSTERS = 10, 5.0
+#: Fewest effective clusters of which an effect is judged.
+FEWEST_CLUSTERS = 5.0
 
 
 @dataclass(frozen=True)
 class Effect:
     """What is known of a person's segment: its size against the reference, with interval and chance.
 
-    `reason` says why nobody is to be named for it: too_few, two_annotators, no_common_reference, is_reference.
+    Of a change: its size against the segment before. `reason` says why nobody is to be named for it: too_few,
+    two_annotators, no_common_reference, is_reference.
     """
 
     node: int
@@ -35,91 +38,118 @@ class Effect:
     reason: str | None
 
 
-def references(design: Design, found: Fit, owner: Ints, step: float) -> Floats:
-    """Return per node (row) the weights of the nodes that it is compared with; rows of zeros have nobody.
+@dataclass(frozen=True)
+class Between:
+    """How two people who have only each other differ in an epoch: `effect` is that of its person against `other`."""
 
-    The reference is the mean of those who lie within half a step of the median annotator, without the person judged;
-    where the middle lies in a gap, that of both sides.
-    `step` is the smallest effect of interest. Two people have only each other.
-    """
-    nodes = design.nodes
-    n = design.by_node(np.ones(len(design.values)))
-    weights = np.zeros((nodes, nodes))
-    for group in range(int(design.component.max(initial=-1)) + 1):
-        inside = np.flatnonzero((design.component == group) & (n > 0))
-        people = np.unique(owner[inside])
-        if len(people) < 2:
-            continue
-        if len(people) == 2:
-            for node in inside.tolist():
-                other = inside[owner[inside] != owner[node]]
-                weights[node, other] = n[other] / n[other].sum()
-            continue
-        # Everybody counts once, whoever drew most, with the mean of all their segments.
-        whole = np.bincount(owner[inside], weights=n[inside], minlength=int(owner.max()) + 1)
-        total = np.bincount(owner[inside], weights=n[inside] * found.effect[inside], minlength=len(whole))
-        mean = total[people] / whole[people]
-        judges = whole[people] >= FEWEST_VALUES
-        judges |= np.count_nonzero(judges) < 3
-        distance = np.abs(mean - np.median(mean[judges]))
-        near = judges & (distance <= step / 2.0)
-        between = not near.any()  # an even number, and the middle lies in a gap
-        if between:
-            near = judges & (distance <= distance[judges].min() * (1.0 + 1e-9))
-        for node in inside.tolist():
-            # In a gap both sides count, also the person's own: else one half would be judged by the other.
-            chosen = near if between else near & (people != owner[node])
-            own = inside[np.isin(owner[inside], people[chosen])]
-            if len(own):
-                weights[node, own] = n[own] / whole[owner[own]] / np.count_nonzero(chosen)
-    return weights
+    effect: Effect
+    other: int
+    epoch: int
 
 
-def contrasts(design: Design, found: Fit, owner: Ints, part: Ints, weights: Floats, confidence: float) -> list[Effect]:
+class _Spread:
+    """Errors of differences of effects, by clusters."""
+
+    def __init__(self, design: Design, found: Fit, confidence: float) -> None:
+        self.effect, self.confidence = found.effect, confidence
+        self.covariance, self.clusters = spread_of_effects(design, found)
+        self.n = design.by_node(np.ones(len(design.values)))
+
+    def few(self, *nodes: int) -> bool:
+        """Say whether one of some nodes has too few values or clusters to be judged."""
+        return any(self.n[node] < FEWEST_VALUES or self.clusters[node] < FEWEST_CLUSTERS for node in nodes)
+
+    def of(self, contrast: Floats, *nodes: int) -> tuple[float, float, float, float, float]:
+        """Return value, error, low, high and chance, with the freedom of the node that has least."""
+        value = float(contrast @ self.effect)
+        error = math.sqrt(max(float(contrast @ self.covariance @ contrast), 0.0))
+        clusters = min(float(self.clusters[node]) for node in nodes)
+        if clusters < 2.0:
+            return value, error, math.nan, math.nan, math.nan
+        freedom = max(clusters - 1.0, 1.0)
+        reach = t_quantile(self.confidence, freedom) * error
+        chance = min(1.0, 2.0 * t_tail(abs(value) / max(error, 1e-12), freedom))
+        return value, error, value - reach, value + reach, chance
+
+
+def contrasts(
+    design: Design, found: Fit, owner: Ints, part: Ints, among: References, confidence: float, step: float
+) -> list[Effect]:
     """Compare each node with the weighted mean of others, with an interval that respects clusters.
 
     Who differs is named only where more than half of the others are closer to the reference than two thirds of the
-    difference: among people who all draw differently no one is right.
+    difference: among people who all draw differently no one is right. The references may be those of another quantity
+    of the same people and segments: nodes without values are left out of them.
     """
-    covariance, clusters = spread_of_effects(design, found)
-    n = design.by_node(np.ones(len(design.values)))
+    spread = _Spread(design, found, confidence)
+    weights = np.where(spread.n[None, :] > 0, among.of_nodes(owner), 0.0)
+    total = weights.sum(axis=1, keepdims=True)
+    weights = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
     rows = []
-    for node in range(design.nodes):
-        if n[node] == 0:
-            continue
-        contrast = -weights[node]
-        contrast[node] += 1.0
-        compared = weights[node].any()
-        value = float(contrast @ found.effect) if compared else 0.0
-        error = math.sqrt(max(float(contrast @ covariance @ contrast), 0.0))
-        freedom = max(float(clusters[node]) - 1.0, 1.0)
-        people = np.unique(owner[(design.component == design.component[node]) & (n > 0)])
+    for node in np.flatnonzero(spread.n > 0).tolist():
+        person = int(owner[node])
+        alone = not weights[node].any() or among.alone(person, node)
+        contrast = np.zeros(design.nodes) if alone else -weights[node]
+        contrast[node] += 0.0 if alone else 1.0
+        value, error, low, high, chance = spread.of(contrast, node)
         reason = None
-        if not compared:
-            reason = "is_reference"
-        elif len(people) == 2:
+        if alone:
+            reason, low, high, chance = "is_reference", math.nan, math.nan, math.nan
+        elif len(among.others(person)) == 1:
             reason = "two_annotators"
-        elif n[node] < FEWEST_VALUES or clusters[node] < FEWEST_CLUSTERS:
+        elif spread.few(node):
             reason = "too_few"
-        elif not _common(found.effect, design.component, owner, n, node, value):
+        elif not among.common(found.effect, person, node, value, step):
             reason = "no_common_reference"
-        if not compared or clusters[node] < 2.0:
-            low = high = p_value = math.nan
-        else:
-            reach = t_quantile(confidence, freedom) * error
-            low, high = value - reach, value + reach
-            p_value = min(1.0, 2.0 * t_tail(abs(value) / max(error, 1e-12), freedom))
-        rows.append(
-            Effect(node, int(owner[node]), int(part[node]), int(n[node]), value, error, low, high, p_value, reason)
-        )
+        n = int(spread.n[node])
+        rows.append(Effect(node, person, int(part[node]), n, value, error, low, high, chance, reason))
     return rows
 
 
-def _common(effect: Floats, component: Ints, owner: Ints, n: Floats, node: int, value: float) -> bool:
-    """Say whether more than half of the other people are clearly closer to the reference: by a third or more."""
-    reference = effect[node] - value
-    inside = (component == component[node]) & (n > 0) & (owner != owner[node])
-    weight = np.bincount(owner[inside], weights=n[inside])
-    mean = np.bincount(owner[inside], weights=n[inside] * effect[inside]) / np.maximum(weight, 1.0)
-    off = np.abs(mean - reference)[weight > 0]
-    return bool(np.count_nonzero(off < abs(value) / 1.5) * 2 > len(off))
+def steps(
+    design: Design, found: Fit, owner: Ints, part: Ints, among: References, confidence: float, starts: list[list[int]]
+) -> list[Effect]:
+    """Compare each segment with the one before it: the change of a person, whoever is right.
+
+    The model says by how much: lesions, and people who do not change, are the same before and after. Two people have
+    no such change, since nothing tells whose it is.
+    """
+    if all(len(own) < 2 for own in starts):
+        return []
+    spread = _Spread(design, found, confidence)
+    rows = []
+    for person, own in enumerate(starts):
+        nodes = [int(np.flatnonzero((owner == person) & (part == number))[0]) for number in range(len(own))]
+        for number, (before, after) in enumerate(pairwise(nodes), start=1):
+            if len(among.others(person)) < 2 or not spread.n[before] or not spread.n[after]:
+                continue
+            contrast = np.zeros(design.nodes)
+            contrast[after], contrast[before] = 1.0, -1.0
+            value, error, low, high, chance = spread.of(contrast, before, after)
+            reason = None
+            if spread.few(before, after):
+                reason = "too_few"
+            elif not among.unmoved(found.effect, person, before, after):
+                reason = "no_common_reference"
+            n = int(spread.n[after])
+            rows.append(Effect(after, person, number, n, value, error, low, high, chance, reason))
+    return rows
+
+
+def between(design: Design, found: Fit, among: References, confidence: float) -> list[Between]:
+    """Compare people who have only each other, epoch by epoch."""
+    rows = []
+    spread: _Spread | None = None
+    for person in range(len(among.group)):
+        others = among.others(person)
+        if among.group[person] < 0 or len(others) != 1 or others[0] > person:
+            continue
+        other = int(others[0])
+        spread = spread or _Spread(design, found, confidence)
+        for epoch in np.flatnonzero(among.count[person] > 0).tolist():
+            contrast = among.own[person, epoch] - among.own[other, epoch]
+            nodes = np.flatnonzero(contrast).tolist()
+            n, reason = int(among.count[person, epoch]), "too_few" if spread.few(*nodes) else "two_annotators"
+            effect = Effect(-1, person, epoch, n, *spread.of(contrast, *nodes), reason)
+            rows.append(Between(effect, other, epoch))
+    return rows

@@ -15,12 +15,12 @@ from ..options import checked_number, shown
 from ..read import Export
 from .border import border_series, without_changes_of_size
 from .frequencies import Frequency, confusions, frequency, without_repeats
-from .judge import judge
+from .judge import Finding, judge
 from .leave_one_out import MajoritySample, centre
 from .leave_one_out import majority_sample as sampled
 from .messages import pair_message
 from .observations import Observations
-from .quantities import Quantity, measured, offsets, percent
+from .quantities import Quantity, measured, named_once, offsets, percent
 from .series import Changes
 from .tables import named_table, overall_table, similar_table, weekly_table
 
@@ -113,7 +113,8 @@ def habits(
     -------
     Habits
         `named`: annotator, habit (area_bias, missed, missed_small, extra, label_confusion, status_confusion,
-        choice_confusion, vertex_density, lead_time), detail (what is confused with what), since and until (Monday of
+        choice_confusion, vertex_density, lead_time), detail (what is confused with what; "change" where value is the
+        change of a quantity against what the annotator did before), since and until (Monday of
         the first and last week; until is null where it goes on; since is null where no week is known), n (regions,
         lesions or annotations), value with low and high, reference (what the others do), unit (percent, share, times),
         p_value (corrected for everything that was looked at), message, and for area_bias the border offset in px, and
@@ -139,9 +140,10 @@ def habits(
     -----
     Quantities (area, border offset, vertex density, lead time) follow the two-way model value = lesion + person +
     noise, fitted by Huber's method on what at least two people drew, with errors by clusters (patients, else tasks).
-    The reference is the mean of the people near the median person. Weekly effects are cut into segments by exact
-    dynamic programming, one person's change after the other. Rates are compared with those of the others on the same
-    tasks; their chance is exact, given at which lesions somebody erred, and counts how events scatter between clusters.
+    The reference is the mean of the people near the median person, as they are in the same weeks. Weekly effects are
+    cut into segments by exact dynamic programming, one person's change after the other. Rates are compared with those
+    of the others on the same tasks; their chance is exact, given at which lesions somebody erred, and counts how events
+    scatter between clusters.
     See docs/habits.md.
 
     Cost: O(n log n) in regions, some passes per person who changes, plus the outlines of the sample.
@@ -199,11 +201,14 @@ def habits(
     # counted where they were looked for, since those that nobody gave often enough have no findings.
     common_findings = [one for part in parts[: len(quantities) + 3] for one in part.findings]
     confused = [one for part in parts[len(quantities) + 3 :] for one in part.findings]
-    own_tests = len({one.test for one in common_findings})
-    judge(common_findings, own_tests, options["error_rate"], share=0.5)
+    own_tests = len({one.test for one in common_findings}.union(*(quantity.tests() for quantity in quantities)))
+    pairs = [one for quantity in quantities for one in quantity.pairs]
+    judge(common_findings + pairs, own_tests, options["error_rate"], share=0.5)
     judge(confused, tests, options["error_rate"], share=0.5)
     tests += own_tests
     findings = common_findings + confused
+    for quantity in quantities:
+        named_once(quantity)
     without_repeats(seen, frequencies[0], frequencies[1], options["min_rate"])
     table, named = named_table(seen, findings, options["confidence"])
     by_habit = {part.habit: part for part in quantities}
@@ -253,7 +258,7 @@ def _add_offsets(seen: Observations, area: Quantity, unit: str, step: float, con
     """Put the border offset beside each finding about areas."""
     known = offsets(seen, area, unit, step, confidence)
     for one in {id(finding): finding for finding in (*area.findings, *area.whole)}.values():
-        effect = known.get((one.person, one.extra["part"]))
+        effect = known.get((one.person, one.extra["part"], one.test[2]))
         if effect is not None:
             for name, value in (("", effect.value), ("_low", effect.low), ("_high", effect.high)):
                 one.extra[f"offset_{unit}{name}"] = value
@@ -261,11 +266,17 @@ def _add_offsets(seen: Observations, area: Quantity, unit: str, step: float, con
 
 def _add_pairs(seen: Observations, quantities: list[Quantity], error_rate: float) -> None:
     """Say of two people who have only each other how they differ, where that is sure and large enough."""
+    weeks = seen.weeks.tolist()
     for quantity in quantities:
-        for one in quantity.whole:
-            other = one.extra.get("other")
-            if other is not None and one.p_value <= error_rate and one.size >= 1.0:
-                one.extra["message"] = pair_message(seen.names[one.person], seen.names[other], quantity.habit, one)
+        sure: dict[tuple[int, int], list[Finding]] = {}
+        for one in quantity.pairs:
+            if one.reason == "two_annotators" and one.p_value <= error_rate and one.size >= 1.0:
+                sure.setdefault((one.person, one.extra["other"]), []).append(one)
+        for (person, other), spans in sure.items():
+            message = pair_message(seen.names[person], seen.names[other], quantity.habit, spans, weeks)
+            for one in quantity.whole:
+                if one.person in (person, other):
+                    one.extra["message"] = message
 
 
 def _majority_columns(seen: Observations, sample: MajoritySample, confidence: float) -> dict[int, dict[str, Any]]:

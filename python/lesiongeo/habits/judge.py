@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-__all__ = ["Detail", "Finding", "Test", "judge", "spans"]
+__all__ = ["Detail", "Finding", "Test", "detail_text", "judge", "spans", "spans_of_change"]
 
 
 class Detail(NamedTuple):
@@ -26,8 +26,13 @@ class Detail(NamedTuple):
         return pair if self.control is None else f"{self.control}: {pair}"
 
 
-#: Annotator, habit and detail.
-Test = tuple[str, str, Detail | None]
+def detail_text(detail: Detail | str | None) -> str | None:
+    """Return a detail in one line, as tables have it."""
+    return detail.text if isinstance(detail, Detail) else detail
+
+
+#: Annotator, habit and detail; that of a quantity is whether it is a change.
+Test = tuple[str, str, Detail | str | None]
 
 
 @dataclass
@@ -70,6 +75,17 @@ def spans(weeks: int, number: int, parts: int) -> int:
     if number in (0, parts - 1):
         return 3 * max(1, 2 * (weeks - 1))
     return 3 * max(1, (weeks - 1) * (weeks - 2) // 2)
+
+
+def spans_of_change(weeks: int, parts: int) -> int:
+    """Return by what the chance of a change is multiplied, as `spans` does for a level.
+
+    Half of the error is for the only change of a series, by its week; half for all others: where the segment before it
+    begins, where they meet, and where the one after it ends.
+    """
+    if parts == 2:
+        return 2 * max(1, weeks - 1)
+    return 2 * max(1, (weeks + 1) * weeks * (weeks - 1) // 6)
 
 
 def judge(findings: list[Finding], tests: int, error_rate: float, *, share: float = 1.0) -> None:

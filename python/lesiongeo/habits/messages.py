@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .judge import Detail, Finding
 from .observations import week_text
+from .quantities import CHANGE
 
 __all__ = ["pair_message", "sentence"]
 
@@ -13,19 +14,21 @@ def sentence(finding: Finding, weeks: list[int], start: int, confidence: float) 
     who, habit, detail = finding.test
     name = f"Annotator {who}"
     certain = f"{100 * confidence:g} % interval"
+    changed = detail == CHANGE
     if habit == "area_bias":
         way = "larger" if finding.value > 0 else "smaller"
         low, high = sorted((abs(finding.low), abs(finding.high)))
-        said = f"draws areas {abs(finding.value):.1f} % {way} than the others"
+        said = f"draws areas {abs(finding.value):.1f} % {way}"
+        said += "" if changed else " than the others"
         offset = finding.extra.get("offset_px")
         border = "" if offset is None else f", the border {_length(finding)} further {'out' if offset > 0 else 'in'}"
         about = f"{certain} {low:.1f} to {high:.1f} %{border}, {finding.n} regions"
     elif habit in ("vertex_density", "lead_time"):
         thing = "vertices per length of border" if habit == "vertex_density" else "of the time"
         said = (
-            f"sets {finding.value:.2f} times as many {thing} as the others"
+            f"sets {finding.value:.2f} times as many {thing}" + ("" if changed else " as the others")
             if habit == "vertex_density"
-            else f"takes {finding.value:.2f} times the time of the others for the same tasks"
+            else f"takes {finding.value:.2f} times the time" + ("" if changed else " of the others for the same tasks")
         )
         unit = "regions" if habit == "vertex_density" else "annotations"
         about = f"{certain} {finding.low:.2f} to {finding.high:.2f}, {finding.n} {unit}"
@@ -36,12 +39,16 @@ def sentence(finding: Finding, weeks: list[int], start: int, confidence: float) 
             "missed_small": f"misses {share} of the small lesions that most others draw",
             "extra": f"draws {share} of their regions where nobody else draws one",
         }.get(habit, "")
-        said = said if detail is None else _confusion(detail, share)
+        said = _confusion(detail, share) if isinstance(detail, Detail) else said
         low, high = 100 * finding.low, 100 * finding.high
         things = "lesions" if habit.startswith("missed") else "regions"
         count = f"{finding.extra['events']} of {finding.n} {things}"
         about = f"{certain} {low:.0f} to {high:.0f} %, the others {other}, {count}"
-    return f"{name} {said}{_when(finding, weeks, start)} ({about})."
+    when = _when(finding, weeks, start)
+    if changed:
+        than = "than" if habit == "area_bias" else "as"
+        when += f" {than} before, compared with what the others did in the same weeks"
+    return f"{name} {said}{when} ({about})."
 
 
 def _length(finding: Finding) -> str:
@@ -68,15 +75,19 @@ def _when(finding: Finding, weeks: list[int], start: int) -> str:
     return f" from the week of {first} to that of {last}"
 
 
-def pair_message(a: str, b: str, habit: str, finding: Finding) -> str:
-    """Say how two people differ of whom nobody can say who is right; `a` has the finding."""
+def pair_message(a: str, b: str, habit: str, spans: list[Finding], weeks: list[int]) -> str:
+    """Say how two people differ and when, of whom nobody can say who is right; findings are those of `a`."""
+    said = "; ".join(_pair(a, b, habit, one, weeks) for one in spans)
+    return f"Between two, {said}; whose habit it is only a third annotator of the same tasks can show."
+
+
+def _pair(a: str, b: str, habit: str, finding: Finding, weeks: list[int]) -> str:
     more = finding.value > finding.reference
     upper, lower = (a, b) if more else (b, a)
+    when = _when(finding, weeks, -1) if finding.extra["epochs"] > 1 else ""
     if habit == "area_bias":
         size = finding.value if more else 100.0 * (1.0 / (1.0 + finding.value / 100.0) - 1.0)
-        said = f"annotator {upper} draws areas {size:.1f} % larger than annotator {lower}"
-    else:
-        size = finding.value if more else 1.0 / finding.value
-        verb = "sets {:.2f} times as many vertices as" if habit == "vertex_density" else "takes {:.2f} times as long as"
-        said = f"annotator {upper} {verb.format(size)} annotator {lower}"
-    return f"Between two, {said}; whose habit it is only a third annotator of the same tasks can show."
+        return f"annotator {upper} draws areas {size:.1f} % larger than annotator {lower}{when}"
+    size = finding.value if more else 1.0 / finding.value
+    verb = "sets {:.2f} times as many vertices as" if habit == "vertex_density" else "takes {:.2f} times as long as"
+    return f"annotator {upper} {verb.format(size)} annotator {lower}{when}"

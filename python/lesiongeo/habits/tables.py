@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 
 from .frequencies import Frequency
-from .judge import Detail, Finding
+from .judge import Detail, Finding, detail_text
 from .messages import sentence
 from .observations import Observations, week_text
-from .quantities import Quantity
+from .quantities import CHANGE, Quantity
 from .twoway import Floats, Ints
 
 __all__ = ["HABITS", "named_table", "overall_table", "similar_table", "weekly_table"]
@@ -93,8 +93,8 @@ def _number(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else float(value)
 
 
-def _order(detail: Detail | None) -> tuple[Any, ...]:
-    return () if detail is None else (detail.text, *detail)
+def _order(detail: Detail | str | None) -> tuple[Any, ...]:
+    return (detail.text, *detail) if isinstance(detail, Detail) else () if detail is None else (detail,)
 
 
 def _place(finding: Finding) -> tuple[Any, ...]:
@@ -107,7 +107,7 @@ def _head(finding: Finding) -> dict[str, Any]:
     return {
         "annotator": who,
         "habit": habit,
-        "detail": None if detail is None else detail.text,
+        "detail": detail_text(detail),
         "n": finding.n,
         "value": _number(finding.value),
         "low": _number(finding.low),
@@ -141,7 +141,8 @@ def named_table(seen: Observations, found: list[Finding], confidence: float) -> 
 
 def overall_table(found: list[Finding], named: list[Finding], more: dict[int, dict[str, Any]]) -> pa.Table:
     """Return one row per annotator and habit; `more` are columns of the area habit by person."""
-    who = {one.test for one in named}
+    # Who is named for a change of a quantity is so in the row of the quantity.
+    who = {(*one.test[:2], None) if one.test[2] == CHANGE else one.test for one in named}
     rows = []
     for one in sorted(found, key=lambda one: _place(one)):
         row = {**_head(one), "named": one.test in who, "reason": None if one.test in who else one.reason}
@@ -162,8 +163,7 @@ def weekly_table(seen: Observations, quantities: list[Quantity], frequencies: li
                 continue
             part = np.searchsorted(changes.starts[person], series.week, side="right") - 1
             part = np.maximum(part, 0)
-            node = np.flatnonzero(changes.owner == person)[part]
-            level = series.value - quantity.reference[node]
+            level = series.value - quantity.reference[person, series.week]
             error = np.sqrt(series.variance)
             if quantity.habit == "border_offset":
                 value = level
@@ -193,7 +193,7 @@ def weekly_table(seen: Observations, quantities: list[Quantity], frequencies: li
     for person, habit, detail, week, n, value, error, part in pieces:
         columns["annotator"] += [seen.names[person]] * len(week)
         columns["habit"] += [HABITS[habit]] * len(week)
-        columns["detail"] += [None if detail is None else detail.text] * len(week)
+        columns["detail"] += [detail_text(detail)] * len(week)
         columns["week"] += [texts[one] for one in week.tolist()]
         columns["n"] += n.tolist()
         columns["value"] += value.tolist()
@@ -216,8 +216,10 @@ def similar_table(
         if habit in quantities:
             quantity = quantities[habit]
             own = np.flatnonzero(quantity.values.who == one.person)
-            node = quantity.changes.design.node[own]
-            level = quantity.level[own] - quantity.reference[node]
+            # Against the others in the same weeks, or against what the person did before.
+            before = one.extra["before"]
+            reference = quantity.reference[one.person, quantity.values.week[own]] if before is None else before
+            level = quantity.level[own] - reference
             alike = np.sign(one.extra["log"]) * level >= abs(one.extra["log"]) / 2.0
             rows = quantity.values.row[own[alike]]
             value = 100.0 * np.expm1(level[alike]) if habit == "area_bias" else np.exp(level[alike])

@@ -13,9 +13,14 @@ __all__ = ["HABITS", "MOST_SERIES", "weekly"]
 
 #: Series drawn of one habit.
 MOST_SERIES = 12
+#: What is known of a named habit.
+SHOWN = ("since", "until", "value", "low", "high")
+#: The detail of a habit that is a change against what the person did before.
+CHANGE = "change"
 #: What a habit is called, in the order in which they are shown.
 HABITS = {
     "area_bias": "Area against the others",
+    "border_offset": "Border against the others",
     "missed": "Regions missed",
     "missed_small": "Small regions missed",
     "extra": "Regions that nobody else drew",
@@ -47,12 +52,14 @@ def weekly(run: Run) -> dict[str, Any]:
                 "segment": row.get("segment"),
             }
         )
+    units.setdefault("border_offset", "px")
     for row in named:
-        key = (row["habit"], row["annotator"], row.get("detail") or "")
+        # A change is named by how large it is, which is no level that could be drawn.
+        change = row.get("detail") == CHANGE
+        key = (row["habit"], row["annotator"], "" if change else row.get("detail") or "")
         if key in series:
-            series[key]["named"].append(
-                {name: _plain(row.get(name)) for name in ("since", "until", "value", "low", "high")}
-            )
+            drawn = ("since", "until") if change else ("since", "until", "value", "low", "high")
+            series[key]["named"].append({name: _plain(row.get(name)) if name in drawn else None for name in SHOWN})
     habits = []
     order = [*HABITS, *sorted({key[0] for key in series} - set(HABITS))]
     for habit in order:
