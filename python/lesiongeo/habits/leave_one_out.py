@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..clipping import GroupedPolygons, majority
 from ..distances import signed_offset
 from ..polygons import Polygons
+from ..statistics.clusters import GAMMA, Keys, mixed
 from .observations import Observations
 from .tails import t_quantile
 from .twoway import HUBER, MAD, Floats, Ints
@@ -108,11 +108,7 @@ def _chosen(seen: Observations, rows: Ints, most: int, seed: int) -> Ints:
     return chosen[np.lexsort((seen.who[seen.place[chosen]], seen.lesion[chosen]))]
 
 
-def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Mix the bits of 64-bit numbers (the finalizer of splitmix64: Steele, Lea and Flood 2014)."""
+def _mixed(values: Keys) -> Keys:
+    """Scatter numbers of which many are small or alike (SplitMix64: Steele, Lea and Flood 2014)."""
     with np.errstate(over="ignore"):
-        values = values + np.uint64(0x9E3779B97F4A7C15)
-        values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        mixed: NDArray[np.uint64] = values ^ (values >> np.uint64(31))
-    return mixed
+        return mixed(values + GAMMA)

@@ -17,12 +17,13 @@ from ..agreement.counted import label_sets
 from ..metrics import perimeter
 from ..read import Export
 from ..regions import column_of
+from ..statistics import task_clusters
+from ..weeks import NO_WEEK, mondays
 from .rates import Looks, Trials, matched
 from .twoway import Floats, Ints, Values
 
 __all__ = ["Answers", "Observations", "week_text"]
 
-MICROSECONDS_PER_DAY = 86_400_000_000
 #: Kinds of which vertices are clicks: masks are traced, boxes and ellipses have none.
 CLICKED = ("polygon", "vector")
 
@@ -254,28 +255,12 @@ _NO_WEEK = -(2**40)
 
 def _weeks(annotations: pa.Table) -> Ints:
     """Number the week in which each annotation was made (Monday to Sunday, UTC); unknown ones get `_NO_WEEK`."""
-    made = pc.coalesce(annotations["created_at"], annotations["updated_at"]).cast(pa.int64())
-    none = pc.is_null(made).to_numpy()
-    days = pc.fill_null(made, 0).to_numpy() // MICROSECONDS_PER_DAY
-    # 1970-01-01 was a Thursday.
-    found: Ints = np.where(none, _NO_WEEK, (days + 3) // 7)
+    monday = mondays(annotations)
+    found: Ints = np.where(monday == NO_WEEK, _NO_WEEK, (monday + 3) // 7)
     return found
 
 
 def _clusters(export: Export, task_ids: NDArray[np.int64]) -> Ints:
     """Number the patients of tasks; a task without one is a cluster of its own."""
-    patient = export.tasks["patient"].combine_chunks().dictionary_encode()
-    # By name, so that nothing depends on the order of tasks in the files.
-    rank = np.argsort(np.argsort(np.array(patient.dictionary.to_pylist(), dtype=object)))
-    code = np.append(rank, -1)[pc.fill_null(patient.indices, -1).to_numpy()].astype(np.int64)
-    own = np.arange(len(task_ids)) + len(patient.dictionary)
-    at = np.searchsorted(task_ids, export.tasks["task_id"].to_numpy())
-    inside = at < len(task_ids)
-    inside &= (
-        task_ids[np.minimum(at, max(len(task_ids) - 1, 0))] == export.tasks["task_id"].to_numpy()
-        if len(task_ids)
-        else False
-    )
-    own[at[inside & (code >= 0)]] = code[inside & (code >= 0)]
-    found: Ints = np.unique(own, return_inverse=True)[1]
-    return found
+    known = task_clusters(export)
+    return known.of(task_ids)

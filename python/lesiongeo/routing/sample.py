@@ -17,6 +17,7 @@ from ..agreement.counted import Counted
 from ..options import shown
 from ..read import Export
 from ..statistics.intervals import checked_confidence, cluster_keys, wilson_interval
+from ..weeks import NO_WEEK, mondays
 
 __all__ = ["EVERYBODY", "STRATA", "Sample", "audit_sample"]
 
@@ -254,10 +255,7 @@ def _labels(export: Export, counted: Counted) -> list[str | None]:
 def _weeks(export: Export, counted: Counted) -> list[str | None]:
     """Return the Monday of each annotation's week, as text."""
     table = export.annotations.select(["created_at", "updated_at"]).take(pa.array(counted.annotations))
-    moment = pc.coalesce(table["created_at"], table["updated_at"]).cast(pa.timestamp("us"))
-    monday = pc.floor_temporal(moment, unit="week", week_starts_monday=True)
-    weeks: list[str | None] = pc.strftime(monday.cast(pa.timestamp("s")), "%Y-%m-%d").to_pylist()
-    return weeks
+    return [None if day == NO_WEEK else str(np.datetime64(day, "D")) for day in mondays(table).tolist()]
 
 
 def _drawn(rate: Fraction | None, seed: int, name: str, task: Ints, stratum: NDArray[np.object_]) -> Ints:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ..agreement.annotators import UNKNOWN, annotator_order, ranks
+from ..weeks import NO_WEEK, mondays
 from .histograms import Bins, LinearBins, OctaveBins
 from .intervals import task_clusters
 
@@ -29,7 +30,6 @@ Side: TypeAlias = Literal["a", "b"]
 #: What statistics can be given by, in the order of the table.
 BY = ("all", "annotator_pair", "annotator", "label", "size_class", "page", "week")
 SIZES = ("small", "medium", "large")
-DAY_US = 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,27 +344,20 @@ def _page(rows: _Rows) -> Family:
     return rows.one_view("page", lambda page: Stratum("page", str(page)), *codes)
 
 
-#: Stands for no date, far from all days.
-NO_DAY = -(1 << 22)
-
-
 def _week(rows: _Rows) -> Family:
     """Monday of the later of the two annotations."""
     table, counted = rows.export.annotations, rows.agreement.annotation_rows
-    times = pc.coalesce(table["created_at"], table["updated_at"]).cast(pa.int64()).combine_chunks()
-    day = pc.fill_null(times, 0).to_numpy()[counted] // DAY_US
-    # 1970-01-01 was a Thursday.
-    monday = np.where(pc.is_null(times).to_numpy(zero_copy_only=False)[counted], NO_DAY, day - (day + 3) % 7)
+    monday = mondays(table)[counted]
     author = ranks(pc.fill_null(table["annotator"], UNKNOWN), rows.names)[counted]
     # Of every task that was compared and every annotator.
-    week = np.full((len(rows.task_ids) + 1, len(rows.names)), NO_DAY)
+    week = np.full((len(rows.task_ids) + 1, len(rows.names)), NO_WEEK)
     task_id = table["task_id"].to_numpy()[counted]
     task = np.searchsorted(rows.task_ids, task_id)
     known = np.append(rows.task_ids, -1)[task] == task_id
     week[task[known], author[known]] = monday[known]
 
     def name(code: int) -> Stratum:
-        return Stratum("week", None if code == NO_DAY else str(np.datetime64(code, "D")))
+        return Stratum("week", None if code == NO_WEEK else str(np.datetime64(code, "D")))
 
     codes = (np.maximum(week[task, a], week[task, b]) for task, (a, b) in zip(rows.task, rows.sides, strict=True))
     return rows.one_view("week", name, *codes)
