@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import sys
+import tracemalloc
 
 import numpy as np
 import pyarrow as pa
@@ -568,6 +570,31 @@ def test_no_row_is_without_value_and_reason():
                 assert (row[name] is None) <= (row["reason"] is not None)
                 assert row[name] is None or np.isfinite(row[name])
             assert (row["value"] is not None) or (row["low"] is None and row["high"] is None)
+
+
+def test_what_is_drawn_at_a_time_changes_no_bit(made, monkeypatch):
+    export, result, table = made
+    # The package has a function of the name of the module.
+    monkeypatch.setattr(sys.modules["lesiongeo.statistics.reliability"], "MOST_NUMBERS", 1)
+    assert lg.reliability(export, result, resamples=100, seed=3).equals(table)
+
+
+def test_many_pairs_and_labels_need_no_more_memory_than_some():
+    """Ten people and 30 labels: 45 pairs with some 60 sums each, twice; all of them in 10,000 resamples need 1.4 GB."""
+    rng = np.random.default_rng(3)
+    tasks = []
+    for number in range(1, 41):
+        labels = rng.integers(30, size=16)
+        tasks.append(task(number, *[[e for n in range(16) for e in region(n, f"L{labels[n]:02d}")] for _ in range(10)]))
+    export = read(tasks)
+    parts = lg.ReliabilityParts.of(export, lg.agreement(export, boundary=False), controls=["label"])
+    tracemalloc.start()
+    try:
+        parts.table(resamples=10_000)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 400e6
 
 
 # Options --------------------------------------------------------------------------------------------------------------

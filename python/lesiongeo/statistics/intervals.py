@@ -42,6 +42,8 @@ SPARSE = 8
 #: with all clusters (the standard error of a variance of g groups is sqrt(2 / g) of it), well below what 1,000
 #: resamples leave open (some 5 %), and the cost stays bounded.
 MOST_CLUSTERS = 1 << 16
+#: Resampled sums that a table has in memory at a time: 64 MB, over 100 strata or pairs with 1,000 resamples.
+MOST_NUMBERS = 1 << 23
 #: Share of resamples in which a statistic must be defined for an interval.
 LEAST_DEFINED = 0.5
 #: Clusters from which on there is an interval: those of a mean, meant for 95 %, would cover 48 % with 2 clusters, 75 %

@@ -14,7 +14,7 @@ from ..options import shown
 from .bounds import Flat, bounds_of
 from .clusters import Keys, task_clusters
 from .estimates import Estimate, correlation_estimate, group_estimate, pair_estimate
-from .intervals import checked_confidence, checked_resamples, weighted_sums
+from .intervals import MOST_NUMBERS, checked_confidence, checked_resamples, weighted_sums
 from .measurements import AREA, Measurements, measurements_of
 from .patterns import Patterns, patterns_of, rated_pairs
 from .ratings import LABEL, SCOPES, Control, Units, controls_of
@@ -230,15 +230,14 @@ class ReliabilityParts:
         everything = [one.keys for one in self.patterns]
         everything += [] if self.areas is None else [sums[0] for _, _, sums in self.areas.groups()]
         keys = np.unique(np.concatenate([np.empty(0, dtype=np.uint64), *everything]))
-        jobs = list(self._jobs(keys))
-        blocks = [block for job in jobs if job.estimate for block in job.estimate.blocks]
-        drawn = weighted_sums(blocks, keys, resamples=resamples, seed=seed)
         rows: list[dict[str, Any]] = []
-        at = 0
-        for job in jobs:
-            width = 0 if job.estimate is None else sum(block.values.shape[1] for block in job.estimate.blocks)
-            rows += _rows(job, drawn[:, at : at + width], confidence)
-            at += width
+        for jobs in _runs(self._jobs(keys), resamples):
+            blocks = [block for job in jobs if job.estimate for block in job.estimate.blocks]
+            drawn = weighted_sums(blocks, keys, resamples=resamples, seed=seed)
+            at = 0
+            for job in jobs:
+                rows += _rows(job, drawn[:, at : at + job.width], confidence)
+                at += job.width
         return pa.Table.from_pylist(rows, schema=SCHEMA)
 
     def _jobs(self, keys: Keys) -> Iterator[_Job]:
@@ -274,6 +273,24 @@ class _Job(NamedTuple):
     estimate: Estimate | None
     #: Why there is no estimate.
     reason: str | None
+
+    @property
+    def width(self) -> int:
+        """Columns that are drawn."""
+        return 0 if self.estimate is None else sum(block.values.shape[1] for block in self.estimate.blocks)
+
+
+def _runs(jobs: Iterable[_Job], resamples: int) -> Iterator[list[_Job]]:
+    """Put as many together as are drawn at a time."""
+    run: list[_Job] = []
+    numbers = 0
+    for job in jobs:
+        if run and numbers + job.width * resamples > MOST_NUMBERS:
+            yield run
+            run, numbers = [], 0
+        run.append(job)
+        numbers += job.width * resamples
+    yield run
 
 
 def _chosen(export: Export, controls: Iterable[str] | None) -> tuple[list[Control], bool]:

@@ -13,7 +13,7 @@ from ..arrow import numbers
 from .accumulate import AgreementParts, added, checked_options
 from .bounds import Flat, bounds_of
 from .histograms import histogram_quantiles
-from .intervals import checked_confidence
+from .intervals import MOST_NUMBERS, checked_confidence
 from .observations import BY, METRICS, Metric
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 
 DETECTION_METRICS = "precision recall f1 panoptic_quality segmentation_quality recognition_quality".split()
-#: Resampled sums that are in memory at a time: 64 MB, over 100 strata with 1,000 resamples.
-MOST_NUMBERS = 1 << 23
 #: Strata whose pages are not theirs alone have no score of pages.
 WITHOUT_PAGES = ("label", "size_class")
 WITH_REFERENCE = ("annotator_pair", "annotator")
