@@ -15,7 +15,7 @@ from .measure import with_measures
 from .read import Export
 from .read.problems import superseded_problems
 from .regions import Regions
-from .routing import DEFAULT_FLAG, queue_summary, review_queue
+from .routing import queue_summary
 from .statistics import agreement_statistics, reliability
 
 __all__ = ["Run", "regions_of_run", "run_tables"]
@@ -54,7 +54,7 @@ def run_tables(
     export: Export,
     result: Agreement,
     *,
-    flag: str = DEFAULT_FLAG,
+    queue: pa.Table,
     resamples: int = 1000,
     seed: int = 0,
     threads: int | None = None,
@@ -67,8 +67,8 @@ def run_tables(
         What was read.
     result : Agreement
         What `agreement` made of it.
-    flag : str, optional
-        The rule of the queue, see `flag_pairs`.
+    queue : pyarrow.Table
+        What `review_queue` returned.
     resamples, seed : int
         Of the intervals.
     threads : int, optional
@@ -81,7 +81,6 @@ def run_tables(
         similar, queue, problems.
     """
     found = habits(export, result, seed=seed, threads=threads)
-    queue = review_queue(export, result, flag=flag)
     tables = {
         "pairs": result.pairs,
         "tasks": result.tasks,

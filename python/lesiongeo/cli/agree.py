@@ -14,7 +14,7 @@ from ..agreement import agreement
 from ..files import write_json, write_table
 from ..lock import RunLock
 from ..measure import measure
-from ..routing import DEFAULT_FLAG, flag_pairs
+from ..routing import DEFAULT_FLAG, review_queue
 from ..routing.expression import parse
 from ..runs import regions_of_run, run_tables
 from ..specs import specs_of
@@ -86,13 +86,14 @@ def agree(
                 threads=threads,
                 progress=stage("comparing"),
             )
-            flag_pairs(result, flag)  # nor is anything written where it names what is not there
+            # Before anything is written: a rule can name what is not there.
+            queue = review_queue(export, result, flag=flag)
             regions = regions_of_run(export, sizes, result)
             out.mkdir(parents=True, exist_ok=True)
             # The outlines are most of what is written and no statistics need that: a second thread writes them.
             paths = {"regions": out / f"regions.{ending}"}
             writing = writer.submit(write_table, regions, paths["regions"]) if threads != 1 else None
-            run = run_tables(export, result, flag=flag, resamples=resamples, seed=seed, threads=threads)
+            run = run_tables(export, result, queue=queue, resamples=resamples, seed=seed, threads=threads)
         options: dict[str, Any] = {
             "boundary": boundary,
             "conflict_gate": conflict_gate,
