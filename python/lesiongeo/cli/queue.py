@@ -25,7 +25,7 @@ from ..specs import specs_of
 from ..summary import TABLE_WIDTH, print_reading, printable, reading_json
 from .common import Json, Quiet, Sources, Threads, UsageError, errors, local, print_json, progress_bars
 from .reading import Reading
-from .tables import checked_ending, listing, write_rows
+from .tables import RowsFile, checked_ending, listing, write_rows
 
 __all__ = ["EPILOG", "queue"]
 
@@ -33,7 +33,6 @@ EPILOG = (
     "Exit code 0: done, also where nothing is flagged, 2: wrong usage, 3: a file could not be read or written. "
     "Rules, priorities and the review file: docs/review.md."
 )
-ENDINGS = (".csv", ".json", ".parquet")
 #: What `RegionEntries.left_out` counts, in words.
 LEFT_OUT = {
     "clipped": "regions reach beyond the image and were cut at its border",
@@ -57,16 +56,7 @@ class Method(StrEnum):
 
 def queue(
     sources: Sources,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--out",
-            metavar="FILE",
-            help="FILE.csv, FILE.json or FILE.parquet.",
-            show_default="only what is on the screen",
-        ),
-    ] = None,
+    out: RowsFile = None,
     flag: Annotated[
         str, typer.Option("--flag", metavar="RULE", help="Which pairs of regions are flagged; see docs/review.md.")
     ] = DEFAULT_FLAG,
@@ -103,7 +93,7 @@ def queue(
     lesions' worth of disagreement it holds, for an average pair of its annotators.
     """
     with errors(), RunLock("queue", sources, reading.files()) as lock:
-        checked_ending(out, ENDINGS)
+        checked_ending(out)
         config = _config(reading, to_labelstudio)
         boundary = needs_distances(flag)
         review: ReviewFile | None = None

@@ -18,7 +18,7 @@ from ..specs import spec
 from ..summary import TABLE_WIDTH, print_reading, printable, reading_json
 from .common import Json, Quiet, Sources, Threads, UsageError, errors, print_json, progress_bars
 from .reading import Reading
-from .tables import checked_ending, listing, write_rows
+from .tables import RowsFile, checked_ending, listing, write_rows
 
 __all__ = ["EPILOG", "sample"]
 
@@ -26,7 +26,6 @@ EPILOG = (
     "Exit code 0: done, 2: wrong usage, 3: a file could not be read or written. How the sample is drawn and what it "
     "can show: docs/review.md."
 )
-ENDINGS = (".csv", ".json", ".parquet")
 
 
 def sample(
@@ -40,16 +39,7 @@ def sample(
             show_default=False,
         ),
     ],
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--out",
-            metavar="FILE",
-            help="FILE.csv, FILE.json or FILE.parquet.",
-            show_default="only what is on the screen",
-        ),
-    ] = None,
+    out: RowsFile = None,
     role: Annotated[
         list[str] | None,
         typer.Option("--role", metavar="ROLE=NAME,...", help="Who has a role, such as new=3,7.", show_default=False),
@@ -84,7 +74,7 @@ def sample(
     """
     others = {name: str(path) for name, path in (("roles", roles), ("audited", audited)) if path is not None}
     with errors(), RunLock("sample", sources, {**reading.files(), **others}) as lock:
-        checked_ending(out, ENDINGS)
+        checked_ending(out)
         rates = _rates(rate)
         people = _roles(role or [], roles)
         verdicts = None if audited is None else read_verdicts(audited)

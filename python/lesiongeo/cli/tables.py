@@ -5,21 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pyarrow as pa
+import typer
 from rich.table import Table
 
 from ..files import write_json, write_table
 from .common import UsageError, local
 
-__all__ = ["checked_ending", "listing", "write_rows"]
+__all__ = ["RowsFile", "checked_ending", "listing", "write_rows"]
 
 
-def checked_ending(path: Path | None, endings: Sequence[str]) -> None:
+#: Kinds of file that `write_rows` writes.
+ENDINGS = (".csv", ".json", ".parquet")
+RowsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--out",
+        metavar="FILE",
+        help="FILE.csv, FILE.json or FILE.parquet.",
+        show_default="only what is on the screen",
+    ),
+]
+
+
+def checked_ending(path: Path | None) -> None:
     """Refuse a file whose kind nobody writes, before anything is read."""
-    if path is not None and local(path).suffix not in endings:
-        raise UsageError(f"{path.name} should end in {', '.join(endings[:-1])} or {endings[-1]}")
+    if path is not None and local(path).suffix not in ENDINGS:
+        raise UsageError(f"{path.name} should end in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}")
 
 
 def write_rows(table: pa.Table, path: Path, content: dict[str, Any], name: str) -> None:
