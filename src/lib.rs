@@ -6,6 +6,7 @@
 //! rows at once ([`batch`]); [`geoarrow`] is how outlines leave. The Python bindings sit on top and are compiled only
 //! with the `python` feature.
 
+mod assignment;
 pub mod batch;
 pub mod error;
 pub mod geoarrow;
