@@ -161,7 +161,7 @@ def iter_export(
             raise ValueError(f"a habit belongs to annotator {habit.annotator}, whom the export does not have")
         if habit.week >= (weeks or 1):
             raise ValueError(f"a habit begins in week {habit.week} (from 0), but the export has {weeks or 1}")
-    writer = _Writer(crew, vertices, seed, (weeks or 1) / max(patients, 1), weeks is not None, tuple(habits))
+    writer = ExportWriter(crew, vertices, seed, (weeks or 1) / max(patients, 1), weeks is not None, tuple(habits))
     return (
         writer.task(make_patient(index, visits=visits, lesions=lesions, seed=seed, image_sizes=image_sizes))
         for index in range(patients)
@@ -192,7 +192,7 @@ def write_export(tasks: Iterable[dict[str, Any]], path: str | PathLike[str]) -> 
 
 
 @dataclass
-class _Writer:
+class ExportWriter:
     """Running numbers of one export, and how its parts are put together."""
 
     crew: list[Annotator]
@@ -205,6 +205,7 @@ class _Writer:
     predictions: int = 0
 
     def task(self, patient: Patient) -> dict[str, Any]:
+        """Make one task, with the annotations of everybody."""
         rng = np.random.default_rng([self.seed, 2, patient.task_id])
         # Weeks begin on Mondays.
         shift = 7 * (self.seed % 52) if self.by_week else self.seed % 365
@@ -280,6 +281,7 @@ class _Writer:
         *,
         cancelled: bool = False,
     ) -> dict[str, Any]:
+        """Make one annotation around its entries."""
         self.annotations += 1
         lead_time = (2.0 if cancelled else 5.0 + 4.0 * len(result)) * (0.5 + rng.random())
         lead_time *= factor(self.habits_of(patient, person), "lead_time")

@@ -42,8 +42,8 @@ def make_results(
             seen.append(_extra(rng, patient, page, tracks + 1))
         for lesion in seen:
             told = answered(odd, _answers(rng, lesion, person, tracks), lesion, habits)
-            region_id = _region_id(rng)
-            entries += _region(rng, region_id, told, draw(rng, lesion, person, vertices))
+            region_id = new_region_id(rng)
+            entries += region_entries(region_id, told, draw(rng, lesion, person, vertices), _note(rng))
             regions.setdefault(told.track_id, []).append((page, region_id))
         entries.append(_assessment(rng, page, visible, person))
     chains = [places for places in regions.values() if places[0][0] < places[-1][0]]
@@ -79,7 +79,11 @@ def _another(rng: np.random.Generator, values: Sequence[T], right: T) -> T:
     return wrong[int(rng.integers(len(wrong)))]
 
 
-def _region(rng: np.random.Generator, region_id: str, told: TrueLesion, drawn: Drawn) -> list[dict[str, Any]]:
+def _note(rng: np.random.Generator) -> str | None:
+    return _NOTES[int(rng.integers(len(_NOTES)))] if rng.random() < _NOTES_RATE else None
+
+
+def region_entries(region_id: str, told: TrueLesion, drawn: Drawn, note: str | None) -> list[dict[str, Any]]:
     """One entry per control, each repeating the geometry as the editor does."""
     labels = f"{drawn.kind}labels"
     answers: list[tuple[str, str, str, Any]] = [
@@ -87,8 +91,8 @@ def _region(rng: np.random.Generator, region_id: str, told: TrueLesion, drawn: D
         ("track_id", "number", "number", told.track_id),
         ("lesion_status", "choices", "choices", [told.status]),
     ]
-    if rng.random() < _NOTES_RATE:
-        answers.append(("notes", "textarea", "text", [_NOTES[int(rng.integers(len(_NOTES)))]]))
+    if note is not None:
+        answers.append(("notes", "textarea", "text", [note]))
     return [
         {
             "original_width": told.width,
@@ -111,9 +115,14 @@ def _assessment(rng: np.random.Generator, page: int, visible: list[TrueLesion], 
     statuses = {lesion.status for lesion in visible} if page else set()
     right = "worse" if statuses & {"new", "enlarged"} else "improved" if statuses - {"stable"} else "unchanged"
     answer = _another(rng, ASSESSMENTS, right) if rng.random() < person.label_confusion else right
+    return assessment_entry(new_region_id(rng), page, answer)
+
+
+def assessment_entry(region_id: str, page: int, answer: str) -> dict[str, Any]:
+    """Answer to the question about a visit as a whole."""
     return {
         "value": {"choices": [answer]},
-        "id": _region_id(rng),
+        "id": region_id,
         "from_name": "visit_assessment",
         "to_name": IMAGE_NAME,
         "type": "choices",
@@ -122,5 +131,6 @@ def _assessment(rng: np.random.Generator, page: int, visible: list[TrueLesion], 
     }
 
 
-def _region_id(rng: np.random.Generator) -> str:
+def new_region_id(rng: np.random.Generator) -> str:
+    """Make an id as the editor does."""
     return "".join(_ID_ALPHABET[byte & 63] for byte in rng.bytes(10))
