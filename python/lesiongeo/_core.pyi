@@ -24,6 +24,7 @@ __all__ = [
     "clip_pairs",
     "defects_of",
     "disputed_area",
+    "feret",
     "group_lesions",
     "hausdorff",
     "hausdorff_witnesses",
@@ -31,6 +32,7 @@ __all__ = [
     "iou_pairs",
     "judge",
     "match_pages",
+    "mean_radii",
     "mend",
     "multipolygons",
     "num_threads",
@@ -93,6 +95,18 @@ def hausdorff(
     progress: _Progress | None = None,
 ) -> _F64: ...
 def shape(polygons: _Ragged, scale: tuple[float, float], *, threads: int | None = None) -> list[_F64]: ...
+def feret(polygons: _Ragged, *, threads: int | None = None) -> list[_F64]: ...
+def mean_radii(
+    polygons: _Ragged,
+    order: _I64,
+    starts: _I64,
+    origins: _F64,
+    rotations: _F64,
+    scales: _F64,
+    *,
+    n_angles: int,
+    threads: int | None = None,
+) -> _F64: ...
 def hausdorff_witnesses(
     a: _Ragged,
     b: _Ragged,

@@ -8,6 +8,7 @@ use std::f64::consts::PI;
 use crate::geometry::area::{area, bounds, centroid, greater, ring_area, ring_length};
 use crate::geometry::chains::Chains;
 use crate::geometry::chord::Chords;
+use crate::geometry::feret::{bounding_rings, power_of_two};
 use crate::geometry::hull::{convex_hull, feret};
 use crate::geometry::overlap::overlap;
 use crate::polygons::{Point, PolygonsBuf, Rings};
@@ -70,12 +71,7 @@ impl Workspace {
 
         let area = area(scaled);
         self.points.clear();
-        for ring in scaled.iter() {
-            // Strokes without an area beside a region with one are no part of it.
-            if area == 0.0 || ring_area(ring) > 0.0 {
-                self.points.extend_from_slice(ring);
-            }
-        }
+        bounding_rings(scaled).for_each(|ring| self.points.extend_from_slice(ring));
         convex_hull(&mut self.points, &mut self.hull);
         let feret = feret(&self.hull, &mut self.longest);
         let mut shape = Shape {
@@ -143,15 +139,6 @@ impl Workspace {
         };
         shape.asymmetry_1 = asymmetry([1.0, -1.0]);
         shape.asymmetry_2 = asymmetry([-1.0, 1.0]);
-    }
-}
-
-/// The largest power of two up to a number, as far as a double can divide by it; 1 for 0 and for what is no number.
-fn power_of_two(number: f64) -> f64 {
-    if number > 0.0 && number < f64::INFINITY {
-        2.0_f64.powi(number.log2().floor().clamp(-1000.0, 1000.0) as i32)
-    } else {
-        1.0
     }
 }
 

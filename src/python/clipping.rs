@@ -70,7 +70,8 @@ pub(super) fn disputed_area<'py>(
     Ok(areas.into_pyarray(py))
 }
 
-fn groups<'a>(
+/// Rows of a batch in groups, checked.
+pub(super) fn groups<'a>(
     polygons: &'a Ragged<'_>,
     order: &'a PyReadonlyArray1<'_, i64>,
     starts: &'a PyReadonlyArray1<'_, i64>,

@@ -31,7 +31,7 @@ mod _core {
     #[pymodule_export]
     use super::read::LabelStudioReader;
     #[pymodule_export]
-    use super::shape::shape;
+    use super::shape::{feret, mean_radii, shape};
     #[pymodule_export]
     use super::{num_threads, panic_for_tests, set_num_threads};
 

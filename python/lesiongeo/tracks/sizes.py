@@ -136,7 +136,7 @@ def vars_of(sizes: Sizes) -> dict[str, Floats]:
 def _lengths(ragged: Ragged, threads: int | None) -> list[Floats]:
     """Perimeter, largest and smallest diameter of each outline."""
     perimeter = _core.perimeter(ragged, (1.0, 1.0), threads=threads)
-    return [perimeter, *_core.shape(ragged, (1.0, 1.0), threads=threads)[:2]]
+    return [perimeter, *_core.feret(ragged, threads=threads)]
 
 
 def _geometric_mean(values: Floats, of: Ints, starts: Ints) -> Floats:
