@@ -126,8 +126,9 @@ def growth_profiles(
     >>> from lesiongeo.tracks.observations import observe
     >>> from types import SimpleNamespace
     >>> export = lg.read_label_studio("examples/dermatology.json")
-    >>> pages = SimpleNamespace(spacing=np.full((export.pages.num_rows, 2), np.nan))
-    >>> seen = observe(export, Counted(export), visits=pages)
+    >>> spacing = np.full((export.pages.num_rows, 2), np.nan)
+    >>> visits = SimpleNamespace(spacing=spacing, marker=np.zeros(len(export.regions), dtype=bool))
+    >>> seen = observe(export, Counted(export), visits=visits)
     >>> one, yes = np.array([0]), np.array([True])
     >>> same = growth_profiles(seen, one, one, in_mm=~yes, significant=yes)
     >>> same.profile.any(), same.reasons().to_pylist()

@@ -20,7 +20,7 @@ from ..read import Export
 from ..read.export import page_rows
 from .sizes import Floats, Mask, Sizes, sizes_of, vars_of
 
-__all__ = ["BY", "OUTLINES", "By", "Observations", "Outline", "PageSpacing", "observe"]
+__all__ = ["BY", "OUTLINES", "By", "Observations", "Outline", "Scales", "observe"]
 
 By: TypeAlias = Literal["lesion", "annotator"]
 Outline: TypeAlias = Literal["annotators", "majority", "medoid", "union", "intersection"]
@@ -30,12 +30,16 @@ OUTLINES = ("none", "ground_truth", *get_args(Outline))
 NONE, GROUND_TRUTH, ANNOTATORS = range(3)
 
 
-class PageSpacing(Protocol):
-    """Whatever knows the spacing of pages; `Visits` does."""
+class Scales(Protocol):
+    """Whatever knows the scale of pages; `Visits` does."""
 
     @property
     def spacing(self) -> Floats:
         """Millimetres per pixel along x and y of each row of ``export.pages``, shape (n_pages, 2); NaN: unknown."""
+
+    @property
+    def marker(self) -> Mask:
+        """Regions that mark a known length and are no lesions, shape (n_regions,)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,11 +146,10 @@ def observe(
     export: Export,
     counted: Counted,
     *,
-    visits: PageSpacing,
+    visits: Scales,
     by: By = "lesion",
     outline: Outline = "annotators",
     agreement: Agreement | None = None,
-    exclude: Mask | None = None,
     threads: int | None = None,
 ) -> Observations:
     """Find the lesions of each page and measure them.
@@ -157,8 +160,8 @@ def observe(
         What `read_label_studio` returns.
     counted : Counted
         Its annotations that count.
-    visits : PageSpacing
-        With ``spacing``, shape (n_pages, 2): millimetres per pixel of each row of ``export.pages``.
+    visits : Visits
+        The spacing of each row of ``export.pages``, and which regions are markers: those are left out.
     by : {"lesion", "annotator"}, default "lesion"
         Whether regions of several annotators are put together as lesions, or each is an observation of its own.
     outline : str, default "annotators"
@@ -166,8 +169,6 @@ def observe(
         "majority", "medoid", "union" or "intersection", as `consensus` makes it. A ground truth overrides, by lesion.
     agreement : Agreement, optional
         Whose lesions to take; by default regions are grouped here, as `agreement` does by default.
-    exclude : ndarray of bool, shape (n_regions,), optional
-        Regions that are no lesions: markers of a known length.
     threads : int, optional
         Number of threads; by default see `num_threads`.
 
@@ -179,8 +180,8 @@ def observe(
     Raises
     ------
     ValueError
-        If `by` or `outline` is none of these or they do not go together, the agreement is that of another export, the
-        spacing or `exclude` does not fit, or a region lies on a page that ``export.pages`` does not have.
+        If `by` or `outline` is none of these or they do not go together, the agreement or the visits are those of
+        another export, or a region lies on a page that ``export.pages`` does not have.
 
     Notes
     -----
@@ -199,8 +200,9 @@ def observe(
     >>> from types import SimpleNamespace
     >>> import numpy as np
     >>> export = lg.read_label_studio("examples/dermatology.json")
-    >>> pages = SimpleNamespace(spacing=np.full((export.pages.num_rows, 2), 0.05))
-    >>> seen = observe(export, Counted(export), visits=pages)
+    >>> spacing = np.full((export.pages.num_rows, 2), 0.05)
+    >>> visits = SimpleNamespace(spacing=spacing, marker=np.zeros(len(export.regions), dtype=bool))
+    >>> seen = observe(export, Counted(export), visits=visits)
     >>> len(seen), int(seen.n_drawn.max()), round(float(seen.area_mm2[0] / seen.area_px2[0]), 6)
     (268, 3, 0.0025)
     """
@@ -218,14 +220,17 @@ def observe(
             f"visits.spacing has shape {visits.spacing.shape}; it is ({export.pages.num_rows}, 2), a row for each of "
             "export.pages: make the visits of the same export"
         )
-    if exclude is not None and exclude.shape != (len(export.regions),):
-        raise ValueError(f"exclude has shape {exclude.shape}; it is ({len(export.regions)},), one for each region")
+    if visits.marker.shape != (len(export.regions),):
+        raise ValueError(
+            f"visits.marker has shape {visits.marker.shape}; it is ({len(export.regions)},), one for each region: make "
+            "the visits of the same export"
+        )
     who = ranks(pc.fill_null(export.annotations["annotator"], UNKNOWN), counted.names)[export.annotation_rows]
     page_of_region = _pages(export, counted)
     if by == "annotator":
-        groups = _single(counted, who, page_of_region, exclude)
+        groups = _single(counted, who, page_of_region, visits.marker)
     else:
-        groups = _lesions(export, counted, who, page_of_region, agreement, exclude, threads)
+        groups = _lesions(export, counted, who, page_of_region, agreement, visits.marker, threads)
     return _measure(export, counted, groups, who, visits.spacing, by, outline, threads)
 
 
@@ -243,12 +248,11 @@ def _pages(export: Export, counted: Counted) -> Ints:
     return row
 
 
-def _single(counted: Counted, who: Ints, page_of_region: Ints, exclude: Mask | None) -> _Groups:
+def _single(counted: Counted, who: Ints, page_of_region: Ints, marker: Mask) -> _Groups:
     """Every region that counts by itself."""
     rows, annotation = counted.order.astype(np.int64), counted.owner
-    if exclude is not None:
-        kept = ~exclude[rows]
-        rows, annotation = rows[kept], annotation[kept]
+    kept = ~marker[rows]
+    rows, annotation = rows[kept], annotation[kept]
     people = np.bincount(counted.task, minlength=len(counted.task_ids))[counted.task[annotation]]
     order = np.lexsort((rows, who[rows], page_of_region[rows]))
     rows, count = rows[order], len(rows)
@@ -269,7 +273,7 @@ def _lesions(
     who: Ints,
     page_of_region: Ints,
     agreement: Agreement | None,
-    exclude: Mask | None,
+    marker: Mask,
     threads: int | None,
 ) -> _Groups:
     """Regions of several annotators as lesions; where there is a ground truth, its regions."""
@@ -285,13 +289,11 @@ def _lesions(
     else:
         lesion_of_region = agreement.lesion_of_region.copy()
         number = agreement.lesions["lesion"].to_numpy().astype(np.int64)
-    if exclude is not None:
-        lesion_of_region[exclude] = -1
+    lesion_of_region[marker] = -1
     members = members_of(lesion_of_region, who, len(number))
     expert = expert_of(export, members, lesion_of_region, override=True, threads=threads)
     own, stands_for = expert.regions, expert.lesion
-    if exclude is not None:
-        own, stands_for = own[~exclude[own]], stands_for[~exclude[own]]
+    own, stands_for = own[~marker[own]], stands_for[~marker[own]]
     tasks = export.regions.table["task_id"].to_numpy()
     overridden = np.zeros(regions, dtype=np.bool_)
     if len(expert.annotations):
