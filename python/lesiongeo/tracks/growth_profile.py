@@ -110,7 +110,8 @@ def growth_profiles(
     -----
     An outline reaches as far as the farthest point of its boundary on the ray from its own centroid (of area, in
     millimetres after the axes are scaled). Of several annotators the mean of their radii is taken, each from the
-    centroid of their own outline, so that nobody's place shifts the others. Holes do not matter.
+    centroid of their own outline, so that nobody's place shifts the others. Holes do not matter. Since the centroids
+    are laid over each other, growth to one side alone shows as half of it to either side.
 
     The standard deviation is that of the 36 numbers (over 36, not 35). What people draw differs from visit to visit in
     every direction: on a lesion that grew by the same width everywhere the asymmetry is that noise over the growth,
