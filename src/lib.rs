@@ -2,7 +2,7 @@
 //!
 //! The modules below are listed in the order in which data flows: bytes of an annotation export become
 //! columns ([`read`]), the columns hold outlines ([`polygons`]; from elsewhere: [`ingest`]), outlines are measured alone or in pairs
-//! ([`geometry`]), pairs are found ([`pairs`]), assigned one to one ([`matching`]) and grouped ([`lesions`]), all of it over many
+//! ([`geometry`]), pairs are found ([`pairs`]), assigned one to one ([`matching`]) and grouped ([`lesions`]), lesions are followed over visits ([`link`]), all of it over many
 //! rows at once ([`batch`]); [`geoarrow`] is how outlines leave. The Python bindings sit on top and are compiled only
 //! with the `python` feature.
 
@@ -13,6 +13,7 @@ pub mod geoarrow;
 pub mod geometry;
 pub mod ingest;
 pub mod lesions;
+pub mod link;
 pub mod matching;
 pub mod pairs;
 pub mod polygons;

@@ -31,6 +31,7 @@ __all__ = [
     "ingest",
     "iou_pairs",
     "judge",
+    "link_visits",
     "match_pages",
     "mean_radii",
     "mend",
@@ -140,6 +141,19 @@ def match_pages(
     progress: _Progress | None = None,
 ) -> tuple[_I64, _I64, _I64, _U8, _F64, _F64]: ...
 def group_lesions(annotators: _I64, a: _I64, b: _I64, iou: _F64) -> _I64: ...
+def link_visits(
+    xy: _F64,
+    log_area: _F64,
+    label: _I64,
+    id: _I64,  # noqa: A002
+    pages: _I64,
+    per_px: _F64,
+    field: _F64,
+    zoom_most: _F64,
+    *,
+    threads: int | None = None,
+    progress: _Progress | None = None,
+) -> tuple[tuple[_U8, _U8, _F64, _I64, _I64, _F64], list[_I64], _Bool, list[_F64]]: ...
 
 @final
 class LabelStudioReader:

@@ -5,6 +5,7 @@ mod clipping;
 mod distances;
 mod errors;
 mod geometry;
+mod link;
 mod pairs;
 mod read;
 mod shape;
@@ -26,6 +27,8 @@ mod _core {
         area, bounds, centroid, hausdorff, hausdorff_witnesses, ingest, judge, mend, multipolygons, overlap,
         perimeter, survey,
     };
+    #[pymodule_export]
+    use super::link::link_visits;
     #[pymodule_export]
     use super::pairs::{group_lesions, iou_pairs, match_pages};
     #[pymodule_export]

@@ -99,7 +99,7 @@ pub(super) fn match_pages<'py>(
 }
 
 /// Rows of (first a, end a, first b, end b), positions in the order.
-fn ranges(pages: &PyReadonlyArray2<'_, i64>, len: usize) -> PyResult<Vec<Group>> {
+pub(super) fn ranges(pages: &PyReadonlyArray2<'_, i64>, len: usize) -> PyResult<Vec<Group>> {
     let flat = pages.as_slice().map_err(|_| PyTypeError::new_err("pages is not C-contiguous"))?;
     if pages.shape()[1] != 4 {
         return Err(PyTypeError::new_err("pages needs four columns"));

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _core
+
 __all__ = ["BASES", "MODELS", "UNITS", "Alignments", "Shifts", "Sightings", "align"]
 
 Ints = NDArray[np.int64]
@@ -23,6 +25,9 @@ MODELS = ("none", "shift", "similarity")
 
 #: What that was found from: nothing, lesions that have the same id on both pages, or positions, sizes and labels alone.
 BASES = ("none", "ids", "positions")
+
+#: How much nearer or farther the camera may have come: where both pages are calibrated, and where they are not.
+_ZOOM_MM, _ZOOM = 1.25, 2.0
 
 
 @dataclass(frozen=True)
@@ -183,7 +188,16 @@ class Alignments:
 
     def pairs_of(self, page_from: Ints, page_to: Ints) -> Ints:
         """Find the pair of each two pages, in this direction; -1 where they were not compared."""
-        raise NotImplementedError
+        found = np.full(len(page_from), -1, dtype=np.int64)
+        if len(self.page_from):
+            width = int(max(self.page_from.max(), self.page_to.max())) + 1
+            keys = self.page_from * width + self.page_to
+            order = np.argsort(keys, kind="stable")
+            wanted = page_from * width + page_to
+            at = order[np.minimum(np.searchsorted(keys[order], wanted), len(order) - 1)]
+            same = (self.page_from[at] == page_from) & (self.page_to[at] == page_to)
+            found[same] = at[same]
+        return found
 
     def carry(self, pair: Ints, xy_px: Floats) -> Floats:
         """Return where positions on the earlier page of a pair are expected on its later page.
@@ -200,17 +214,47 @@ class Alignments:
         (n, 2) float64 array
             In pixels of the later page.
         """
-        raise NotImplementedError
+        there: Floats = self._expected(pair, xy_px) / self.per_px_to[pair]
+        return there
 
     def shifts(self, row_from: Ints, row_to: Ints) -> Shifts:
         """Return how far each lesion moved between two pages beyond the camera's movement.
+
+        Where two lesions are all that the camera's movement was found from, each of them has half of what they moved
+        towards or away from each other: nothing tells which of them it was.
 
         Parameters
         ----------
         row_from, row_to : (n,) int64 array
             Rows of `seen`: the same lesion on an earlier and a later page.
+
+        Returns
+        -------
+        Shifts
+            One entry per link.
         """
-        raise NotImplementedError
+        seen, count = self.seen, len(row_from)
+        pair = self.pairs_of(seen.page[row_from], seen.page[row_to])
+        aligned = pair >= 0
+        aligned[aligned] = self.model[pair[aligned]] != 0
+        shift_mm, shift_px, direction, rotation = (np.full(count, np.nan) for _ in range(4))
+        some, a, b = pair[aligned], row_from[aligned], row_to[aligned]
+        per_px = self.per_px_to[some]
+        off = seen.xy_px[b] * per_px - self._expected(some, seen.xy_px[a])
+        distance = np.hypot(off[:, 0], off[:, 1])
+        on_page = off / per_px
+        shift_mm[aligned] = np.where(self.unit[some] == UNITS.index("mm"), distance, np.nan)
+        shift_px[aligned] = np.hypot(on_page[:, 0], on_page[:, 1])
+        direction[aligned] = np.arctan2(on_page[:, 1], on_page[:, 0])
+        rotation[aligned] = self.rotation_rad[some]
+        return Shifts(pair, aligned, shift_mm, shift_px, direction, rotation)
+
+    def _expected(self, pair: Ints, xy_px: Floats) -> Floats:
+        """Return where positions on the earlier page are expected, in the unit of the pair."""
+        xy = xy_px * self.per_px_from[pair]
+        matrix = self.matrix[pair]
+        there: Floats = matrix[:, :, 0] * xy[:, :1] + matrix[:, :, 1] * xy[:, 1:] + matrix[:, :, 2]
+        return there
 
 
 def align(
@@ -244,4 +288,116 @@ def align(
     ValueError
         If arrays differ in length, positions are not finite, or two linked rows are of different series.
     """
-    raise NotImplementedError
+    _check(seen)
+    order, start, end = _views(seen)
+    first = order[start]
+    if links is None:
+        earlier = np.flatnonzero(seen.series[first[:-1]] == seen.series[first[1:]])
+        later = earlier + 1
+    else:
+        earlier, later = _linked(seen, links, order, start)
+    unit, per_px_from, per_px_to, field = _units(seen, first[earlier], first[later])
+    movements, numbers, jump, values = _core.link_visits(
+        np.ascontiguousarray(seen.xy_px[order], dtype=np.float64),
+        np.where(np.isfinite(seen.log_area_px2), seen.log_area_px2, np.nan)[order],
+        seen.label[order],
+        seen.track[order],
+        np.stack([start[earlier], end[earlier], start[later], end[later]], axis=1),
+        np.concatenate([per_px_from, per_px_to], axis=1),
+        field,
+        np.where(unit == UNITS.index("mm"), _ZOOM_MM, _ZOOM),
+        threads=threads,
+        progress=progress,
+    )
+    model, basis, matrix, n_common, n_inliers, residual_sd = movements
+    back = np.append(order, -1)
+    lesion, partner, same_id, swap = (back[number] for number in numbers[:4])
+    distance, cost, margin, same_distance, same_cost, tolerance, gain = values
+    matrix = matrix.reshape(-1, 2, 3)
+    return Alignments(
+        seen=seen,
+        series=seen.series[first[earlier]],
+        visit_from=seen.visit[first[earlier]],
+        visit_to=seen.visit[first[later]],
+        page_from=seen.page[first[earlier]],
+        page_to=seen.page[first[later]],
+        unit=unit,
+        model=model,
+        basis=basis,
+        matrix=matrix,
+        rotation_rad=np.arctan2(matrix[:, 1, 0], matrix[:, 0, 0]),
+        scale=np.hypot(matrix[:, 1, 0], matrix[:, 0, 0]),
+        n_common=n_common,
+        n_inliers=n_inliers,
+        residual_sd=residual_sd,
+        per_px_from=per_px_from,
+        per_px_to=per_px_to,
+        pair=np.repeat(np.arange(len(later)), (end - start)[later]),
+        row=lesion,
+        partner=partner,
+        partner_distance=distance,
+        cost=cost,
+        margin=margin,
+        same_id=same_id,
+        same_id_distance=same_distance,
+        same_id_cost=same_cost,
+        tolerance=tolerance,
+        jump=jump,
+        swap=swap,
+        swap_gain=gain,
+        swap_size=numbers[4],
+    )
+
+
+def _check(seen: Sightings) -> None:
+    """Raise ValueError for arrays that do not fit together."""
+    count = len(seen)
+    for name in ("visit", "page", "xy_px", "log_area_px2", "label", "track", "spacing_mm", "width_px"):
+        shape = np.shape(getattr(seen, name))
+        wanted = (count, 2) if name in ("xy_px", "spacing_mm") else (count,)
+        if shape != wanted:
+            raise ValueError(f"{name} has the shape {shape}; {count} lesions need {wanted}")
+    bad = np.flatnonzero(~np.isfinite(seen.xy_px).all(axis=1))
+    if len(bad):
+        raise ValueError(f"xy_px[{bad[0]}] is not finite; leave out lesions without a position")
+
+
+def _views(seen: Sightings) -> tuple[Ints, Ints, Ints]:
+    """Sort lesions by series, visit and page; return that order, and where each page starts and ends in it."""
+    order = np.lexsort((seen.page, seen.visit, seen.series))
+    fresh = np.ones(len(order), dtype=bool)
+    fresh[1:] = False
+    for key in (seen.series[order], seen.visit[order], seen.page[order]):
+        fresh[1:] |= key[1:] != key[:-1]
+    start = np.flatnonzero(fresh)
+    return order, start, np.append(start[1:], len(order))
+
+
+def _linked(seen: Sightings, links: tuple[Ints, Ints], order: Ints, start: Ints) -> tuple[Ints, Ints]:
+    """Return the distinct pairs of pages (their positions) of linked rows, in order."""
+    view = np.empty(len(order), dtype=np.int64)
+    view[order] = np.searchsorted(start, np.arange(len(order)), side="right") - 1
+    a, b = (np.asarray(rows, dtype=np.int64) for rows in links)
+    other = np.flatnonzero(seen.series[a] != seen.series[b])
+    if len(other):
+        raise ValueError(f"link {other[0]} joins rows {a[other[0]]} and {b[other[0]]}, which are of different series")
+    pairs = np.unique(view[a] * np.int64(len(start)) + view[b])
+    return pairs // max(len(start), 1), pairs % max(len(start), 1)
+
+
+def _units(seen: Sightings, a: Ints, b: Ints) -> tuple[Codes, Floats, Floats, Floats]:
+    """Return, of each pair (rows of either page), the unit, how much of it a pixel is, and the width of the image."""
+    known = [
+        np.isfinite(rows).all(axis=1) & (rows > 0).all(axis=1) for rows in (seen.spacing_mm[a], seen.spacing_mm[b])
+    ]
+    wide = [np.isfinite(seen.width_px[rows]) & (seen.width_px[rows] > 0) for rows in (a, b)]
+    unit = np.where(known[0] & known[1], 0, np.where(wide[0] & wide[1], 1, 2)).astype(np.uint8)
+    factors, fields = [], []
+    for rows, has_width in zip((a, b), wide, strict=True):
+        width = np.where(has_width, seen.width_px[rows], 1.0).astype(np.float64)
+        factor = np.choose(unit[:, None], [seen.spacing_mm[rows], np.repeat(1.0 / width[:, None], 2, axis=1), 1.0])
+        factors.append(np.ascontiguousarray(factor, dtype=np.float64))
+        fields.append(np.where(has_width, width * factor[:, 0], 0.0))
+    field = np.maximum(*fields)
+    # In pixels of images of unknown width the lesions themselves are the measure.
+    return unit, factors[0], factors[1], np.where(unit == UNITS.index("px"), 0.0, field)
