@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..habits.tails import t_quantile
-from .noise import Curve, Habits, Noise
+from .noise import Habits, Noise
 
 __all__ = ["SOURCES", "Drawn", "Spread", "area_spread", "change_spread", "t_975"]
 
@@ -165,7 +165,7 @@ def _spread(
     total = np.zeros(count)
     lost = np.zeros(count)
     for variance, its_freedom in parts:
-        clean = _none_is_0(variance)
+        clean = np.nan_to_num(variance, nan=0.0)
         total += clean
         lost += clean**2 / its_freedom
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -43,8 +43,8 @@ def slopes(
     area = np.where(in_mm, area_mm2, area_px2)
     sized = in_mm | ((width >= 0) & (height >= 0))
     usable = np.flatnonzero(seen & np.isfinite(day) & np.isfinite(area) & (area > 0) & sized)
-    rows = len(track)
-    found = Slopes(np.full(rows, np.nan), np.full(rows, np.nan), in_mm, np.zeros(rows, dtype=np.int64))
+    none = np.full((2, len(track)), np.nan)
+    found = Slopes(none[0], none[1], in_mm, np.zeros(len(track), dtype=np.int64))
     if not len(usable):
         return found
     wide, high = (np.where(in_mm, -1, side)[usable] for side in (width, height))
