@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from .imaged import plain_word
 from .status import Rule
-from .vocabulary import normal_word
 
 __all__ = ["Contradiction", "sentence"]
 
@@ -49,7 +49,7 @@ def sentence(conflict: Contradiction, rule: Rule) -> str:
 def _said(conflict: Contradiction) -> str:
     names = conflict.annotators
     who = f"Annotator {names[0]}" if len(names) == 1 else f"Annotators {', '.join(names[:-1])} and {names[-1]}"
-    same = normal_word(conflict.answer) == normal_word(conflict.ticked)
+    same = plain_word(conflict.answer) == plain_word(conflict.ticked)
     meant = "" if same else f" ({conflict.ticked.replace('_', ' ')})"
     return f'{who} ticked "{conflict.answer}"{meant}'
 

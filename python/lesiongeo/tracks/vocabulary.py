@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,8 +16,9 @@ from numpy.typing import NDArray
 from ..agreement.counted import Ints
 from ..errors import ConfigError
 from ..options import shown
+from .imaged import DEFAULT_NOT_IMAGED, plain_word
 
-__all__ = ["NOT_IMAGED_WORDS", "STATUSES", "Vocabulary", "VocabularySource", "normal_word", "read_vocabulary"]
+__all__ = ["STATUSES", "Vocabulary", "VocabularySource", "read_vocabulary"]
 
 #: What a lesion can be on a visit; a code is the place in this tuple, -1 is none.
 STATUSES = ("baseline", "new", "stable", "enlarged", "shrunk", "resolved", "not_imaged", "split", "merged")
@@ -50,25 +49,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     }.items()
 }
 #: Words that are understood and say nothing about change.
-NOTHING = (
-    "unsure",
-    "uncertain",
-    "not sure",
-    "unclear",
-    "unknown",
-    "cannot tell",
-    "not applicable",
-    "n a",
-    "na",
-    "none",
-)
-
-#: Answers about a page by which its image cannot be used.
-NOT_IMAGED_WORDS = (
-    *WORDS["not_imaged"],
-    *("unusable", "not usable", "unusable image", "unreadable", "not readable", "image unreadable", "ungradable"),
-    *("not gradable", "missing image", "image missing"),
-)
+NOTHING = tuple("unsure, uncertain, not sure, unclear, unknown, cannot tell, not applicable, n/a, na, none".split(", "))
 
 #: Files of words have kilobytes; a larger file is another file.
 MOST_BYTES = 16 << 20
@@ -77,22 +58,9 @@ MOST_BYTES = 16 << 20
 VocabularySource: TypeAlias = "str | os.PathLike[str] | Mapping[str, Any] | Vocabulary"
 
 
-def normal_word(word: str) -> str:
-    """Return what equal words have in common: case, hyphens, underscores and repeated spaces do not matter.
-
-    Examples
-    --------
-    >>> from lesiongeo.tracks.vocabulary import normal_word
-    >>> normal_word("  No-Change "), normal_word("image_unusable"), normal_word("noChange")
-    ('no change', 'image unusable', 'no change')
-    """
-    text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unicodedata.normalize("NFKC", word))
-    return re.sub(r"[\W_]+", " ", text.casefold()).strip()
-
-
 def _defaults() -> dict[str, str | None]:
-    found: dict[str, str | None] = {word: status for status, words in WORDS.items() for word in words}
-    return found | dict.fromkeys(NOTHING)
+    found: dict[str, str | None] = {plain_word(word): status for status, words in WORDS.items() for word in words}
+    return found | dict.fromkeys(plain_word(word) for word in NOTHING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +70,7 @@ class Vocabulary:
     Attributes
     ----------
     answers : mapping of str to str or None
-        Status by word, words as `normal_word` writes them; None: a word that says nothing about change.
+        Status by word, words as `plain_word` writes them; None: a word that says nothing about change.
     not_imaged : frozenset of str
         Words about a page by which its image cannot be used.
 
@@ -116,7 +84,7 @@ class Vocabulary:
     """
 
     answers: Mapping[str, str | None] = field(default_factory=_defaults)
-    not_imaged: frozenset[str] = frozenset(NOT_IMAGED_WORDS)
+    not_imaged: frozenset[str] = frozenset(DEFAULT_NOT_IMAGED)
 
     def code(self, answer: str) -> int:
         """Return the code of one answer as it was given: a word, or a JSON list of words."""
@@ -137,7 +105,7 @@ class Vocabulary:
         return said.pop() if said else NO_STATUS if NO_STATUS in codes else NO_ANSWER
 
     def _word(self, word: str) -> int:
-        word = normal_word(word)
+        word = plain_word(word)
         if not word:
             return NO_ANSWER
         if word not in self.answers:
@@ -166,17 +134,6 @@ class Vocabulary:
         found: NDArray[np.int64] = table[rows]
         return found
 
-    def says_not_imaged(self, answer: str) -> bool:
-        """Tell whether an answer about a page (a word, or a JSON list of words) calls its image unusable."""
-        listed: Any = [answer]
-        if answer.startswith("["):
-            try:
-                listed = json.loads(answer)
-            except (ValueError, RecursionError):
-                listed = [answer]
-        words = listed if isinstance(listed, list) else [answer]
-        return any(isinstance(word, str) and normal_word(word) in self.not_imaged for word in words)
-
 
 def read_vocabulary(source: VocabularySource | None = None) -> Vocabulary:
     """Read what the words of a project mean.
@@ -204,7 +161,7 @@ def read_vocabulary(source: VocabularySource | None = None) -> Vocabulary:
     --------
     >>> from lesiongeo.tracks.vocabulary import read_vocabulary
     >>> words = read_vocabulary({"answers": {"Progressive": "enlarged"}, "not_imaged": ["dressing on"]})
-    >>> words.answers["progressive"], words.answers["stable"], words.says_not_imaged("Dressing on")
+    >>> words.answers["progressive"], words.answers["stable"], "dressing_on" in words.not_imaged
     ('enlarged', 'stable', True)
     """
     if source is None:
@@ -226,7 +183,7 @@ def read_vocabulary(source: VocabularySource | None = None) -> Vocabulary:
     if not isinstance(keep, bool):
         raise ConfigError(f"{name}: defaults is {shown(keep)}; it is true or false", source=name)
     answers = _defaults() if keep else {}
-    unusable = frozenset(NOT_IMAGED_WORDS) if keep else frozenset()
+    unusable = frozenset(DEFAULT_NOT_IMAGED) if keep else frozenset()
     return Vocabulary(
         answers | _answers(given.get("answers", {}), name), unusable | _words(given.get("not_imaged", []), name)
     )
@@ -237,7 +194,7 @@ def _answers(given: Any, name: str) -> dict[str, str | None]:
         raise ConfigError(f"{name}: answers is {shown(given)}; it is an object of word to status", source=name)
     found: dict[str, str | None] = {}
     for word, status in given.items():
-        key = normal_word(word) if isinstance(word, str) else ""
+        key = plain_word(word) if isinstance(word, str) else ""
         if not key:
             raise ConfigError(f"{name}: {shown(word)} in answers is no word; write what annotators tick", source=name)
         if status is not None and status not in STATUSES:
@@ -259,9 +216,9 @@ def _words(given: Any, name: str) -> frozenset[str]:
     if isinstance(given, str) or not isinstance(given, list | tuple | set | frozenset):
         raise ConfigError(f"{name}: not_imaged is {shown(given)}; it is a list of answers about a page", source=name)
     for word in given:
-        if not isinstance(word, str) or not normal_word(word):
+        if not isinstance(word, str) or not plain_word(word):
             raise ConfigError(f"{name}: {shown(word)} in not_imaged is no word", source=name)
-    return frozenset(normal_word(word) for word in given)
+    return frozenset(plain_word(word) for word in given)
 
 
 def _from_file(path: Path, name: str) -> Any:
