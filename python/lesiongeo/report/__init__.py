@@ -37,9 +37,10 @@ def write_report(
     title : str, optional
         By default "Agreement of annotators".
     worst : int, default 100
-        Cases shown, at most; 0 for none.
+        Cases shown, and lesions drawn over time, at most (never more than 40 of these); 0 for none.
     notes : bool, default False
-        Also show what annotators typed about regions. Notes may name patients.
+        Also show what annotators typed about regions, ids of lesions that are no plain numbers or names included.
+        Notes may name patients.
 
     Returns
     -------

@@ -14,7 +14,7 @@ from .scales import Scale, nice_length
 from .scene import AGES, Curve, Dot, Mark, Scene, Words, curve
 from .text import number, plural, words
 
-__all__ = ["Outlines", "age_of", "area_scene", "card_scenes", "chosen_visits", "overlay_scene"]
+__all__ = ["Outlines", "age_of", "area_in_words", "area_scene", "card_scenes", "chosen_visits", "overlay_scene"]
 
 Points = NDArray[np.float64]
 #: Rings of each region, by its row.
@@ -161,7 +161,9 @@ def area_scene(course: Course) -> Scene | None:
     y = Scale(0.0, min(max(tops), ROOM * largest) * 1.02 or 1.0, bottom, top)
     marks: list[Mark] = [curve("axis", (left, bottom), (right + 8, bottom))]
     for before, after, low, high in wedges:
-        label = f"no change: {_area(low, course.unit)} to {_area(high, course.unit)} at visit {after.visit}"
+        label = (
+            f"no change: {area_in_words(low, course.unit)} to {area_in_words(high, course.unit)} at visit {after.visit}"
+        )
         start = (place[id(before)], y(before.area or 0.0))
         stop = place[id(after)]
         marks.append(curve("noise", start, (stop, y(high)), (stop, y(low)), closed=True, label=label))
@@ -261,9 +263,7 @@ def _values(course: Course, points: list[Seen], place: dict[int, float], y: Scal
     return marks
 
 
-def _times(
-    course: Course, places: list[float], place: dict[int, float], bottom: float, timed: bool
-) -> list[Mark]:
+def _times(course: Course, places: list[float], place: dict[int, float], bottom: float, timed: bool) -> list[Mark]:
     marks: list[Mark] = []
     taken: list[float] = []
     last = len(places) - 1
@@ -282,13 +282,20 @@ def _digits(area: float | None) -> int:
     return 0 if area is None or abs(area) >= 100 else 1 if abs(area) >= 10 else 2
 
 
-def _area(area: float | None, unit: str) -> str:
-    return f"{number(area, _digits(area))} {unit}\u00b2"
+def area_in_words(area: float | None, unit: str | None) -> str:
+    """Return an area with about three digits and its unit; a dash where there is none.
+
+    Examples
+    --------
+    >>> area_in_words(10.44, "mm"), area_in_words(1234.5, "px"), area_in_words(None, "mm")
+    ('10.4 mm\u00b2', '1,234 px\u00b2', '\u2013')
+    """
+    return number(area, _digits(area)) + ("" if area is None else f" {unit or 'px'}\u00b2")
 
 
 def _said(seen: Seen) -> str:
     """Say what is known of a visit in one line."""
-    parts = [_area(seen.area, seen.unit)] if seen.present and seen.area is not None else []
+    parts = [area_in_words(seen.area, seen.unit)] if seen.present and seen.area is not None else []
     if not seen.present:
         parts.append("not drawn")
     change = change_in_words(seen)

@@ -15,12 +15,21 @@ from numpy.typing import NDArray
 from .run import floats, texts
 from .text import number, shown, signed_percent
 
-__all__ = ["Course", "Key", "Seen", "change_in_words", "course_codes", "courses_of", "lesion_name"]
+__all__ = [
+    "KEY",
+    "READ",
+    "Course",
+    "Seen",
+    "change_in_words",
+    "course_codes",
+    "courses_of",
+    "lesion_name",
+    "listed",
+]
 
 Ints = NDArray[np.int64]
-#: What tells lesions apart: patient, site, id, annotator where everybody has lesions of their own, task without patient.
+#: What tells lesions apart, beside the task where no patient is known; the annotator where everybody has their own.
 KEY = ("patient", "site", "track_id", "annotator")
-Key = tuple[str | None, str | None, str | None, str | None, int | None]
 
 
 @dataclass(slots=True)
@@ -77,7 +86,11 @@ class Course:
     annotator: str | None
     label: str | None
     id_source: str | None
-    seen: list[Seen]
+    seen: list[Seen] = field(default_factory=list)
+    #: Task of the lesion; without a patient it is what tells lesions of one id apart.
+    task_id: int | None = None
+    #: What stands for the id where it is not to be shown.
+    alias: str | None = None
     conflicts: list[dict[str, Any]] = field(default_factory=list)
     findings: list[dict[str, Any]] = field(default_factory=list)
 
@@ -96,11 +109,11 @@ class Course:
 
 def lesion_name(course: Course) -> str:
     """Return what a lesion is called in headings and titles."""
-    parts = [f"Lesion {shown(course.track, 40) or '(no id)'}"]
+    parts = [f"Lesion {shown(course.track if course.alias is None else course.alias, 40) or '(no id)'}"]
     if course.patient is not None:
         parts.append(f"patient {shown(course.patient, 40)}")
-    elif course.seen and course.seen[0].task_id is not None:
-        parts.append(f"task {course.seen[0].task_id}")
+    elif course.task_id is not None:
+        parts.append(f"task {course.task_id}")
     if course.site is not None:
         parts.append(shown(course.site, 40))
     if course.annotator is not None:
@@ -152,14 +165,10 @@ def courses_of(table: pa.Table, codes: Ints) -> list[Course]:
         rows.sort(key=lambda row: (row.get("visit") or 0, row.get("task_id") or 0, row.get("page") or 0))
         first = rows[0]
         labels = [row.get("label") for row in rows if row.get("label") is not None]
-        courses.append(
-            Course(
-                *(None if first.get(name) is None else str(first[name]) for name in KEY),
-                label=str(labels[-1]) if labels else None,
-                id_source=first.get("id_source"),
-                seen=[seen_of(row) for row in rows],
-            )
-        )
+        patient, site, track, annotator = (None if first.get(name) is None else str(first[name]) for name in KEY)
+        course = Course(patient, site, track, annotator, str(labels[-1]) if labels else None, first.get("id_source"))
+        course.seen, course.task_id = [seen_of(row) for row in rows], first.get("task_id")
+        courses.append(course)
     return courses
 
 
@@ -181,9 +190,13 @@ NUMBERS = frozenset(
     "day_offset spacing_x_mm spacing_y_mm area_mm2 area_px2 area_low_mm2 area_high_mm2 centroid_x_px centroid_y_px "
     "pct_area mdc95 noise_df pct_area_first mdc95_first".split()
 )
-READ = TEXTS | NUMBERS | frozenset(
-    "visit task_id page n_annotators n_drawn n_regions annotators n_parts significant significant_first conflict "
-    "width height".split()
+READ = (
+    TEXTS
+    | NUMBERS
+    | frozenset(
+        "visit task_id page n_annotators n_drawn n_regions annotators n_parts significant significant_first conflict "
+        "width height".split()
+    )
 )
 
 
@@ -212,7 +225,7 @@ def seen_of(row: dict[str, Any]) -> Seen:
         centroid=None if None in centroid else centroid,  # type: ignore[arg-type]
         size=None if None in size else size,  # type: ignore[arg-type]
         n_annotators=row.get("n_annotators"),
-        annotators=_listed(row.get("annotators")),
+        annotators=listed(row.get("annotators")),
         n_parts=int(row.get("n_parts") or 1),
         percent=row.get("pct_area"),
         mdc=row.get("mdc95"),
@@ -230,7 +243,7 @@ def seen_of(row: dict[str, Any]) -> Seen:
     )
 
 
-def _listed(value: Any) -> list[str]:
+def listed(value: Any) -> list[str]:
     """Return a list of names; of CSV the JSON of one."""
     if isinstance(value, str):
         try:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import textwrap
 
-from .course_scenes import CARD, CHART, OVERLAY, Outlines, area_scene, card_scenes, overlay_scene
+from .course_scenes import CARD, CHART, OVERLAY, Outlines, area_in_words, area_scene, card_scenes, overlay_scene
 from .courses import Course, Seen, change_in_words, lesion_name
 from .scene import DARK, LIGHT, LOOKS, Curve, Mark, Scene, Words, curve, moved, svg_of
 from .svg import element, num
 from .text import number, plural, shown, words
 
-__all__ = ["figure", "figure_svg", "visit_in_words"]
+__all__ = ["KEY", "figure", "figure_svg", "visit_in_words"]
 
 WIDTH, EDGE = 760.0, 20.0
 LINE = 16.0
@@ -20,30 +20,32 @@ CHARACTERS = 112
 MOST_MESSAGES = 6
 CARDS_PER_ROW = 5
 KEY = (
-    "Lines: outlines of each visit, later ones darker; cards share one scale, shaded: the visit before. Wedge: areas "
+    "Lines: outlines of each visit, later ones stronger; cards share one scale, shaded: the visit before. Wedge: areas "
     "that would be no change against the visit before. Filled point: a change beyond the noise; ring: ticked "
     "otherwise; cross: resolved; dashed stroke: not imaged or not comparable."
 )
 
 
-def visit_in_words(course: Course, seen: Seen) -> list[tuple[str, str]]:
+def visit_in_words(seen: Seen) -> list[tuple[str, str]]:
     """Return what a card says of a visit: a role of text and the text, line by line."""
     day = "" if seen.day is None else f", day {number(seen.day, 0)}"
     lines = [("name", f"visit {seen.visit}{day}")]
     if seen.present and seen.area is not None:
-        digits = 0 if abs(seen.area) >= 100 else 1 if abs(seen.area) >= 10 else 2
-        lines.append(("name", f"{number(seen.area, digits)} {seen.unit}\u00b2"))
+        lines.append(("name", area_in_words(seen.area, seen.unit)))
     elif seen.present:
         lines.append(("words", "no area"))
+    elif seen.measured == "not_imaged":
+        lines.append(("words", "not imaged"))
     else:
         lines.append(("words", "not drawn"))
     change = change_in_words(seen)
     if change:
         lines.append(("words", change))
-    if seen.measured is not None:
+    if seen.measured is not None and (seen.present or seen.measured != "not_imaged"):
         lines.append(("words", f"measured {words(seen.measured)}"))
     if seen.ticked is not None:
-        lines.append(("alert" if seen.conflict else "words", f"ticked {words(seen.ticked)}"))
+        mark = "\u2260 " if seen.conflict else ""
+        lines.append(("alert" if seen.conflict else "words", f"{mark}ticked {words(seen.ticked)}"))
     elif seen.conflict:
         lines.append(("alert", "contradicted by what was ticked"))
     if not seen.comparable:
@@ -72,15 +74,15 @@ def figure(course: Course, outlines: Outlines) -> Scene:
             if scene is not None:
                 marks.append(curve("guide", (x, y), (x + CARD[0], y)))
                 marks += moved(scene.marks, x, y + 4)
-            texts = visit_in_words(course, course.seen[at])
+            texts = visit_in_words(course.seen[at])
             for line, (role, text) in enumerate(texts):
                 below = y + drawn * (CARD[1] + 4) + 14 + LINE * line
                 marks.append(Words(x, below, _fitting(text, 22), role))
             lines = max(lines, len(texts))
         y += drawn * (CARD[1] + 4) + LINE * lines + 18
     for role, text in _messages(course, len(cards)):
-        for line in textwrap.wrap(text, CHARACTERS) or [""]:
-            marks.append(Words(EDGE, y + 12, line, role))
+        for part in textwrap.wrap(text, CHARACTERS):
+            marks.append(Words(EDGE, y + 12, part, role))
             y += LINE
     scene = Scene(WIDTH, y + EDGE, _title(course), tuple(marks))
     return Scene(scene.width, scene.height, scene.title, (_ground(scene), *scene.marks))
@@ -103,7 +105,9 @@ def _below(course: Course) -> str:
     if people:
         parts.append(plural(len(people), "annotator"))
     if course.id_source in ("proposed", "mixed"):
-        parts.append("the id was proposed, not typed" if course.id_source == "proposed" else "the id is partly proposed")
+        parts.append(
+            "the id was proposed, not typed" if course.id_source == "proposed" else "the id is partly proposed"
+        )
     if course.unit == "px":
         parts.append("no scale is known: pixels")
     sources = sorted({words(seen.noise_source) for seen in course.seen if seen.noise_source is not None})

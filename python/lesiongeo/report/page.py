@@ -23,16 +23,20 @@ from .cards import card_drawings
 from .cases import Case, worst_cases
 from .categories import confusions, controls_of
 from .coefficients import coefficients
+from .course_scenes import area_in_words
 from .distributions import distributions
 from .facts import definitions, options_of, run_facts
+from .figure import KEY
 from .frame import SIZE_BOUNDS_PX2, Frame, read_frame
 from .images import Pictures
 from .listing import case_rows, distance_of, filters_of
 from .overview import Statistics, heat_map, overview, stands_out
 from .queue import queue
 from .run import Run, rows_of, texts
+from .strips import Strip, strips
 from .svg import breaks
 from .text import count, interval, number, percent, plural, shown, signed_percent, words
+from .tracks import lesions
 from .weekly import HABITS, weekly
 
 __all__ = ["page"]
@@ -48,6 +52,7 @@ SECTIONS = (
     ("confusions", "Labels and answers"),
     ("reliability", "Reliability"),
     ("cases", "Worst cases"),
+    ("lesions", "Lesions over time"),
     ("queue", "Queue"),
     ("definitions", "Definitions"),
 )
@@ -61,6 +66,7 @@ MAKES = {
     "annotators": "the table annotators",
     "summary": "the table summary",
     "pairs": "the table pairs",
+    "tracks": "the table tracks (lesions over visits, where patients or ids of lesions are known)",
 }
 MATCH_MEANING = {
     "matched": "both drew the region and gave it the same label",
@@ -105,6 +111,7 @@ def page(
     found = worst_cases(run, frame, controls, worst)
     people = _people(run, frame, found)
     drawings = card_drawings(run, found, people, _pictures(run, images))
+    over_time, courses = lesions(run, worst, notes=notes)
     data: dict[str, Any] = {
         "lesiongeo": __version__,
         "overview": overview(run, frame, statistics),
@@ -122,11 +129,14 @@ def page(
         "reliability": coefficients(run),
         "cases": case_rows(run, frame, found, controls),
         "n_pairs": frame.rows if frame is not None else 0,
+        "tracks": over_time,
         "queue": queue(run),
         "definitions": definitions(run),
         "facts": run_facts(lock),
     }
-    return _rendered(run, frame, data, drawings, people, title, options.get("confidence", 0.95), bounds)
+    drawn = strips(run, courses)
+    over_time["drawn"] = not courses or any(strip.overlay is not None for strip in drawn)
+    return _rendered(run, frame, data, drawings, drawn, people, title, options.get("confidence", 0.95), bounds)
 
 
 def _people(run: Run, frame: Frame | None, cases: list[Case]) -> list[str]:
@@ -151,6 +161,7 @@ def _rendered(
     frame: Frame | None,
     data: dict[str, Any],
     drawings: list[Any],
+    strips_drawn: list[Strip],
     people: list[str],
     title: str | None,
     confidence: float,
@@ -180,6 +191,7 @@ def _rendered(
         "value": lambda value: "" if value is None else repr(value),
         "cell": lambda value, key: number(value, DIGITS.get(key, 0)),
         "axis": lambda value: f"{value:g}",
+        "area": lambda row, name: area_in_words(row[name], row["unit"]),
         "answer": _answer,
         "breaks": breaks,
     }
@@ -234,6 +246,8 @@ def _rendered(
         filters=filters,
         case_codes=codes,
         drawings=drawings,
+        strips=strips_drawn,
+        key=KEY,
         has_outlines=any(drawing is not None for drawing in drawings),
         no_outlines=_no_outlines(run),
         picture_remark=_picture_remark(drawings),

@@ -19,7 +19,7 @@ __all__ = ["png_of"]
 #: Pixels per unit of the drawing, and how much finer lines are drawn before they are reduced.
 SCALE, FINER = 2, 2
 #: Signs that the font of pillow lacks, as it has them.
-PLAIN = str.maketrans({"\u00b2": "2", "\u2212": "-", "\u2013": "-", "\u2026": "...", "\u00d7": "x"})
+PLAIN = str.maketrans({"\u00b2": "2", "\u2212": "-", "\u2013": "-", "\u2026": "...", "\u00d7": "x", "\u2260": "!="})
 
 
 def png_of(scene: Scene) -> bytes:
@@ -52,14 +52,17 @@ def _curve(picture: Image, mark: Curve, look: Look, scale: float) -> None:
     from PIL import Image, ImageChops, ImageDraw
 
     rings = [ring * scale for ring in mark.rings if len(ring) > 1]
-    if look.fill is not None and mark.closed:
-        inside = Image.new("1", picture.size)
+    if look.fill is not None and mark.closed and rings:
+        # Within the box of the rings only: a figure has many of them.
+        low = np.floor(np.min([ring.min(axis=0) for ring in rings], axis=0)).astype(int)
+        size = tuple((np.ceil(np.max([ring.max(axis=0) for ring in rings], axis=0)).astype(int) - low + 1).tolist())
+        inside = Image.new("1", size)
         for ring in rings:
-            own = Image.new("1", picture.size)
-            ImageDraw.Draw(own).polygon([(x, y) for x, y in ring.tolist()], fill=1)
+            own = Image.new("1", size)
+            ImageDraw.Draw(own).polygon([(x, y) for x, y in (ring - low).tolist()], fill=1)
             inside = ImageChops.logical_xor(inside, own)
         shade = inside.convert("L").point([round(value * look.opacity) for value in range(256)])
-        picture.paste(LIGHT[look.fill], (0, 0, *picture.size), shade)
+        picture.paste(LIGHT[look.fill], tuple(low.tolist()), shade)
     if look.stroke is None:
         return
     draw = ImageDraw.Draw(picture)

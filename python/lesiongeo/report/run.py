@@ -24,7 +24,7 @@ __all__ = ["Run", "floats", "rows_of", "texts"]
 
 TABLES = (
     "regions pairs tasks lesions annotators summary statistics reliability habits trends habits_overall similar queue "
-    "problems"
+    "problems tracks track_conflicts track_findings track_proposals track_noise visits"
 ).split()
 #: Without one of these a folder is no run.
 NEEDED = ("pairs", "regions", "tasks")
@@ -33,7 +33,9 @@ NEEDED = ("pairs", "regions", "tasks")
 TEXTS = frozenset(
     "annotator annotator_a annotator_b region_id region_a region_b label label_a label_b match image key by metric "
     "reason reasons control scope statistic missed habit detail message unit since until week code field kind "
-    "source worst_annotator_a worst_annotator_b".split()
+    "source worst_annotator_a worst_annotator_b patient site id_source outline spacing_source "
+    "noise_source geo_status human_status human_answer ticked answer measured severity component size_class "
+    "typed_id proposed_id".split()
 )
 
 
