@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ Floats = NDArray[np.float64]
 
 #: Degrees of freedom from which a class of sizes stands alone, and from which there is an estimate at all.
 LEAST_CLASS: Final = 20
-LEAST_FREEDOM: Final = 10
+LEAST_FREEDOM: Final = 5
 #: Outlines of every person in a class from which their habits are estimated in it, not in all classes together.
 LEAST_OUTLINES: Final = 10
 #: Habits among more people are part of the noise: their table would have a million entries.
@@ -47,6 +47,8 @@ class Outlines:
         Who drew it.
     log_area : ndarray of float64, shape (n,)
         ln(area in px2); what is not finite is left out.
+    page : ndarray of int64, shape (n,)
+        Where it was drawn: what a person drew on one page may be off together.
     track, visit : ndarray of int64, shape (n,)
         The same for all outlines of a lesion; track -1: unknown.
     """
@@ -54,6 +56,7 @@ class Outlines:
     lesion: Ints
     annotator: Ints
     log_area: Floats
+    page: Ints
     track: Ints
     visit: Ints
 
@@ -62,8 +65,14 @@ class Outlines:
 
     def take(self, rows: NDArray[np.integer]) -> Outlines:
         """Return some of them."""
-        columns = (self.lesion, self.annotator, self.log_area, self.track, self.visit)
-        return Outlines(*(column[rows] for column in columns))
+        return Outlines(
+            self.lesion[rows],
+            self.annotator[rows],
+            self.log_area[rows],
+            self.page[rows],
+            self.track[rows],
+            self.visit[rows],
+        )
 
     def compared(self) -> Outlines:
         """Return those of lesions that several people drew on their own, by lesion and person, lesions from 0.
@@ -83,7 +92,7 @@ class Outlines:
         several = count[number] > 1
         found = self.take(rows[several])
         number = np.unique(number[several], return_inverse=True)[1].astype(np.int64)
-        return Outlines(number, found.annotator, found.log_area, found.track, found.visit)
+        return replace(found, lesion=number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +167,7 @@ def of_outlines(outlines: Outlines, people: int, bounds: Floats) -> tuple[Part, 
     kind, low, high = _classes(size, (count - 1.0) * (1.0 - per_person), bounds)
     mean, variance, freedom, number = [], [], [], []
     fits: list[Fitted] = []
+    scaled = np.zeros(len(outlines))
     for one in range(len(low)):
         chosen = kind == one
         rows = np.flatnonzero(chosen[outlines.lesion])
@@ -176,7 +186,18 @@ def of_outlines(outlines: Outlines, people: int, bounds: Floats) -> tuple[Part, 
         freedom.append(left - spent)
         variance.append(float(residual @ residual) / max(left - spent, 1e-9))
         number.append(int(chosen.sum()))
-    part = Part(low, high, np.array(mean), np.array(variance), np.array(freedom), np.array(number, dtype=np.int64))
+        scaled[rows] = residual / math.sqrt(max(variance[-1], 1e-300))
+    alike = _alike(outlines.page, outlines.annotator, people, scaled)
+    # Where people are fitted, so is the mean of what they were off by on each of their pages.
+    larger = 1.0 + alike.share / max(alike.clusters - 1.0, 1.0) if overall is not None else 1.0
+    part = Part(
+        low,
+        high,
+        np.array(mean),
+        np.array(variance) * larger,
+        np.array(freedom) / alike.cost,
+        np.array(number, dtype=np.int64),
+    )
     return part, fits, overall
 
 
@@ -211,7 +232,8 @@ def of_visits(outlines: Outlines, people: int, bounds: Floats) -> Part:
     pair = seen[both]
     count = np.bincount(pair, minlength=len(begin)).astype(np.float64)
     several = count > 1
-    squares = np.bincount(pair, weights=(change - _means(pair, change, count)) ** 2, minlength=len(begin))
+    off = change - _means(pair, change, count)
+    squares = np.bincount(pair, weights=off**2, minlength=len(begin))
     level = (tracked.log_area[place[both]] + tracked.log_area[both]) / 2.0
     size = np.bincount(pair, weights=level, minlength=len(begin)) / np.maximum(count, 1.0)
     track, size, squares, own = track[several], size[several], squares[several], count[several] - 1.0
@@ -221,7 +243,12 @@ def of_visits(outlines: Outlines, people: int, bounds: Floats) -> Part:
     sums = [np.bincount(kind, weights=what, minlength=len(low)) for what in (size, squares / 2.0, own, freedom)]
     lesions = np.bincount(kind, minlength=len(low))
     mean, variance = sums[0] / np.maximum(lesions, 1), sums[1] / np.maximum(sums[2], 1e-9)
-    return Part(low, high, mean, variance, sums[3].astype(np.float64), lesions)
+    of_pair = np.zeros(len(begin), dtype=np.int64)
+    of_pair[several] = kind
+    use = several[pair]
+    scaled = off[use] / np.sqrt(np.maximum(variance, 1e-300))[of_pair[pair[use]]]
+    alike = _alike(tracked.page[both[use]], tracked.annotator[both[use]], people, scaled)
+    return Part(low, high, mean, variance, sums[3] / alike.cost, lesions)
 
 
 def of_repeats(repeats: Repeats, bounds: Floats) -> Part:
@@ -289,9 +316,36 @@ def _classes(size: Floats, freedom: Floats, bounds: Floats) -> tuple[Ints, Float
     return joined[kind].astype(np.int64), np.concatenate(([0.0], high[:-1])), high
 
 
+class _Alike(NamedTuple):
+    """How alike values of one cluster are: their correlation, what it costs of the degrees of freedom, clusters."""
+
+    share: float
+    cost: float
+    clusters: float
+
+
+def _alike(page: Ints, annotator: Ints, people: int, scaled: Floats) -> _Alike:
+    """Compare what a person drew on one page: a page that was zoomed or lit otherwise makes all of it larger.
+
+    With correlation r in clusters of m values, a variance has 1 + (m - 1) r^2 times fewer degrees of freedom.
+    """
+    _, cluster = np.unique(page * people + annotator, return_inverse=True)
+    count = np.bincount(cluster).astype(np.float64)
+    pairs = float((count * (count - 1.0)).sum())
+    square = float(scaled @ scaled)
+    if pairs <= 0.0 or square <= 0.0:
+        return _Alike(0.0, 1.0, math.inf)
+    sums = np.bincount(cluster, weights=scaled)
+    share = (float(sums @ sums) - square) / pairs / (square / len(scaled))
+    share = min(max(share, 0.0), 1.0)
+    typical = float(count @ count) / len(scaled)
+    pages = len(scaled) / typical / max(len(np.unique(annotator)), 1)
+    return _Alike(share, 1.0 + (typical - 1.0) * share**2, pages)
+
+
 def _renumbered(outlines: Outlines) -> Outlines:
     number = np.unique(outlines.lesion, return_inverse=True)[1].astype(np.int64)
-    return Outlines(number, outlines.annotator, outlines.log_area, outlines.track, outlines.visit)
+    return replace(outlines, lesion=number)
 
 
 def _means(group: Ints, values: Floats, count: Floats) -> Floats:

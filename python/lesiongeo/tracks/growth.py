@@ -10,8 +10,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..arrow import nullable, numbers
-from .intervals import SOURCES, Drawn, Spread, area_spread, change_spread
-from .noise import Noise
+from .intervals import Drawn, Spread, area_spread, change_spread
+from .noise_model import SOURCES, Noise
 from .slopes import Slopes, slopes
 
 __all__ = ["DAYS_PER_MONTH", "REASONS", "Change", "Growth", "RowValues", "growth_columns"]

@@ -10,17 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..habits.tails import t_quantile
-from .noise import Habits, Noise
+from .noise_model import SOURCES, Habits, Noise
 
-__all__ = ["SOURCES", "Drawn", "Spread", "area_spread", "change_spread", "t_975"]
+__all__ = ["Drawn", "Spread", "area_spread", "change_spread", "t_975"]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-#: Where a half width comes from, by code. `people`: somebody drew who shares no lesion with the others.
-SOURCES: Final = ("visits", "outlines", "repeats", "given", "people", "fallback")
-PEOPLE, FALLBACK = 4, 5
+PEOPLE, FALLBACK = SOURCES.index("people"), SOURCES.index("fallback")
 #: Student's t is looked up at this many points of one over the degrees of freedom, straight lines between them.
 POINTS: Final = 513
 
