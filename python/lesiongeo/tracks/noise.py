@@ -18,7 +18,7 @@ from .components import LEAST_FREEDOM, Outlines, Part, Repeats, of_outlines, of_
 from .noise_model import Curve, Habits, Noise
 from .noise_table import Found, noise_table
 from .observations import Observations
-from .repeats import repeats_of
+from .repeat_outlines import repeats_of
 from .visits import Visits
 
 __all__ = ["SIZE_BOUNDS_PX2", "Noise", "noise_from", "noise_given", "noise_of"]
