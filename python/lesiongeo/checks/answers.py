@@ -12,7 +12,7 @@ from ..agreement.counted import Ints
 from ..read.config import LabelingConfig
 from .view import FINDING_SCHEMA, Mask, View
 
-__all__ = ["Giver", "check_labels", "check_tracks", "givers_of", "givers_read"]
+__all__ = ["Giver", "check_labels", "check_tracks", "givers_of", "givers_read", "track_keys"]
 
 MISSING = "the region has no track id; open it and enter the number that the lesion has on its other visits"
 NOT_INTEGER = "the track id is no whole number; enter the number that the lesion has on its other visits"
@@ -31,7 +31,7 @@ def check_tracks(view: View, name: str | None) -> pa.Table:
     """Track ids in this column that are missing, no whole numbers, or given twice by one person on one page."""
     if name is None:
         return FINDING_SCHEMA.empty_table()
-    text, whole, key = _track_keys(view.regions[name].take(pa.array(view.rows)).combine_chunks())
+    text, whole, key = track_keys(view.regions[name].take(pa.array(view.rows)).combine_chunks())
     missing = np.flatnonzero(text.is_null().to_numpy(zero_copy_only=False))
     odd = np.flatnonzero(pc.and_not(pc.is_valid(text), whole).to_numpy(zero_copy_only=False))
     return pa.concat_tables(
@@ -45,7 +45,7 @@ def check_tracks(view: View, name: str | None) -> pa.Table:
     )
 
 
-def _track_keys(column: pa.Array) -> tuple[pa.Array, pa.Array, pa.Array]:
+def track_keys(column: pa.Array) -> tuple[pa.Array, pa.Array, pa.Array]:
     """Track ids as text (null: none), whether they are whole numbers, and what equal tracks have in common."""
     if pa.types.is_string(column.type):
         text = pc.utf8_trim_whitespace(column)
