@@ -82,12 +82,14 @@ from .statistics import (
     wilson_interval,
 )
 from .threads import num_threads, set_num_threads
+from .tracks import Calibration, Tracks, plot_track, tracks, write_plot
 from .validity import make_valid, validity_reason
 
 __all__ = [
     "Agreement",
     "AgreementParts",
     "BlandAltman",
+    "Calibration",
     "Coefficient",
     "ConfigError",
     "Consensus",
@@ -106,6 +108,7 @@ __all__ = [
     "ReliabilityParts",
     "Sample",
     "Scan",
+    "Tracks",
     "__version__",
     "agreement",
     "agreement_statistics",
@@ -144,6 +147,7 @@ __all__ = [
     "num_threads",
     "pearson",
     "perimeter",
+    "plot_track",
     "ratings",
     "read_export",
     "read_label_studio",
@@ -157,10 +161,12 @@ __all__ = [
     "shape_measures",
     "signed_offset",
     "surface_distances",
+    "tracks",
     "union",
     "validity_reason",
     "wilson_interval",
     "write_coco",
     "write_parquet",
+    "write_plot",
     "write_report",
 ]

@@ -1,5 +1,7 @@
 """Lesions over visits: whose regions are one lesion, how it changed, and what contradicts that."""
 
-from __future__ import annotations
+from .build import Tracks, tracks
+from .calibration import Calibration
+from .plot import plot_track, write_plot
 
-__all__: list[str] = []
+__all__ = ["Calibration", "Tracks", "plot_track", "tracks", "write_plot"]
