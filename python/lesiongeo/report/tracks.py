@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from .courses import KEY, READ, Course, course_codes, courses_of, lesion_name, listed
 from .figure import visit_in_words
 from .run import Run, floats, rows_of, texts
-from .text import shown, words
+from .text import plural, shown, words
 
 __all__ = ["MOST_LESIONS", "lesions"]
 
@@ -29,8 +29,10 @@ STATUSES = "baseline new stable enlarged shrunk resolved not_imaged split merged
 CONFLICT = "visit task_id page ticked measured pct_area mdc95 area_previous area_now unit days".split()
 FINDING = "severity code visit task_id page annotator".split()
 NOISE = "component size_class sd_log_area mdc95_percent df n_lesions source reason".split()
-#: Ids as people number lesions; anything else that was typed may name somebody.
-PLAIN = re.compile(r"[\w.+#:/-]{1,16}")
+#: Findings whose values are counted by us, not typed by people.
+COUNTED = frozenset("id_gap id_jump id_label_differs missed_by".split())
+#: Words of ids as people number lesions: short, or with a number; longer texts may name somebody.
+PLAIN_WORD = re.compile(r"[^\W\d_]{1,4}|(?=.*\d)[\w.+#:/-]{1,16}")
 
 
 def lesions(run: Run, most: int, *, notes: bool) -> tuple[dict[str, Any], list[Course]]:
@@ -80,7 +82,8 @@ def lesions(run: Run, most: int, *, notes: bool) -> tuple[dict[str, Any], list[C
         ],
         "findings": [
             {name: row.get(name) for name in FINDING}
-            | {"message": _message(row, notes), "lesion": _name(row, notes), "rank": rank.get(code)}
+            | {"message": _message(row, notes), "value": _value(row, notes)}
+            | {"lesion": _name(row, notes), "rank": rank.get(code)}
             for code, row in zip(of_findings.tolist(), rows_of(others[1], MOST_ROWS), strict=False)
         ],
         "noise": [{name: row.get(name) for name in NOISE} for row in rows_of(run.table("track_noise"), MOST_ROWS)],
@@ -147,19 +150,30 @@ def _matrix(table: pa.Table) -> dict[str, Any] | None:
 
 
 def _id(typed: str | None, notes: bool) -> str | None:
-    """Return an id where it is a plain one; what else was typed only where notes are wanted."""
-    if typed is None or notes or PLAIN.fullmatch(typed):
+    """Return an id where it is a plain one; what else was typed only where notes are wanted.
+
+    Examples
+    --------
+    >>> _id("3", False), _id("p1, p2", False), _id("arm of Mrs Smith", False), _id("arm of Mrs Smith", True)
+    ('3', 'p1, p2', '(16 characters)', 'arm of Mrs Smith')
+    """
+    if typed is None or notes or all(PLAIN_WORD.fullmatch(word) for word in re.split(r"[\s,;]+", typed[:100])):
         return typed
-    return f"({len(typed):,} characters)"
+    return f"({plural(len(typed), 'character')})"
+
+
+def _value(row: dict[str, Any], notes: bool) -> str | None:
+    value = None if row.get("value") is None else str(row["value"])
+    return _id(value, notes or row.get("code") in COUNTED)
 
 
 def _message(row: dict[str, Any], notes: bool) -> str:
-    """Return the message of a finding without the texts that people typed."""
+    """Return the message of a finding or conflict without the ids that may name somebody."""
     message = str(row.get("message") or "")
-    for name in ("value", "track_id", "answer"):
-        typed = row.get(name)
-        if typed is not None and (safe := _id(str(typed), notes or name == "answer")) != typed:
-            message = message.replace(str(typed), str(safe))
+    for typed, safe in ((row.get("value"), _value(row, notes)), (row.get("track_id"), None)):
+        if typed is not None:
+            safe = _id(str(typed), notes) if safe is None else safe
+            message = message if safe == str(typed) else message.replace(str(typed), str(safe))
     return message
 
 
@@ -175,10 +189,26 @@ def _name(row: dict[str, Any], notes: bool) -> str:
     return lesion_name(course)
 
 
+def _grouped(findings: list[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+    """Say what several findings have in common once, with the visits that it is about."""
+    visits: dict[tuple[Any, str], list[Any]] = {}
+    first: dict[tuple[Any, str], dict[str, Any]] = {}
+    for row in findings:
+        key = (row.get("code"), row["message"])
+        first.setdefault(key, row)
+        visits.setdefault(key, []).append(row.get("visit"))
+    found = []
+    for key, row in first.items():
+        own = sorted({visit for visit in visits[key] if visit is not None})
+        where = "" if not own else f" (visit{'s' if len(own) > 1 else ''} {', '.join(str(visit) for visit in own)})"
+        found.append((f"{key[1]}{where}", row))
+    return found
+
+
 def _said(number: int, course: Course) -> dict[str, Any]:
     """Return what the strip of a lesion says."""
     messages = [("conflict", row["message"]) for row in course.conflicts]
-    messages += [("finding", f"{words(row.get('code'))}: {row['message']}") for row in course.findings]
+    messages += [("finding", f"{words(row.get('code'))}: {text}") for text, row in _grouped(course.findings)]
     return {
         "rank": number,
         "name": lesion_name(course),
