@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from ..options import shown
 from ..report import MissingExtraError
 
 if TYPE_CHECKING:
     from ..read import Export
+    from ..report.courses import Course
     from ..report.scene import Scene
 
 __all__ = ["plot_track", "write_plot"]
