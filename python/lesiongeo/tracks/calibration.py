@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -23,9 +23,10 @@ from ..spacing import LARGEST, SMALLEST, Spacing
 from .findings import finding_rows
 from .markers import Markers, measure_markers
 from .page_fields import page_spacings
+from .remarks import Remark
 from .spacing_file import FileRows, checked_error, checked_tilt, match_pages, read_spacing_file
 
-__all__ = ["SPACING_SOURCES", "Calibration", "Remark", "Scale", "calibrate"]
+__all__ = ["SPACING_SOURCES", "Calibration", "Scale", "calibrate"]
 
 Floats = NDArray[np.float64]
 
@@ -103,16 +104,6 @@ class Calibration:
             checked_error("spacing_error", self.spacing_error)
         if self.tilt_deg is not None:
             checked_tilt("tilt_deg", self.tilt_deg)
-
-
-class Remark(NamedTuple):
-    """A finding about pages, given by their rows; `more` has further columns of it."""
-
-    rows: Ints
-    severity: str
-    code: str
-    message: str
-    more: dict[str, Any]
 
 
 class Scale(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -180,7 +181,8 @@ def measure_markers(export: Export, counted: Counted, names: frozenset[str], len
     squares = np.bincount(page_of, weights=(log_spacing - full[page_of]) ** 2, minlength=count)
     free = np.maximum(people - 1, 0)
     if free.any():
-        pooled = squares.sum() / free.sum()
+        # Exactly rounded, so that the order of the pages does not matter.
+        pooled = math.fsum(squares.tolist()) / int(free.sum())
         own = np.divide(squares, free, out=np.zeros(count), where=free > 0)
         error[on_page] = np.sqrt(np.maximum(own, pooled)[on_page] / people[on_page])
     if len(page_of):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import date
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +18,10 @@ from .findings import TRACK_FINDING_SCHEMA, finding_rows
 
 __all__ = ["PageValues", "page_days", "page_numbers", "page_spacings", "page_texts"]
 
+BEYOND = (
+    "the field has values of pages that the export does not: no image is known of them and nothing is drawn on them, "
+    "so that a visit is left out; read the export with the option `images`, or with the labeling configuration"
+)
 #: What the reader calls a value that is not there; the rest it calls by what is wrong with it.
 MISSING = "field_missing"
 
@@ -99,7 +102,7 @@ def _found(
         raise ValueError(_nothing(export, option, field, fields))
     task = np.array(found.task, dtype=np.int64)
     page = np.array(found.page, dtype=np.int64)
-    row, differing = _rows(export, task, page, found.value)
+    row, differing, beyond = _rows(export, task, page, found.value)
     column = pa.array(found.value if kind != pa.list_(pa.float64(), 2) else [list(pair) for pair in found.value], kind)
     values = column.take(pa.array(row, mask=row < 0))
     findings = [_problems(fields)]
@@ -109,11 +112,20 @@ def _found(
         findings.append(
             finding_rows(len(ids), severity="warning", code="field_differs", message=message, task_id=ids, value=field)
         )
+    if len(beyond):
+        findings.append(
+            finding_rows(
+                len(beyond), severity="warning", code="page_not_read", message=BEYOND, task_id=beyond, value=field
+            )
+        )
     return PageValues(values, pa.concat_tables(findings))
 
 
-def _rows(export: Export, task: Ints, page: Ints, values: list[Any]) -> tuple[Ints, list[int]]:
-    """Which value each page has, -1 for none, and the ids of tasks that are there several times and differ."""
+def _rows(export: Export, task: Ints, page: Ints, values: list[Any]) -> tuple[Ints, list[int], Ints]:
+    """Return which value each page has (-1: none), and ids of tasks.
+
+    First of those that are there several times and differ, then of those with values of pages that are not there.
+    """
     ids = export.tasks["task_id"].to_numpy()
     known, code = np.unique(ids, return_inverse=True)
     differing: list[int] = []
@@ -132,7 +144,9 @@ def _rows(export: Export, task: Ints, page: Ints, values: list[Any]) -> tuple[In
         place = np.minimum(np.searchsorted(key, wanted), len(key) - 1)
         row = np.where((row < 0) & (key[place] == wanted), first[place], row)
     unknown = (known[at] != own_task) | np.isin(own_task, differing)
-    return np.where(unknown, -1, row), sorted(set(differing))
+    pages = np.sort(np.append(at << 32 | (own_page + 1), -1))
+    lost = (key & 0xFFFFFFFF != ALL_PAGES + 1) & (pages[np.searchsorted(pages, key, "right") - 1] != key)
+    return np.where(unknown, -1, row), sorted(set(differing)), known[np.unique(key[lost] >> 32)]
 
 
 def _problems(fields: TaskFields) -> pa.Table:
@@ -168,15 +182,3 @@ def _keys(text: str) -> list[str]:
     except (ValueError, RecursionError):
         return []
     return list(data) if isinstance(data, dict) else []
-
-
-def dates_as_days(dates: pa.Array) -> tuple[Ints, Any]:
-    """Return dates as days since 1970 (0 where null) and which are known."""
-    known = dates.is_valid().to_numpy(zero_copy_only=False)
-    days = pc.fill_null(dates.cast(pa.int32()), 0).to_numpy(zero_copy_only=False).astype(np.int64)
-    return days, known
-
-
-def as_date(days: int) -> str:
-    """Return days since 1970 as text."""
-    return date.fromordinal(date(1970, 1, 1).toordinal() + days).isoformat()
