@@ -72,7 +72,7 @@ def usable_pages(
     -------
     imaged : ndarray of bool, shape (n_pages,)
         Per row of `Export.pages`. False where more than half of the people who answered anything about the page said
-        so, or where the task has images but not for this page and nobody drew anything on it.
+        so, or where there is no address of its image, although there are some in the export, and nobody drew on it.
     reason : ndarray of int64, shape (n_pages,)
         0: imaged, 1: there is no image, 2: called unusable.
     drawn : ndarray of bool, shape (n_pages,)
@@ -87,15 +87,13 @@ def usable_pages(
     pages = export.pages
     task, page = pages["task_id"].to_numpy(), pages["page"].to_numpy()
     has_image = pages["image"].is_valid().to_numpy()
-    # Of a task without any address nothing is known about its images.
-    _, code = np.unique(task, return_inverse=True)
-    any_image = np.zeros(int(code.max(initial=-1)) + 1, dtype=bool)
-    any_image[code[has_image]] = True
     regions = np.zeros(len(task), dtype=bool)
     row = page_rows(counted.task_ids[counted.named[0]], counted.named[1].astype(np.int32), task, page)
     regions[row[row >= 0]] = True
-    missing = ~has_image & any_image[code] & ~regions
-    unusable = _called(export, counted, words, np.bincount(code, minlength=len(any_image))[code] == 1)
+    # An export without any address says nothing about images.
+    missing = ~has_image & has_image.any() & ~regions
+    _, code, count = np.unique(task, return_inverse=True, return_counts=True)
+    unusable = _called(export, counted, words, count[code] == 1)
     reason = np.where(unusable, 2, np.where(missing, 1, 0)).astype(np.int64)
     return reason == 0, reason, unusable & regions
 
