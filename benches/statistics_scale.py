@@ -61,7 +61,7 @@ def made_export(regions: int, seed: int = SEED) -> lg.Export:
     xy += (centre[of] + rng.normal(0.0, 0.03, (count, 2)) * radius[of][:, None])[:, None, :]
     ends = np.arange(count + 1, dtype=np.int32)
     polygons = lg.Polygons.from_ragged(xy.reshape(-1, 2), ends * VERTICES, ends)
-    return _tables(rng, polygons, tasks, who, lesion_task[of], lesion_page[of], label[of], status[of])
+    return filled_tables(rng, polygons, tasks, who, lesion_task[of], lesion_page[of], label[of], status[of])
 
 
 def _sparse(rng: np.random.Generator, tasks: int, lesions: int) -> np.ndarray[Any, Any]:
@@ -71,7 +71,7 @@ def _sparse(rng: np.random.Generator, tasks: int, lesions: int) -> np.ndarray[An
     return rng.permutation(found)[:lesions]
 
 
-def _tables(
+def filled_tables(
     rng: np.random.Generator, polygons: lg.Polygons, tasks: int, who: Any, task: Any, page: Any, label: Any, status: Any
 ) -> lg.Export:
     """Put outlines and codes into tables with the columns that reading makes."""
