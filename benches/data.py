@@ -65,6 +65,8 @@ class Sizes:
     stream_bytes: float
     #: Regions of the project of which statistics are made.
     statistics_regions: int
+    #: Regions of the project whose lesions are followed over visits.
+    tracks_regions: int
     #: Pages with five regions per side.
     pages: int
     #: Regions per side of one crowded page.
@@ -85,6 +87,7 @@ FULL = Sizes(
     export_regions=100_000,
     stream_bytes=2e9,
     statistics_regions=1_000_000,
+    tracks_regions=1_000_000,
     pages=1000,
     crowd=5000,
 )
@@ -102,6 +105,7 @@ QUICK = Sizes(
     export_regions=200,
     stream_bytes=3e6,
     statistics_regions=2000,
+    tracks_regions=2000,
     pages=20,
     crowd=60,
 )

@@ -18,6 +18,7 @@ from report_growth import calls, crowds, growth, threads, worst
 from report_peers import alone, clipping, faster_peers, peers, shape
 from report_read import agree, memory, reading, streaming
 from report_statistics import statistics
+from report_tracks import tracks
 from tables import (
     OPERATIONS,
     RATIOS,
@@ -171,6 +172,7 @@ SECTIONS = {
     "memory": memory,
     "stream": streaming,
     "statistics": statistics,
+    "tracks": tracks,
     "alone": alone,
     "clipping": clipping,
     "shape": shape,

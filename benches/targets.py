@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import report_read
 import report_statistics
+import report_tracks
 from tables import Row, Tables, grid, number, prose, times
 
 
@@ -121,6 +122,7 @@ def targets(tables: Tables) -> list[str]:
         *grid(head, lines, words=2),
         *report_read.targets(tables),
         *report_statistics.targets(tables),
+        *report_tracks.targets(tables),
     ]
 
 
