@@ -9,7 +9,7 @@ from ..agreement.counted import Ints
 from .course_checks import check_courses, check_gaps, check_missed
 from .findings import finding_rows, sorted_findings
 from .identified import IdView
-from .link_checks import check_jumps, check_swaps, swapped_regions
+from .link_checks import changed_regions, check_changed, check_jumps, check_swaps, swapped_regions
 from .proposals import proposal_rows, sorted_proposals
 
 __all__ = ["check_ids", "propose_ids"]
@@ -68,7 +68,7 @@ def check_ids(view: IdView) -> pa.Table:
         - id_numbering_differs (warning): somebody calls lesions of a patient differently throughout: two or more of
           those that others drew too, or at least half of them; once per annotator and patient;
         - id_shared (warning): one id for different lesions of a patient, by different people;
-        - id_jump, id_swap (warnings): see `check_jumps` and `check_swaps`;
+        - id_jump, id_swap, id_changed (warnings): see `lesiongeo.tracks.link_checks`;
         - id_label_differs, id_gap, missed_by (warnings): see `lesiongeo.tracks.course_checks`;
         - proposed_id (info): a lesion whose track was proposed, but for patients without any id.
     """
@@ -79,6 +79,7 @@ def check_ids(view: IdView) -> pa.Table:
         _proposed(view),
         check_jumps(view),
         check_swaps(view),
+        check_changed(view),
         check_courses(view),
         check_gaps(view),
     ]
@@ -108,12 +109,12 @@ def propose_ids(view: IdView) -> pa.Table:
         patient, site, task_id, page, annotator, region_id, typed_id (null: none), proposed_id, visit, cost and margin
         of the link by position (null where the id follows from what other people typed, and for the first of a new
         track), and the reason: missing, repeated (the typed id stands for another lesion of the page), differs (from
-        what others typed) or swap (the ids of two lesions were exchanged, it seems). Sorted by patient, site, visit,
-        task, page, annotator and region.
+        what others typed), swap (the ids of two lesions were exchanged, it seems) or changed (the lesion had another
+        id before, it seems). Sorted by patient, site, visit, task, page, annotator and region.
     """
     found = view.found
     missing = np.flatnonzero((view.name < 0) & (view.track >= 0))
-    unusable = np.flatnonzero(view.unusable)
+    unusable = np.flatnonzero(view.unusable & (view.track >= 0))
     tables = []
     for reason, members in (("missing", missing), ("repeated", unusable), ("differs", _off(view))):
         seen = view.seen[members]
@@ -129,17 +130,17 @@ def propose_ids(view: IdView) -> pa.Table:
                 reason=reason,
             )
         )
-    members, right = swapped_regions(view)
-    tables.append(
-        proposal_rows(
-            view.export,
-            view.region[members],
-            **view.place(view.seen[members]),
-            typed_id=view.typed(members),
-            proposed_id=view.names(right),
-            reason="swap",
+    for reason, (members, right) in (("swap", swapped_regions(view)), ("changed", changed_regions(view))):
+        tables.append(
+            proposal_rows(
+                view.export,
+                view.region[members],
+                **view.place(view.seen[members]),
+                typed_id=view.typed(members),
+                proposed_id=view.names(right),
+                reason=reason,
+            )
         )
-    )
     return sorted_proposals(tables)
 
 

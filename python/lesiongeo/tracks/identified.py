@@ -69,14 +69,14 @@ class IdView:
         self.track: Ints = found.track[self.seen]
         #: The track that the typed id stands for, -1: none, or no lesion has it.
         self.typed_track: Ints = np.append(found.track_of_cluster[found.cluster], -1)[self.token]
-        lost: Mask = found.proposed[self.seen]
+        lost: Mask = found.proposed[self.seen] | (self.track < 0)
+        #: Whether an id was typed that is of no use, for it stands for another lesion of the page.
+        self.unusable: Mask = (self.name >= 0) & lost
         #: Whether the track has another id than the one that was typed.
-        self.differs: Mask = (self.name >= 0) & (self.track >= 0) & (np.append(found.base, -1)[self.track] != self.name)
-        #: The same of a lesion whose ids were of no use.
-        self.unusable: Mask = self.differs & lost
+        self.differs: Mask = (self.name >= 0) & ~lost & (np.append(found.base, -1)[self.track] != self.name)
         #: The same, apart from those whose annotator numbers differently throughout.
-        self.off: Mask = (
-            self.differs & ~lost & ~((self.typed_track == self.track) & np.append(self.numbering, False)[self.token])
+        self.off: Mask = self.differs & ~(
+            (self.typed_track == self.track) & np.append(self.numbering, False)[self.token]
         )
 
     def typed(self, members: Ints) -> pa.Array:

@@ -1,4 +1,4 @@
-"""Ids that do not fit the places of lesions: far jumps, and ids of two lesions that were exchanged."""
+"""Ids that do not fit the places of lesions: far jumps, ids that were exchanged, ids that changed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from ..agreement.counted import Ints
 from .alignment import UNITS
 from .identified import IdView
 
-__all__ = ["check_jumps", "check_swaps", "swapped_regions"]
+__all__ = ["changed_regions", "check_changed", "check_jumps", "check_swaps", "swapped_regions"]
+
+#: A lesion continues another one if this link costs at most as much (a distance of three standard deviations), ...
+SURE = 4.5
+#: ... and every other link of either of the two so much more (the odds are 20 to 1).
+CLEAR = 3.0
 
 JUMP = (
     "the lesion with this id is implausibly far from where it was on the page before; check whether it is another "
@@ -18,6 +23,11 @@ JUMP = (
 SWAP = (
     "the ids of lesions of this page were exchanged, it seems: with the one named here as value each lies where it was "
     "on its other visits; check both and correct them"
+)
+
+CHANGED = (
+    "the lesion lies where one with the id named here as value was on the page before, which is on none of the pages "
+    "that have this id; if it is the same lesion, give it that id"
 )
 
 
@@ -56,6 +66,50 @@ def check_swaps(view: IdView) -> pa.Table:
     """
     members, right = swapped_regions(view)
     return view.about_regions(members, severity="warning", code="id_swap", message=SWAP, value=view.names(right))
+
+
+def check_changed(view: IdView) -> pa.Table:
+    """Regions on the first page with an id, at the place of a lesion with another one, the value; code id_changed."""
+    members, former = changed_regions(view)
+    own = view.seen[members]
+    order = np.lexsort((view.scene.page[own], view.track[members]))
+    track, page = view.track[members][order], view.scene.page[own][order]
+    start = np.flatnonzero(np.diff(track, prepend=-1))
+    first = np.sort(order[page == np.repeat(page[start], np.diff(start, append=len(track)))])
+    members, former = members[first], former[first]
+    return view.about_regions(members, severity="warning", code="id_changed", message=CHANGED, value=view.names(former))
+
+
+def changed_regions(view: IdView) -> tuple[Ints, Ints]:
+    """Members of tracks that seem to continue another one under a new id, and that one.
+
+    The first lesion of the track is where the other one was on the page before, going by others that kept their ids,
+    and no page has both. Loops over such tracks only.
+    """
+    track, page, links = view.found.track, view.scene.page, view.found.links
+    sure = (links.before >= 0) & (track >= 0) & ~view.found.proposed & (links.cost <= SURE) & (links.margin >= CLEAR)
+    # Where no other lesion kept its id and its place, nothing tells how the camera moved.
+    found = links.alignments
+    known = np.zeros(len(found.page_to), dtype=np.bool_)
+    known[found.pair[(found.same_id >= 0) & (found.same_id == found.partner)]] = True
+    sure[links.rows[found.row[~known[found.pair]]]] = False
+    later = np.flatnonzero(sure)
+    earlier = links.before[later]
+    apart = (track[later] != track[earlier]) & (track[earlier] >= 0) & ~view.found.proposed[earlier]
+    later, earlier = later[apart], earlier[apart]
+    former = np.full(len(view.found.names), -1, dtype=np.int64)
+    if len(later):
+        has = np.flatnonzero(track >= 0)
+        order = has[np.lexsort((page[has], track[has]))]
+        start = np.searchsorted(track[order], np.arange(len(former) + 1))
+        begins = page[order[start[track[later]]]] == page[later]
+        for one, other in zip(track[later[begins]].tolist(), track[earlier[begins]].tolist(), strict=True):
+            own, theirs = (page[order[start[name] : start[name + 1]]] for name in (one, other))
+            if not np.isin(own, theirs).any():
+                former[one] = other
+    other_track = np.append(former, -1)[view.track]
+    members = np.flatnonzero((other_track >= 0) & (view.typed_track == view.track))
+    return members, other_track[members]
 
 
 def swapped_regions(view: IdView) -> tuple[Ints, Ints]:

@@ -19,6 +19,10 @@ Floats = NDArray[np.float64]
 REACH = 1.25
 #: ... plus this share of the image's width.
 SLACK = 0.02
+#: Parts that lie where they were on a neighbouring page, too, may be so many times the sum of their radii apart, ...
+WIDE = 5.0
+#: ... as long as there are no more than so many of them.
+FEW = 3
 
 
 class Repeats(NamedTuple):
@@ -55,10 +59,15 @@ def settle_repeats(scene: Scene, links: Links, track: Ints, support: Ints, drawn
 
     Notes
     -----
-    The first is the one with more support, then the one closest to where the track is on the next earlier page (else
-    on the next later one) after alignment, then the larger one. Another one is a part if somebody drew both, and both
-    are close to that place (or, where the track is nowhere else by itself, to each other): within `REACH` times the sum
-    of the radii and `SLACK` of the image's width. O(n log n).
+    The first is the one with more support, then the one closest to where the track is by itself on the next earlier or
+    the next later such page, after alignment; then the larger one. Another one is a part if somebody drew both, and
+
+    - both are close to that place (where the track is nowhere by itself: to each other), which is within `REACH` times
+      the sum of the radii and `SLACK` of the image's width; or
+    - both continue lesions with this track on a neighbouring page, lie within `WIDE` times the sum of their radii of
+      each other, and there are at most `FEW` of them.
+
+    O(n log n).
     """
     pages = int(scene.page.max(initial=0)) + 1
     key = track * pages + scene.page
@@ -70,21 +79,23 @@ def settle_repeats(scene: Scene, links: Links, track: Ints, support: Ints, drawn
     if len(some) == 0:
         none = np.empty(0, dtype=np.int64)
         return Repeats(none, none, none.astype(np.bool_), none.astype(np.bool_))
-    distance, limit = _from_neighbour(scene, links, track, some, alone[scene.placed[alone]])
+    relative = _from_neighbours(scene, links, track, some, alone[scene.placed[alone]])
     area = np.nan_to_num(scene.radius[some])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        relative = np.nan_to_num(distance / limit, nan=np.inf, posinf=np.inf)
-    rank = np.lexsort((some, -area, relative, -support[some], key[some]))
-    some, distance, limit = some[rank], distance[rank], limit[rank]
+    rank = np.lexsort((some, -area, np.nan_to_num(relative, nan=np.inf), -support[some], key[some]))
+    some, relative = some[rank], relative[rank]
     start = np.diff(key[some], prepend=-1) != 0
-    head = np.flatnonzero(start)[np.cumsum(start) - 1]
+    group = np.cumsum(start) - 1
+    head = np.flatnonzero(start)[group]
     first = some[head]
-    together = _drawn_by_same(some, first, drawn)
     apart = np.hypot(*(scene.xy[some] - scene.xy[first]).T)
-    near = apart <= _reach(scene, some, scene.radius[some] + scene.radius[first])
-    # A lesion without a known place on another page has no distance.
-    close = np.where(np.isnan(distance), near, distance <= limit)
-    part = together & close & close[head]
+    radii = scene.radius[some] + scene.radius[first]
+    # A track without a place on another page has no distance.
+    close = np.where(np.isnan(relative), apart <= _reach(scene, some, radii, REACH), relative <= 1.0)
+    lasting = _continues(links.before, track, some) | _continues(links.after, track, some)
+    lasting &= (apart <= _reach(scene, some, radii, WIDE)) & (np.bincount(group)[group] <= FEW)
+    part = _drawn_by_same(some, first, drawn)
+    together = part.copy()
+    part &= (close & close[head]) | (lasting & lasting[head])
     return Repeats(some[~start], first[~start], part[~start], together[~start])
 
 
@@ -103,31 +114,44 @@ def carried(scene: Scene, links: Links, source: Ints, target: Ints) -> tuple[Flo
     pairs = links.alignments.pairs_of(scene.page[source], scene.page[target])
     known = pairs >= 0
     xy[known] = links.alignments.carry(pairs[known], scene.xy[source[known]])
-    return xy, np.sqrt(np.abs(factor).prod(axis=1))
+    length: Floats = np.sqrt(factor[:, 0] * factor[:, 1])
+    return xy, length
 
 
-def _from_neighbour(scene: Scene, links: Links, track: Ints, some: Ints, alone: Ints) -> tuple[Floats, Floats]:
-    """Distances of lesions from their track on another page, and how far is close; NaN where it is on no other."""
-    distance, limit = np.full(len(some), np.nan), np.full(len(some), np.nan)
+def _from_neighbours(scene: Scene, links: Links, track: Ints, some: Ints, alone: Ints) -> Floats:
+    """Distances of lesions from their track on other pages, 1: just close; NaN where it is on no other."""
+    relative = np.full((2, len(some)), np.nan)
     if len(alone) == 0:
-        return distance, limit
+        return np.full(len(some), np.nan)
     pages = int(scene.page.max(initial=0)) + 1
     known = track[alone] * pages + scene.page[alone]
     at = np.searchsorted(known, track[some] * pages + scene.page[some])
     before, after = alone[np.maximum(at - 1, 0)], alone[np.minimum(at, len(alone) - 1)]
-    has_before, has_after = (at > 0) & (track[before] == track[some]), track[after] == track[some]
-    for rows, other, forwards in ((has_before, before, True), (~has_before & has_after, after, False)):
+    has_before = (at > 0) & (track[before] == track[some])
+    has_after = (at < len(alone)) & (track[after] == track[some])
+    for own, rows, other in ((0, has_before, before), (1, has_after, after)):
         mine, theirs = some[rows], other[rows]
-        source, target = (theirs, mine) if forwards else (mine, theirs)
+        source, target = (theirs, mine) if own == 0 else (mine, theirs)
         xy, factor = carried(scene, links, source, target)
-        distance[rows] = np.hypot(*(xy - scene.xy[target]).T)
-        limit[rows] = _reach(scene, target, scene.radius[source] * factor + scene.radius[target])
-    return distance, limit
+        distance = np.hypot(*(xy - scene.xy[target]).T)
+        limit = _reach(scene, target, scene.radius[source] * factor + scene.radius[target], REACH)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            relative[own, rows] = np.where(distance == 0, 0.0, distance / limit)
+    found: Floats = np.fmin(relative[0], relative[1])
+    return found
 
 
-def _reach(scene: Scene, lesion: Ints, radii: Floats) -> Floats:
+def _continues(link: Ints, track: Ints, lesion: Ints) -> Mask:
+    """Whether each lesion is at the place of one with the same track on another page."""
+    other = link[lesion]
+    found: Mask = (other >= 0) & (track[other] == track[lesion])
+    return found
+
+
+def _reach(scene: Scene, lesion: Ints, radii: Floats, times: float) -> Floats:
     """How far apart centres may be, in pixels of the page of `lesion`, given the sum of radii."""
-    return REACH * np.nan_to_num(radii) + SLACK * np.nan_to_num(scene.width[lesion])
+    reach: Floats = times * np.nan_to_num(radii) + SLACK * np.nan_to_num(scene.width[lesion])
+    return reach
 
 
 def _drawn_by_same(lesion: Ints, first: Ints, drawn: tuple[Ints, Ints]) -> Mask:

@@ -73,7 +73,7 @@ class Scene:
     @property
     def placed(self) -> Mask:
         """Whether the position of each is known."""
-        found: Mask = np.isfinite(self.xy).all(axis=1)
+        found: Mask = np.isfinite(self.xy[:, 0] + self.xy[:, 1])
         return found
 
 

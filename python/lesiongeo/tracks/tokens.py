@@ -200,7 +200,8 @@ def _number_differently(tokens: Tokens, cluster: Ints, first: Ints, second: Ints
     differs = 2 * alike <= np.bincount(code, minlength=len(known))
     wanted = key(a, b)
     at = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
-    return (known[at] == wanted) & differs[at]
+    found: Mask = (known[at] == wanted) & differs[at]
+    return found
 
 
 def _on_one_page(drawn: Drawn, tokens: Tokens, cluster: Ints, a: Ints, b: Ints) -> Mask:
@@ -241,7 +242,8 @@ def _far_apart(drawn: Drawn, tokens: Tokens, worked: tuple[Ints, Ints], a: Ints,
             np.bincount(tokens.of_drawn[known], weights=drawn.place[known, axis], minlength=len(tokens)) / count
             for axis in (0, 1)
         )
-        return both & (np.hypot(x[a] - x[b], y[a] - y[b]) > FAR)
+        found: Mask = both & (np.hypot(x[a] - x[b], y[a] - y[b]) > FAR)
+    return found
 
 
 def _undone(drawn: Drawn, tokens: Tokens, before: Ints, joined: Ints) -> Ints:
