@@ -66,7 +66,8 @@ SPECS: dict[str, Spec] = _read()
 NAMING = ("metric", "statistic", "habit", "method")
 #: What stands behind the name of a number in the name of a column.
 ENDING = re.compile(
-    r"_(px2|px|mm2|mm|s|a|b|x|y|mean|median|p5|p95|low|high|min|max|share|below|percent|below_low|below_high)$"
+    r"_(px2|px|mm2|mm|s|a|b|x|y|mean|median|p5|p95|low|high|min|max|share|below|percent|below_low|below_high|month|"
+    r"first)$"
 )
 
 
@@ -136,7 +137,8 @@ def specs_of(tables: Iterable[pa.Table]) -> list[str]:
             if name in table.column_names and pa.types.is_string(table[name].type):
                 names += [value for value in table[name].unique().to_pylist() if value is not None]
         if any(re.search(r"(^|_)low$", name) for name in names):
-            found.add(SPECS["habit_interval" if "habit" in names else "bootstrap_interval"].id)
+            kind = "habit" if "habit" in names else "noise" if "mdc95" in names else "bootstrap"
+            found.add(SPECS[f"{kind}_interval"].id)
         found |= {known.id for name in names if (known := _named(name)) is not None}
     return sorted(found)
 

@@ -10,8 +10,8 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from ..habits.tails import t_quantile
 from .components import LEAST_FREEDOM, Part
+from .intervals import t_975
 from .noise_model import FALLBACK_PERCENT, Curve, Habits, Noise
 
 __all__ = ["NOISE_SCHEMA", "Found", "noise_of_table", "noise_table"]
@@ -158,10 +158,10 @@ def _sizes(low: float, high: float) -> dict[str, Any]:
     return {"size_class": name, **bounds}
 
 
-def _judged(variance: float, freedom: float, people: float = 2.0) -> dict[str, Any]:
-    """Return standard deviation, smallest detectable change between `people` outlines, degrees of freedom."""
+def _judged(variance: float, freedom: float) -> dict[str, Any]:
+    """Return standard deviation, smallest detectable change between two such outlines, degrees of freedom."""
     sd = math.sqrt(variance)
-    half = t_quantile(0.95, min(max(freedom, 1.0), 1e9)) * math.sqrt(people) * sd
+    half = float(t_975(np.array([freedom]))[0]) * math.sqrt(2.0) * sd
     percent = 100.0 * math.expm1(half) if half < 100.0 else None
     return {"sd_log_area": sd, "mdc95_percent": percent, "df": freedom if math.isfinite(freedom) else None}
 
