@@ -187,7 +187,7 @@ def _beyond_noise(table: pa.Table, significant: str, percent: str) -> tuple[Mask
     if significant not in table.column_names or percent not in table.column_names:
         none = np.zeros(table.num_rows, dtype=bool)
         return none, none
-    sure = pc.fill_null(table[significant], False).to_numpy()
+    sure = pc.fill_null(table[significant].cast(pa.bool_()), False).to_numpy()
     value = _floats(table, percent)
     return sure & (value > 0), sure & (value < 0)
 

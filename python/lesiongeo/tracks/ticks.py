@@ -10,10 +10,10 @@ import pyarrow.compute as pc
 
 from ..agreement.annotators import UNKNOWN, annotator_order, ranks
 from ..agreement.counted import Ints
-from ..consensus.voting import answer_codes, vote
+from ..consensus.voting import answer_codes
 from ..read import Export
 from .findings import TRACK_FINDING_SCHEMA, findings_about_regions
-from .vocabulary import SEVERAL, Vocabulary
+from .vocabulary import SEVERAL, STATUSES, Vocabulary
 from .vocabulary import UNKNOWN as UNKNOWN_WORD
 
 __all__ = ["Human", "Ticks", "human_statuses", "ticks_of", "word_findings"]
@@ -118,45 +118,52 @@ def human_statuses(ticks: Ticks, count: int) -> Human:
         Everybody has one vote; who gave the parts of one lesion different statuses has none. O(n log n).
     """
     said = np.flatnonzero(ticks.code >= 0)
-    people = len(ticks.names) + 1
-    voter = ticks.row[said] * people + ticks.annotator[said]
-    # The first entry of each person and row, and whether all of them say the same.
-    _, first, which = np.unique(voter, return_index=True, return_inverse=True)
-    differs = np.zeros(len(first), dtype=bool)
-    differs[which[ticks.code[said] != ticks.code[said[first]][which]]] = True
-    single = said[first[~differs]]
-    won = vote(ticks.row[single], ticks.code[single], count).member
-    code = np.full(count, -1, dtype=np.int64)
-    code[won >= 0] = ticks.code[single[won[won >= 0]]]
+    said = said[_votes(ticks.row[said] * (len(ticks.names) + 1) + ticks.annotator[said], ticks.code[said])]
+    votes = np.bincount(ticks.code[said] * count + ticks.row[said], minlength=count * len(STATUSES))
+    votes = votes.reshape(len(STATUSES), count)
+    most = votes.max(axis=0)
+    sole = (most > 0) & ((votes == most).sum(axis=0) == 1)
+    code = np.where(sole, votes.argmax(axis=0), -1)
 
     # Words in the order of the alphabet, so that no order of regions decides which of two spellings stands for both.
     encoded = ticks.answer.dictionary_encode()
-    names = np.array(encoded.dictionary.to_pylist(), dtype=object)
+    names = encoded.dictionary.to_pylist()
+    order = sorted(range(len(names)), key=names.__getitem__)
     rank = np.empty(len(names), dtype=np.int64)
-    rank[np.argsort(names, kind="stable")] = np.arange(len(names))
-    word = rank[answer_codes(ticks.answer)] if len(names) else np.zeros(0, dtype=np.int64)
+    rank[order] = np.arange(len(names))
+    word = rank[encoded.indices.to_numpy(zero_copy_only=False)] if len(names) else ticks.row
     fits = (code[ticks.row] < 0) | (ticks.code == code[ticks.row])
-    answer = _common_word(ticks.row[fits], word[fits], count, code >= 0)
-    texts = pa.array(np.sort(names), pa.string())
+    answer = _common_word(ticks.row[fits], word[fits], max(len(names), 1), code)
+    texts = pa.array([names[at] for at in order], pa.string())
     return Human(code, texts.take(pa.array(answer, mask=answer < 0)))
 
 
-def _common_word(row: Ints, word: Ints, count: int, decided: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Ints:
-    """Return the word that is most frequent in each row; -1 for none. A tie goes to the first where decided."""
-    found = np.full(count, -1, dtype=np.int64)
+def _votes(voter: Ints, code: Ints) -> Ints:
+    """Positions of one entry per voter, without those voters who say several things."""
+    if (voter[1:] > voter[:-1]).all():
+        return np.arange(len(voter))
+    order = np.lexsort((code, voter))
+    voter, code = voter[order], code[order]
+    starts = np.flatnonzero(np.append(True, voter[1:] != voter[:-1]))
+    ends = np.append(starts[1:], len(voter)) - 1
+    found: Ints = order[starts[code[starts] == code[ends]]]
+    return found
+
+
+def _common_word(row: Ints, word: Ints, words: int, code: Ints) -> Ints:
+    """Return the word that is most frequent in each row, -1 for none; at a tie the first, where there is a status."""
+    found = np.full(len(code), -1, dtype=np.int64)
     if not len(row):
         return found
-    order = np.lexsort((word, row))
-    row, word = row[order], word[order]
-    starts = np.flatnonzero(np.append(True, (row[1:] != row[:-1]) | (word[1:] != word[:-1])))
-    times = np.diff(np.append(starts, len(row)))
-    row, word = row[starts], word[starts]
-    best = np.lexsort((word, -times, row))
-    heads = np.flatnonzero(np.append(True, row[best][1:] != row[best][:-1]))
-    top = best[heads]
-    second = np.append(best, -1)[heads + 1]
-    tied = (second >= 0) & (row[second] == row[top]) & (times[second] == times[top]) & ~decided[row[top]]
-    found[row[top[~tied]]] = word[top[~tied]]
+    key, times = np.unique(row * words + word, return_counts=True)
+    row, word = key // words, key % words
+    starts = np.flatnonzero(np.append(True, row[1:] != row[:-1]))
+    best = np.maximum.reduceat(times * words + (words - 1 - word), starts)
+    most, chosen = best // words, words - 1 - best % words
+    of = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(row))))
+    tied = np.bincount(of[times == most[of]], minlength=len(starts)) > 1
+    use = ~tied | (code[row[starts]] >= 0)
+    found[row[starts][use]] = chosen[use]
     return found
 
 
