@@ -128,11 +128,6 @@ MATRIX: list[tuple[tuple[str | None, float | None], list[tuple[str | None, int |
         ("split", -10.0),
         [("seen_before", 3), NOTHING, *[("change_not_measured", 4)] * 2, ("resolved_but_drawn", 3)],
     ),
-    # That it is larger is the merging: only a tick that it shrank contradicts.
-    (
-        ("merged", 60.0),
-        [("seen_before", 3), NOTHING, NOTHING, ("opposite_direction", 1), ("resolved_but_drawn", 1)],
-    ),
     # Nothing can be measured: that it was drawn before is known all the same.
     ((None, None), [("seen_before", 3), NOTHING, NOTHING, NOTHING, NOTHING]),
 ]
@@ -159,6 +154,14 @@ def test_a_faint_remainder_that_stays_is_resolved() -> None:
     assert conflict("resolved", "stable", -5.0, percent_first=-80.0) == NOTHING
     assert conflict("resolved", "stable", -5.0, percent_first=-10.0) == ("resolved_but_drawn", 3)
     assert conflict("resolved", "enlarged", 40.0, percent_first=-80.0) == NOTHING
+
+
+def test_growth_that_is_the_taking_in_of_another_lesion() -> None:
+    merged = {"reason": "merged_with"}
+    assert conflict("stable", "enlarged", 60.0, **merged) == NOTHING
+    assert conflict("enlarged", "stable", 10.0, **merged) == NOTHING
+    assert conflict("shrunk", "enlarged", 60.0, **merged) == ("opposite_direction", 1)
+    assert conflict("new", "enlarged", 60.0, **merged) == ("seen_before", 3)
 
 
 def test_new_again() -> None:

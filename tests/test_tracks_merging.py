@@ -66,7 +66,7 @@ def test_two_equal_lesions_become_one(outlines: bool) -> None:
     one: list[Circle] = [(0, 0, 10), (10, 0, 14.2), (10, 0, 14.2)]
     two: list[Circle] = [(20, 0, 10), None, None]
     said, found = statuses(one, two, outlines=outlines)
-    assert said == [["baseline", "merged", "stable"], ["baseline", "merged", "merged"]]
+    assert said == [["baseline", "enlarged", "stable"], ["baseline", "merged", "merged"]]
     assert found.reason_text.to_pylist() == [None, "merged_with", None, None, "merged_into", "merged_into"]
     assert found.partner.tolist() == [-1, 1, -1, -1, 0, 0]
     # Numbered the other way round.
@@ -74,9 +74,10 @@ def test_two_equal_lesions_become_one(outlines: bool) -> None:
 
 
 @pytest.mark.parametrize("outlines", [False, True])
-def test_one_that_grew_by_more_than_the_other_is_enlarged(outlines: bool) -> None:
+def test_one_that_grew_by_more_than_the_other(outlines: bool) -> None:
     said, found = statuses([(0, 0, 10), (0, 0, 30)], [(20, 0, 10), None], outlines=outlines)
     assert said == [["baseline", "enlarged"], ["baseline", "merged"]]
+    assert found.reason_text.to_pylist() == [None, None, None, "merged_into"]
     assert found.partner.tolist() == [-1, 1, -1, 0]
 
 
@@ -111,7 +112,8 @@ def test_the_place_is_where_the_camera_shows_it_now() -> None:
 
 def test_three_become_one() -> None:
     said, found = statuses([(0, 0, 10), (0, 0, math.sqrt(100 + 64 + 81))], [(14, 0, 8), None], [(-14, 0, 9), None])
-    assert said == [["baseline", "merged"], ["baseline", "merged"], ["baseline", "merged"]]
+    assert said == [["baseline", "enlarged"], ["baseline", "merged"], ["baseline", "merged"]]
+    assert found.reason_text.to_pylist() == [None, "merged_with", None, "merged_into", None, "merged_into"]
     # The largest of those it took in.
     assert found.partner.tolist() == [-1, 2, -1, 0, -1, 0]
 

@@ -15,7 +15,7 @@ from .contradictions import Contradiction, sentence
 from .status import (
     BASELINE,
     ENLARGED,
-    MERGED,
+    MERGED_WITH,
     NEW,
     NOT_IMAGED,
     RESOLVED,
@@ -123,8 +123,8 @@ def conflict_table(table: pa.Table, ticks: Ticks, statuses: Statuses) -> Conflic
       change is in this direction and beyond the noise;
     - `not_imaged` on a lesion that is drawn: not_imaged_but_drawn (4).
 
-    `split` and `merged` are not judged, nor is a change of a lesion that took in another one, unless it is ticked the
-    other way. What cannot be measured contradicts nothing that is ticked about size.
+    `split` and `merged` are not judged, nor is the growth of a lesion that only took in another one, unless a change
+    the other way is ticked. What cannot be measured contradicts nothing that is ticked about size.
     """
     use = np.flatnonzero(ticks.code >= 0)
     kind = _kinds(table, ticks.row[use], ticks.code[use], statuses)
@@ -163,14 +163,14 @@ def _kinds(table: pa.Table, row: Ints, ticked: Ints, statuses: Statuses) -> Ints
     """Kind of the conflict between each tick and its row, -1 for none."""
     measured, change = statuses.code[row], statuses.change[row]
     seen = statuses.previous[row] >= 0
-    again = statuses.reason[row] == SEEN_AGAIN
+    again, merged = (statuses.reason[row] == reason for reason in (SEEN_AGAIN, MERGED_WITH))
     grew, shrank = _beyond_noise(table, "significant", "pct_area")
     _, less = _beyond_noise(table, "significant_first", "pct_area_first")
     kind = np.full(len(row), -1, dtype=np.int64)
 
     up, down, same = ticked == ENLARGED, ticked == SHRUNK, ticked == STABLE
-    kind[same & (np.abs(change) == 1) & (measured != MERGED)] = NOT_TICKED
-    explained = (up & grew[row]) | (down & shrank[row]) | (measured == MERGED)
+    kind[same & (np.abs(change) == 1) & ~merged] = NOT_TICKED
+    explained = (up & grew[row]) | (down & shrank[row]) | merged
     kind[(up | down) & (change == 0) & ~explained] = NOT_MEASURED
     kind[(up & (change == -1)) | (down & (change == 1))] = OPPOSITE
     kind[(up | down | same) & (measured == NEW)] = NOT_SEEN

@@ -218,8 +218,10 @@ def geo_statuses(given: StatusRows, *, rule: str | Rule = "mdc", covers: Covers 
     4. absent: `resolved`;
     5. first appearance: `new` if an earlier visit of the site was imaged and annotated, else `baseline`;
     6. in more parts than when it was seen last: `split`;
-    7. it took in others, and is not larger than they and itself were together: `merged`;
-    8. by the rule: `enlarged`, `shrunk`, `stable`; null with reason not_measured where there is no ratio of areas.
+    7. by the rule: `enlarged`, `shrunk`, `stable`; null with reason not_measured where there is no ratio of areas.
+
+    The reason seen_again says that the lesion had been looked for in vain since it was seen; merged_with that it took
+    in another one, and is not larger than all of them were together (within the interval of no change).
     """
     asked = rule_of(rule)
     rows, slots = given.rows, given.slots
@@ -292,11 +294,6 @@ def _changes(rule: Rule, given: StatusRows, previous: Ints) -> Ints:
 def _merge(found: Merges, given: StatusRows, code: Ints, reason: Ints, partner: Ints) -> None:
     """Enter the lesions that vanished into another one, and those that took them in."""
     code[found.gone], reason[found.gone], partner[found.gone] = MERGED, MERGED_INTO, found.into
-    if not len(found.taker):
-        return
-    # Not larger than all of them together: that it grew is the merging.
-    half = given.half_width[found.taker]
-    merged = np.abs(found.log_excess) <= np.where(np.isnan(half), math.log(2.0), half)
-    rows = found.taker[merged]
-    code[rows], reason[rows] = MERGED, MERGED_WITH
     partner[found.taker] = found.largest
+    # Not larger than all of them together: that it grew is the merging.
+    reason[found.taker[found.log_excess <= given.half_width[found.taker]]] = MERGED_WITH
