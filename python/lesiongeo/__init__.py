@@ -49,6 +49,7 @@ from .metrics import (
 )
 from .parquet import write_parquet
 from .polygons import Polygons
+from .privacy import lint_phi, private
 from .read import (
     Export,
     Scan,
@@ -139,6 +140,7 @@ __all__ = [
     "iou_pairs",
     "is_valid",
     "krippendorff_alpha",
+    "lint_phi",
     "majority",
     "make_valid",
     "masd",
@@ -148,6 +150,7 @@ __all__ = [
     "pearson",
     "perimeter",
     "plot_track",
+    "private",
     "ratings",
     "read_export",
     "read_label_studio",

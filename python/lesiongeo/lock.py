@@ -88,6 +88,7 @@ class RunLock:
         seed: int | None,
         specs: list[str],
         outputs: Iterable[Path],
+        named: bool = True,
     ) -> dict[str, Any]:
         """Write the lock.
 
@@ -103,6 +104,8 @@ class RunLock:
             Ids of the definitions.
         outputs : iterable of Path
             Files that were written.
+        named : bool, default True
+            Whether inputs are called by their names, which can hold those of people; else by their number.
 
         Returns
         -------
@@ -110,10 +113,12 @@ class RunLock:
             What was written.
         """
         inputs = []
-        for one, hashing in zip(self.found.inputs, self.hashing, strict=True):
-            inputs.append(_entry(one.name, hashing.result() if hashing is not None else one.digest))
+        for number, (one, hashing) in enumerate(zip(self.found.inputs, self.hashing, strict=True), 1):
+            name = one.name if named else f"input {number}"
+            inputs.append(_entry(name, hashing.result() if hashing is not None else one.digest))
         inputs += [
-            {"option": name, **_entry(self.other_names[name], one.result())} for name, one in self.others.items()
+            {"option": name, **_entry(self.other_names[name] if named else name, one.result())}
+            for name, one in self.others.items()
         ]
         content = {
             "command": self.command,

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import agree, annotators, consensus, convert, measure, queue, report, sample, spec, validate
+from . import agree, annotators, consensus, convert, lint_phi, measure, queue, report, sample, spec, validate
+from .privacy import with_privacy
 from .reading import with_reading
 
 __all__ = ["app", "main"]
@@ -19,15 +20,16 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command("agree", epilog=agree.EPILOG)(with_reading(agree.agree))
-app.command("annotators", epilog=annotators.EPILOG)(with_reading(annotators.annotators))
-app.command("consensus", epilog=consensus.EPILOG)(with_reading(consensus.consensus_command))
-app.command("convert", epilog=convert.EPILOG)(with_reading(convert.convert))
-app.command("measure", epilog=measure.EPILOG)(with_reading(measure.measure_command))
+app.command("agree", epilog=agree.EPILOG)(with_reading(with_privacy(agree.agree)))
+app.command("annotators", epilog=annotators.EPILOG)(with_reading(with_privacy(annotators.annotators)))
+app.command("consensus", epilog=consensus.EPILOG)(with_reading(with_privacy(consensus.consensus_command)))
+app.command("convert", epilog=convert.EPILOG)(with_reading(with_privacy(convert.convert)))
+app.command("lint-phi", epilog=lint_phi.EPILOG)(lint_phi.lint_phi_command)
+app.command("measure", epilog=measure.EPILOG)(with_reading(with_privacy(measure.measure_command)))
 app.command("report", epilog=report.EPILOG)(report.report)
-app.command("queue", epilog=queue.EPILOG)(with_reading(queue.queue))
-app.command("sample", epilog=sample.EPILOG)(with_reading(sample.sample))
-app.command("validate", epilog=validate.EPILOG)(with_reading(validate.validate, on_error="skip"))
+app.command("queue", epilog=queue.EPILOG)(with_reading(with_privacy(queue.queue)))
+app.command("sample", epilog=sample.EPILOG)(with_reading(with_privacy(sample.sample)))
+app.command("validate", epilog=validate.EPILOG)(with_reading(with_privacy(validate.validate), on_error="skip"))
 app.command("spec", epilog=spec.EPILOG)(spec.spec_command)
 
 

@@ -20,6 +20,7 @@ from ..runs import regions_of_run, run_tables
 from ..specs import specs_of
 from ..summary import print_agreement, print_reading, print_run, printable, summary_json
 from .common import Json, Quiet, Seed, Sources, Threads, errors, local, print_json, progress_bars
+from .privacy import Privacy
 from .reading import Reading
 
 __all__ = ["EPILOG", "agree"]
@@ -60,6 +61,7 @@ def agree(
     seed: Seed = 0,
     *,
     reading: Reading,
+    privacy: Privacy,
     threads: Threads = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -75,7 +77,7 @@ def agree(
         local(out)
         ending = "csv" if csv else "parquet"
         with progress_bars(quiet) as stage:
-            export = reading.read(lock.found, threads=threads, progress=stage("reading"))
+            export = privacy.of(reading.read(lock.found, threads=threads, progress=stage("reading")))
             sizes = measure(export.regions, spacing_mm=reading.spacing_of(export), shape=False, threads=threads)
             result = agreement(
                 export,
@@ -117,14 +119,16 @@ def agree(
         write_json(content, paths["summary.json"])
         lock.write(
             out / "run.lock.json",
-            options={**reading.described(), **options, "csv": csv},
+            options={**reading.described(), **privacy.described(), **options, "csv": csv},
             seed=seed,
             specs=specs,
             outputs=paths.values(),
+            named=not privacy.active,
         )
     print_json(content, as_json)
     console = Console(quiet=quiet or as_json, highlight=False, emoji=False)
     print_reading(console, export)
+    privacy.print(console)
     print_agreement(console, result)
     print_run(console, run)
     names = ", ".join([*run.tables, "regions"])

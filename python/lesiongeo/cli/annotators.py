@@ -21,6 +21,7 @@ from ..lock import RunLock, lock_beside
 from ..specs import specs_of
 from ..summary import TABLE_WIDTH, print_reading, printable, reading_json
 from .common import Json, Quiet, Sources, Threads, UsageError, errors, local, print_json, progress_bars
+from .privacy import Privacy
 from .reading import Reading
 
 __all__ = ["EPILOG", "annotators"]
@@ -73,6 +74,7 @@ def annotators(
     seed: Annotated[int, typer.Option(min=0, help="Chooses that sample.")] = 0,
     *,
     reading: Reading,
+    privacy: Privacy,
     threads: Threads = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -98,7 +100,7 @@ def annotators(
             if csv and out.suffix == ".parquet":
                 raise UsageError(f"{out.name} and --csv do not go together; give a name that ends in .csv")
         with progress_bars(quiet or as_json) as stage:
-            export = reading.read(lock.found, threads=threads, progress=stage("reading"))
+            export = privacy.of(reading.read(lock.found, threads=threads, progress=stage("reading")))
             result = agreement(
                 export, gate=gate, conflict_gate=conflict_gate, threads=threads, progress=stage("comparing")
             )
@@ -108,8 +110,15 @@ def annotators(
         if out is not None:
             written = _write(found, out, "csv" if csv else "parquet")
             paths = [out / name for name in written] if out.is_dir() else [out]
-            described = {**reading.described(), **options, "gate": gate, "conflict_gate": conflict_gate}
-            lock.write(lock_beside(out), options=described, seed=seed, specs=specs, outputs=paths)
+            described = {
+                **reading.described(),
+                **privacy.described(),
+                **options,
+                "gate": gate,
+                "conflict_gate": conflict_gate,
+            }
+            named = not privacy.active
+            lock.write(lock_beside(out), options=described, seed=seed, specs=specs, outputs=paths, named=named)
     content = {
         "lesiongeo": __version__,
         "options": {**options, "gate": gate, "conflict_gate": conflict_gate},
@@ -124,6 +133,7 @@ def annotators(
     print_json(content, as_json)
     console = Console(quiet=quiet or as_json, highlight=False, emoji=False)
     print_reading(console, export)
+    privacy.print(console)
     if result.reason is not None:
         console.print(f"[yellow]No comparison:[/] {escape(result.reason)}")
     else:

@@ -24,6 +24,7 @@ from ..read import Export
 from ..specs import SPECS, specs_of
 from ..summary import print_reading, printable, reading_json
 from .common import Json, Quiet, Sources, Threads, UsageError, errors, local, print_json, progress_bars
+from .privacy import Privacy
 from .reading import Reading
 
 __all__ = ["EPILOG", "consensus_command"]
@@ -88,6 +89,7 @@ def consensus_command(
     ] = None,
     *,
     reading: Reading,
+    privacy: Privacy,
     threads: Threads = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -111,8 +113,10 @@ def consensus_command(
                 f"{printable(out.name)} is for Label Studio's import, which needs --config FILE: the labeling "
                 "configuration of the project that imports; a data set for training ends in .coco.json"
             )
+        needed = privacy.for_import(reading.given["config"]) if kind == "labelstudio" else ()
         with progress_bars(quiet) as stage:
             export = reading.read(lock.found, threads=threads, progress=stage("reading"))
+            export = privacy.of(export, keep=needed)
             result = agreement(
                 export,
                 gate=gate,
@@ -148,14 +152,22 @@ def consensus_command(
         content = _summary(export, made, options, written)
         lock.write(
             lock_beside(out),
-            options={**reading.described(), **options, "format": kind, "polygon_control": polygon_control},
+            options={
+                **reading.described(),
+                **privacy.described(),
+                **options,
+                "format": kind,
+                "polygon_control": polygon_control,
+            },
             seed=None,
             specs=content["specs"],
             outputs=[path for path in (out, outvoted, ground_truths) if path is not None],
+            named=not privacy.active,
         )
     print_json(content, as_json)
     console = Console(quiet=quiet or as_json, highlight=False, emoji=False)
     print_reading(console, export)
+    privacy.print(console)
     _print(console, content)
     names = ", ".join(escape(printable(str(path))) for path in (out, outvoted, ground_truths) if path is not None)
     console.print(f"Written to [bold]{names}[/]")

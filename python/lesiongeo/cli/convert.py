@@ -17,6 +17,7 @@ from ..parquet import MAX_REGIONS, write_parquet
 from ..read.parquet import scan_exports
 from ..summary import printable
 from .common import Json, Quiet, Threads, UsageError, errors, local, print_json, progress_bars
+from .privacy import Privacy
 from .reading import Reading
 
 __all__ = ["EPILOG", "convert"]
@@ -37,6 +38,7 @@ def convert(
     paths: Paths,
     *,
     reading: Reading,
+    privacy: Privacy,
     tables: Annotated[
         bool, typer.Option("--tables", help="Also write the other tables, as OUT.<table>.parquet.")
     ] = False,
@@ -62,8 +64,10 @@ def convert(
         if out.parent != Path() and not out.parent.is_dir():
             out.parent.mkdir(parents=True, exist_ok=True)
         with progress_bars(quiet) as stage:
-            scans = scan_exports(
-                sources, threads=threads, progress=stage("reading"), on_error=reading.on_error, **reading.given
+            scans = privacy.of_scans(
+                lambda: scan_exports(
+                    sources, threads=threads, progress=stage("reading"), on_error=reading.on_error, **reading.given
+                )
             )
             if any(one.is_file(out) for one in scans.inputs):
                 raise UsageError(f"{printable(last)} is one of the sources; write to another file")
@@ -79,6 +83,7 @@ def convert(
     }
     print_json(content, as_json)
     console = Console(quiet=quiet or as_json, highlight=False, emoji=False)
+    privacy.print(console)
     console.print(
         f"Read {written.tasks} tasks: {written.annotations} annotations, {written.regions} regions, "
         f"{written.problems} problems"

@@ -17,6 +17,7 @@ from ..measure import measure
 from ..specs import specs_of
 from ..summary import measures_json, print_reading, printable
 from .common import Json, Quiet, Sources, Threads, UsageError, errors, local, print_json, progress_bars
+from .privacy import Privacy
 from .reading import Reading
 
 __all__ = ["EPILOG", "measure_command"]
@@ -37,6 +38,7 @@ def measure_command(
     ] = None,
     *,
     reading: Reading,
+    privacy: Privacy,
     threads: Threads = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -52,16 +54,24 @@ def measure_command(
         if out is not None and out.suffix not in (".parquet", ".csv"):
             raise UsageError(f"{out.name} should end in .parquet or .csv")
         with progress_bars(quiet) as stage:
-            export = reading.read(lock.found, threads=threads, progress=stage("reading"))
+            export = privacy.of(reading.read(lock.found, threads=threads, progress=stage("reading")))
             table = measure(export.regions, spacing_mm=reading.spacing_of(export), threads=threads)
         if out is not None:
             out.parent.mkdir(parents=True, exist_ok=True)
             write_table(table, out)
-            lock.write(lock_beside(out), options=reading.described(), seed=None, specs=specs_of([table]), outputs=[out])
+            lock.write(
+                lock_beside(out),
+                options={**reading.described(), **privacy.described()},
+                seed=None,
+                specs=specs_of([table]),
+                outputs=[out],
+                named=not privacy.active,
+            )
     print_json(measures_json(export, table), as_json)
     # The table on the screen may go into a pipe, so everything else goes beside it.
     console = Console(stderr=True, quiet=quiet or as_json, highlight=False, emoji=False)
     print_reading(console, export)
+    privacy.print(console)
     if out is not None:
         console.print(f"Written to [bold]{escape(printable(str(out)))}[/]: {table.num_rows} regions")
     elif not (as_json or quiet):

@@ -24,6 +24,7 @@ from ..routing.expression import parse, words
 from ..specs import specs_of
 from ..summary import TABLE_WIDTH, print_reading, printable, reading_json
 from .common import Json, Quiet, Sources, Threads, UsageError, errors, local, print_json, progress_bars
+from .privacy import Privacy
 from .reading import Reading
 from .tables import RowsFile, checked_ending, listing, write_rows
 
@@ -83,6 +84,7 @@ def queue(
     conflict_gate: Annotated[float, typer.Option(min=0, max=1, help="Smallest IoU of a match across labels.")] = 0.5,
     *,
     reading: Reading,
+    privacy: Privacy,
     threads: Threads = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -95,10 +97,14 @@ def queue(
     with errors(), RunLock("queue", sources, reading.files()) as lock:
         checked_ending(out)
         config = _config(reading, to_labelstudio)
+        if with_notes and privacy.plan.drop_notes:
+            raise UsageError("--with-notes and --drop-notes do not go together")
+        needed = () if to_labelstudio is None else privacy.for_import(config)
         boundary = needs_distances(flag)
         review: ReviewFile | None = None
         with progress_bars(quiet or as_json) as stage:
             export = reading.read(lock.found, threads=threads, progress=stage("reading"))
+            export = privacy.of(export, keep=needed)
             result = agreement(
                 export,
                 gate=gate,
@@ -138,15 +144,24 @@ def queue(
         if written:
             options = {
                 **reading.described(),
+                **privacy.described(),
                 **content["options"],
                 "consensus": method.value,
                 "limit": limit,
                 "polygon_control": polygon_control,
                 "with_notes": with_notes,
             }
-            lock.write(lock_beside(written[0]), options=options, seed=None, specs=content["specs"], outputs=written)
+            lock.write(
+                lock_beside(written[0]),
+                options=options,
+                seed=None,
+                specs=content["specs"],
+                outputs=written,
+                named=not privacy.active,
+            )
     print_json(content, as_json)
     console = Console(quiet=quiet or as_json, highlight=False, emoji=False)
+    privacy.print(console)
     _print(console, export, result, table, content)
     if review is not None:
         _print_review(console, review)

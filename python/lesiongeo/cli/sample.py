@@ -14,9 +14,11 @@ from .. import __version__
 from ..lock import RunLock, lock_beside
 from ..options import shown
 from ..routing import Audit, Sample, audit_result, audit_sample, read_roles, read_verdicts
+from ..routing.sample import EVERYBODY
 from ..specs import spec
 from ..summary import TABLE_WIDTH, print_reading, printable, reading_json
 from .common import Json, Quiet, Sources, Threads, UsageError, errors, print_json, progress_bars
+from .privacy import Privacy
 from .reading import Reading
 from .tables import RowsFile, checked_ending, listing, write_rows
 
@@ -63,6 +65,7 @@ def sample(
     confidence: Annotated[float, typer.Option(min=0.5, max=0.999, help="Of the intervals.")] = 0.95,
     *,
     reading: Reading,
+    privacy: Privacy,
     threads: Threads = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -77,13 +80,19 @@ def sample(
         checked_ending(out)
         rates = _rates(rate)
         people = _roles(role or [], roles)
+        # What leaves calls people otherwise than who typed this.
+        general = {*people.values(), EVERYBODY}
+        rates = {name if name in general else privacy.annotator(name): share for name, share in rates.items()}
+        people = {privacy.annotator(name): one for name, one in people.items()}
         verdicts = None if audited is None else read_verdicts(audited)
+        if verdicts is not None:
+            verdicts = {(task, privacy.annotator(name)): wrong for (task, name), wrong in verdicts.items()}
         with progress_bars(quiet or as_json) as stage:
-            export = reading.read(lock.found, threads=threads, progress=stage("reading"))
+            export = privacy.of(reading.read(lock.found, threads=threads, progress=stage("reading")))
         strata = [] if by is None else [part.strip() for part in by.split(",")]
         drawn = audit_sample(export, rates, roles=people, seed=seed, stratify=strata, confidence=confidence)
-        typed = {name for text in role or [] for name in _parted(text, "--role")[1].split(",")}
-        strangers = sorted(typed & set(drawn.absent))
+        typed = {name.strip() for text in role or [] for name in _parted(text, "--role")[1].split(",")}
+        strangers = sorted(name for name in typed if privacy.annotator(name) in set(drawn.absent))
         if strangers:
             known = [name for name in drawn.summary["annotator"].to_pylist() if name is not None]
             raise UsageError(
@@ -106,11 +115,20 @@ def sample(
             }
         if out is not None:
             write_rows(drawn.rows, out, content, "sample")
-            options = {**reading.described(), **drawn.options, "role": sorted(role or [])}
-            lock.write(lock_beside(out), options=options, seed=seed, specs=content["specs"], outputs=[out])
+            typed_roles = sorted(_renamed(text, privacy) for text in role or [])
+            options = {**reading.described(), **privacy.described(), **drawn.options, "role": typed_roles}
+            lock.write(
+                lock_beside(out),
+                options=options,
+                seed=seed,
+                specs=content["specs"],
+                outputs=[out],
+                named=not privacy.active,
+            )
     print_json(content, as_json)
     console = Console(quiet=quiet or as_json, highlight=False, emoji=False)
     print_reading(console, export)
+    privacy.print(console)
     _print(console, drawn, found)
     if out is not None:
         console.print(f"Written to [bold]{escape(printable(str(out)))}[/]: {drawn.rows.num_rows} annotations")
@@ -121,6 +139,14 @@ def _parted(text: str, option: str) -> tuple[str, str]:
     if not equals or not name.strip() or not value.strip():
         raise UsageError(f"{option} has {shown(text)}; it is NAME=VALUE")
     return name.strip(), value.strip()
+
+
+def _renamed(text: str, privacy: Privacy) -> str:
+    """Return ROLE=NAME,NAME with the names that leave; as it was typed where these are the same."""
+    if "annotators" not in privacy.plan.pseudonymise:
+        return text
+    role, names = _parted(text, "--role")
+    return f"{role}={','.join(sorted(privacy.annotator(name.strip()) for name in names.split(',')))}"
 
 
 def _rates(texts: list[str]) -> dict[str, str]:

@@ -23,6 +23,7 @@ from ..findings import findings
 from ..read import Export
 from ..summary import TABLE_WIDTH, print_reading, printable, reading_json
 from .common import EXIT_FINDINGS, EXIT_UNREADABLE, Quiet, Sources, Threads, UsageError, errors, local, progress_bars
+from .privacy import Privacy
 from .reading import Reading
 
 __all__ = ["EPILOG", "validate"]
@@ -74,6 +75,7 @@ def validate(
     limit: Annotated[int, typer.Option(min=0, help="Rows on the screen per code; 0: only how many there are.")] = 5,
     *,
     reading: Reading,
+    privacy: Privacy,
     threads: Threads = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all findings as JSON, for pipelines.")] = False,
     quiet: Quiet = False,
@@ -90,6 +92,7 @@ def validate(
             raise UsageError(f"{out.name} should end in .parquet or .csv")
         with progress_bars(quiet or as_json) as stage:
             export = reading.read(sources, lists_problems=True, threads=threads, progress=stage("reading"))
+            export = privacy.of(export)
             table = findings(
                 export,
                 config=reading.given.get("config"),
@@ -106,7 +109,9 @@ def validate(
             options = {"duplicate_iou": duplicate_iou, "tiny_px2": tiny_px2, "fail_on": fail_on.value}
             _print_json(export, table, codes, options)
         else:
-            _print(Console(quiet=quiet, highlight=False, emoji=False), export, table, codes, limit, out)
+            console = Console(quiet=quiet, highlight=False, emoji=False)
+            privacy.print(console)
+            _print(console, export, table, codes, limit, out)
     code = _exit_code(export, codes, fail_on)
     if code:
         raise typer.Exit(code)
