@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import re
 import typing
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -19,7 +20,6 @@ from ..privacy.origins import Origins
 from ..privacy.private import Plan, plan, private_scans
 from ..privacy.pseudonyms import KEY_VARIABLE
 from ..read import Export
-from ..read.config import labeling_config
 from ..read.parquet import Scans
 from .common import UsageError, errors
 
@@ -142,7 +142,7 @@ class Privacy:
         return self.plan.person("annotators", name)
 
     def for_import(self, config: Any) -> tuple[str, ...]:
-        """Return the data fields that Label Studio needs to show the images of tasks that it imports."""
+        """Return the data fields that a labeling configuration shows: Label Studio takes no task without them."""
         if self.plan.hides_images:
             raise UsageError(
                 "a file for Label Studio's import needs the addresses of the images as they are, which can name "
@@ -150,7 +150,8 @@ class Privacy:
             )
         if not self.active:
             return ()
-        return tuple(image.variable for image in labeling_config(config).images if image.variable is not None)
+        text = Path(config).read_text(encoding="utf-8-sig") if Path(config).is_file() else str(config)
+        return tuple(sorted(set(re.findall(r"""=\s*["']\$([A-Za-z_][\w.]*)["']""", text))))
 
     def print(self, console: Console) -> None:
         """Say what still leaves though it can name people."""
