@@ -17,8 +17,9 @@ from .read.problems import superseded_problems
 from .regions import Regions
 from .routing import queue_summary
 from .statistics import agreement_statistics, reliability
+from .tracks import Tracks
 
-__all__ = ["Run", "regions_of_run", "run_tables"]
+__all__ = ["Run", "regions_of_run", "regions_with_tracks", "run_tables", "track_tables"]
 
 Stage = Callable[[str], Callable[[int, int], None]]
 
@@ -48,6 +49,26 @@ def regions_of_run(export: Export, sizes: pa.Table, result: Agreement) -> Region
     row = result.lesion_of_region
     number = result.lesions["lesion"].combine_chunks().take(pa.array(np.maximum(row, 0), mask=row < 0))
     return Regions(measured.polygons, measured.table.append_column("lesion", number))
+
+
+def regions_with_tracks(regions: Regions, found: Tracks) -> Regions:
+    """Return the regions with the track that each belongs to beside their own id, null where none."""
+    name = "track"
+    while name in regions.table.column_names:
+        name = f"{name}_"
+    return Regions(regions.polygons, regions.table.append_column(name, found.track_ids()))
+
+
+def track_tables(found: Tracks) -> dict[str, pa.Table]:
+    """Return the tables of lesions over visits, by the name of the file."""
+    return {
+        "tracks": found.table,
+        "track_conflicts": found.conflicts,
+        "track_findings": found.findings,
+        "track_proposals": found.proposals,
+        "track_noise": found.noise,
+        "visits": found.visits,
+    }
 
 
 def run_tables(

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import agree, annotators, consensus, convert, lint_phi, measure, queue, report, sample, spec, validate
+from . import agree, annotators, consensus, convert, lint_phi, measure, queue, report, sample, spec, track, validate
 from .privacy import with_privacy
 from .reading import with_reading
 
@@ -29,6 +29,7 @@ app.command("measure", epilog=measure.EPILOG)(with_reading(with_privacy(measure.
 app.command("report", epilog=report.EPILOG)(report.report)
 app.command("queue", epilog=queue.EPILOG)(with_reading(with_privacy(queue.queue)))
 app.command("sample", epilog=sample.EPILOG)(with_reading(with_privacy(sample.sample)))
+app.command("track", epilog=track.EPILOG)(with_reading(with_privacy(track.track)))
 app.command("validate", epilog=validate.EPILOG)(with_reading(with_privacy(validate.validate), on_error="skip"))
 app.command("spec", epilog=spec.EPILOG)(spec.spec_command)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +14,7 @@ from rich.table import Table
 from ..files import write_json, write_table
 from .common import UsageError, local
 
-__all__ = ["RowsFile", "checked_ending", "listing", "write_rows"]
+__all__ = ["RowsFile", "checked_ending", "listing", "plain_rows", "write_rows"]
 
 
 #: Kinds of file that `write_rows` writes.
@@ -43,12 +43,16 @@ def write_rows(table: pa.Table, path: Path, content: dict[str, Any], name: str) 
     if path.suffix != ".json":
         write_table(table, path)
         return
-    rows = [{key: _plain(value) for key, value in row.items()} for row in table.to_pylist()]
-    write_json({**content, name: rows}, path)
+    write_json({**content, name: plain_rows(table)}, path)
+
+
+def plain_rows(table: pa.Table) -> list[dict[str, Any]]:
+    """Return the rows of a table as JSON can say them: dates and times as text."""
+    return [{key: _plain(value) for key, value in row.items()} for row in table.to_pylist()]
 
 
 def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else value
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def listing(title: str, headers: Sequence[str], rows: Iterable[Sequence[Any]], *, left: Sequence[str]) -> Table:

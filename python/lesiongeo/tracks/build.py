@@ -29,7 +29,7 @@ from .merging import Places
 from .noise import Noise, noise_given, noise_of
 from .noise_table import noise_of_table
 from .observations import ANNOTATORS, By, Observations, Outline, observe
-from .rows import Seen, completed_rows, seen_rows, slots_of_visits, taken
+from .rows import completed_rows, seen_rows, slots_of_visits, taken
 from .sizes import Floats
 from .status import Rule, Statuses, StatusRows, geo_statuses, rule_of, status_texts
 from .table import Frame, who_and_where
@@ -76,8 +76,7 @@ class Tracks:
     Examples
     --------
     >>> import lesiongeo as lg
-    >>> export = lg.read_label_studio("examples/dermatology.json", patient="patient_id", day_offset="visit_offsets_days")
-    >>> lg.tracks(export)
+    >>> lg.tracks(lg.read_label_studio("examples/dermatology.json", patient="patient_id"))
     <Tracks: 101 tracks, seen in 264 of 276 rows, 19 conflicts, 78 findings>
     """
 
@@ -263,7 +262,7 @@ def tracks(
     frame = Frame(export, seen_on_pages, visits, identity.tracks, seen, rows, page)
     growth = growth_columns(_values(frame), floor)
     step()
-    over = _Overlays(frame, slots, growth, threads)
+    over = _Overlays(frame, growth, threads)
     said = geo_statuses(
         StatusRows(
             rows=rows,
@@ -377,7 +376,7 @@ def _values(frame: Frame) -> RowValues:
 
 
 def _common_log_area(growth: Growth) -> Floats:
-    """ln area in one unit for all rows that are compared with each other: mm2 where there are any."""
+    """Ln area in one unit for all rows that are compared with each other: mm2 where there are any."""
     rows = growth.rows
     with np.errstate(divide="ignore", invalid="ignore"):
         found: Floats = np.log(np.where(np.isfinite(rows.area_mm2), rows.area_mm2, rows.area_px2))
@@ -387,7 +386,7 @@ def _common_log_area(growth: Growth) -> Floats:
 class _Overlays:
     """Pages of each row and the visit before laid over each other: shifts, turned profiles, where lesions would be."""
 
-    def __init__(self, frame: Frame, slots: Slots, growth: Growth, threads: int | None) -> None:
+    def __init__(self, frame: Frame, growth: Growth, threads: int | None) -> None:
         self.frame, self.growth, self.threads = frame, growth, threads
         self.before = self._seen_before()
         seen, visits = frame.seen, frame.visits
