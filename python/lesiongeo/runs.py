@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from .agreement import Agreement
 from .habits import Habits, habits
@@ -19,7 +20,7 @@ from .routing import queue_summary
 from .statistics import agreement_statistics, reliability
 from .tracks import Tracks
 
-__all__ = ["Run", "regions_of_run", "regions_with_tracks", "run_tables", "track_tables"]
+__all__ = ["Run", "has_visits", "regions_of_run", "regions_with_tracks", "run_tables", "track_tables"]
 
 Stage = Callable[[str], Callable[[int, int], None]]
 
@@ -43,12 +44,25 @@ class Run:
     queue: dict[str, Any]
 
 
-def regions_of_run(export: Export, sizes: pa.Table, result: Agreement) -> Regions:
-    """Return the regions with their measurements and the number of their lesion on the page, null where none."""
+def regions_of_run(export: Export, sizes: pa.Table, result: Agreement, found: Tracks | None) -> Regions:
+    """Return the regions with their measurements and the number of their lesion on the page, null where none.
+
+    With tracks also the track of each.
+    """
     measured = with_measures(export.regions, sizes)
     row = result.lesion_of_region
     number = result.lesions["lesion"].combine_chunks().take(pa.array(np.maximum(row, 0), mask=row < 0))
-    return Regions(measured.polygons, measured.table.append_column("lesion", number))
+    regions = Regions(measured.polygons, measured.table.append_column("lesion", number))
+    return regions if found is None else regions_with_tracks(regions, found)
+
+
+def has_visits(export: Export) -> bool:
+    """Say whether lesions can be followed: somebody has more than one page, and ids or patients are known."""
+    pages = export.pages
+    if export.role("track_id") is None and pages["patient"].null_count == pages.num_rows:
+        return False
+    known = pages.filter(pc.is_valid(pages["patient"]))["patient"]
+    return any(len(pc.unique(column)) < len(column) for column in (pages["task_id"], known))
 
 
 def regions_with_tracks(regions: Regions, found: Tracks) -> Regions:
@@ -76,6 +90,7 @@ def run_tables(
     result: Agreement,
     *,
     queue: pa.Table,
+    followed: Tracks | None = None,
     resamples: int = 1000,
     seed: int = 0,
     threads: int | None = None,
@@ -90,6 +105,8 @@ def run_tables(
         What `agreement` made of it.
     queue : pyarrow.Table
         What `review_queue` returned.
+    followed : Tracks, optional
+        What `tracks` returned, where lesions can be followed.
     resamples, seed : int
         Of the intervals.
     threads : int, optional
@@ -99,7 +116,8 @@ def run_tables(
     -------
     Run
         Tables pairs, tasks, lesions, annotators, summary, statistics, reliability, habits, trends, habits_overall,
-        similar, queue, problems.
+        similar, queue, problems; with tracks also tracks, track_conflicts, track_findings, track_proposals,
+        track_noise, visits.
     """
     found = habits(export, result, seed=seed, threads=threads)
     tables = {
@@ -117,4 +135,6 @@ def run_tables(
         "queue": queue,
         "problems": pa.concat_tables([export.problems, superseded_problems(result.superseded)]),
     }
+    if followed is not None:
+        tables |= track_tables(followed)
     return Run(tables, found, queue_summary(export, result, queue))

@@ -18,15 +18,18 @@ from . import __version__
 from .agreement import Agreement
 from .read import Export
 from .runs import Run
+from .tracks import Tracks
 
 __all__ = [
     "measures_json",
     "print_agreement",
     "print_reading",
     "print_run",
+    "print_tracks",
     "printable",
     "reading_json",
     "summary_json",
+    "tracks_json",
 ]
 
 WORST = 10
@@ -282,3 +285,54 @@ def _counts(column: pa.ChunkedArray) -> dict[str, int]:
     """How often each text occurs, in alphabetical order."""
     found = sorted(pc.value_counts(column).to_pylist(), key=lambda entry: str(entry["values"]))
     return {entry["values"]: entry["counts"] for entry in found}
+
+
+def tracks_json(found: Tracks) -> dict[str, Any]:
+    """Count tracks, rows by status, conflicts and findings."""
+    return {
+        "tracks": found.index.num_rows,
+        "rows": found.table.num_rows,
+        "calibrated_rows": _true(found.table["calibrated"]),
+        "statuses": _counts(pc.fill_null(found.table["geo_status"], "unknown")),
+        "conflicts": _counts(found.conflicts["kind"]),
+        "findings": _counts(found.findings["code"]),
+        "proposals": found.proposals.num_rows,
+    }
+
+
+def print_tracks(console: Console, found: Tracks, *, worst: int = 0) -> None:
+    """Print what became of lesions over visits, and the worst contradictions."""
+    counts = tracks_json(found)
+    console.print(f"[bold]{counts['tracks']}[/] tracks, [bold]{counts['rows']}[/] rows of lesion and visit")
+    for name in ("statuses", "conflicts", "findings"):
+        if counts[name]:
+            listed = ", ".join(f"{code} {count}" for code, count in counts[name].items())
+            console.print(f"  {name}: {escape(listed)}")
+    if counts["rows"] and not counts["calibrated_rows"]:
+        console.print("  [yellow]no scale is known[/]: pixels, and changes only between pages of one size")
+    console.print(f"  noise: {_noise_line(found.noise)}")
+    if not worst or not found.conflicts.num_rows:
+        return
+    table = Table(title="Worst conflicts", title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0))
+    for name in ("patient", "track", "what"):
+        table.add_column(name, overflow="fold")
+    for row in found.conflicts.slice(0, worst).to_pylist():
+        patient = row["patient"] if row["patient"] is not None else f"task {row['task_id']}"
+        table.add_row(*(Text(printable(str(text))) for text in (patient, row["track_id"], row["message"])))
+    console.print(table)
+
+
+def _noise_line(noise: pa.Table) -> str:
+    """Say in one line which changes are noise."""
+    rows = noise.to_pylist()
+    within = next((row for row in rows if row["component"] == "within"), None)
+    if within is not None and within["mdc95_percent"] is not None:
+        return (
+            f"changes of area up to {within['mdc95_percent']:.0f} % between two outlines of one person "
+            f"({within['n_lesions']} lesions)"
+        )
+    given = next((row for row in rows if row["component"] in ("given", "fallback")), None)
+    if given is None or given["mdc95_percent"] is None:
+        return "nothing is known"
+    why = "as given" if given["component"] == "given" else "assumed: too few lesions were drawn by several people"
+    return f"changes of area up to {given['mdc95_percent']:g} %, {why}"

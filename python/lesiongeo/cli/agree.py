@@ -16,9 +16,10 @@ from ..lock import RunLock
 from ..measure import measure
 from ..routing import DEFAULT_FLAG, review_queue
 from ..routing.expression import parse
-from ..runs import regions_of_run, run_tables
+from ..runs import has_visits, regions_of_run, run_tables
 from ..specs import specs_of
-from ..summary import print_agreement, print_reading, print_run, printable, summary_json
+from ..summary import print_agreement, print_reading, print_run, print_tracks, printable, summary_json, tracks_json
+from ..tracks import tracks
 from .common import Json, Quiet, Seed, Sources, Threads, errors, local, print_json, progress_bars
 from .privacy import Privacy
 from .reading import Reading
@@ -27,8 +28,10 @@ __all__ = ["EPILOG", "agree"]
 
 EPILOG = (
     "Writes regions, pairs, tasks, lesions, annotators, summary, statistics, reliability, habits, trends, "
-    "habits_overall, similar, queue and problems as Parquet (or CSV), summary.json and run.lock.json; `lesiongeo "
-    "report` makes a page of them. Exit code 0: done, 2: wrong usage, 3: a file could not be read or written."
+    "habits_overall, similar, queue and problems as Parquet (or CSV), summary.json and run.lock.json; where lesions "
+    "have several pages also tracks, track_conflicts, track_findings, track_proposals, track_noise and visits. "
+    "`lesiongeo report` makes a page of them. Exit code 0: done, 2: wrong usage, 3: a file could not be read or "
+    "written."
 )
 
 Csv = Annotated[bool, typer.Option("--csv", help="Write CSV instead of Parquet: without outlines.")]
@@ -90,12 +93,17 @@ def agree(
             )
             # Before anything is written: a rule can name what is not there.
             queue = review_queue(export, result, flag=flag)
-            regions = regions_of_run(export, sizes, result)
+            followed = (
+                tracks(export, result, threads=threads, progress=stage("tracking")) if has_visits(export) else None
+            )
+            regions = regions_of_run(export, sizes, result, followed)
             out.mkdir(parents=True, exist_ok=True)
             # The outlines are most of what is written and no statistics need that: a second thread writes them.
             paths = {"regions": out / f"regions.{ending}"}
             writing = writer.submit(write_table, regions, paths["regions"]) if threads != 1 else None
-            run = run_tables(export, result, queue=queue, resamples=resamples, seed=seed, threads=threads)
+            run = run_tables(
+                export, result, queue=queue, followed=followed, resamples=resamples, seed=seed, threads=threads
+            )
         options: dict[str, Any] = {
             "boundary": boundary,
             "conflict_gate": conflict_gate,
@@ -108,6 +116,7 @@ def agree(
         }
         specs = specs_of([regions.table, *run.tables.values()])
         content = summary_json(export, result, run, options=options, specs=specs)
+        content["tracks"] = None if followed is None else tracks_json(followed)
         for name, table in run.tables.items():
             paths[name] = out / f"{name}.{ending}"
             write_table(table, paths[name])
@@ -131,6 +140,8 @@ def agree(
     privacy.print(console)
     print_agreement(console, result)
     print_run(console, run)
+    if followed is not None:
+        print_tracks(console, followed)
     names = ", ".join([*run.tables, "regions"])
     console.print(
         f"\nWritten to [bold]{escape(printable(str(out)))}[/]: summary.json, run.lock.json, and as .{ending}:"

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -19,12 +18,12 @@ from ..read import Export
 from ..regions import Regions
 from ..runs import regions_with_tracks, track_tables
 from ..specs import specs_of
-from ..summary import print_reading, printable, reading_json
+from ..summary import print_reading, print_tracks, printable, reading_json, tracks_json
 from ..tracks import Calibration, Tracks, tracks, write_plot
 from .common import Json, Quiet, Sources, Threads, UsageError, errors, local, print_json, progress_bars
 from .privacy import Privacy
 from .reading import Reading
-from .tables import listing, plain_rows
+from .tables import plain_rows
 
 __all__ = ["EPILOG", "track"]
 
@@ -211,7 +210,7 @@ def track(
     console = Console(quiet=quiet or as_json, highlight=False, emoji=False)
     print_reading(console, export)
     privacy.print(console)
-    _print(console, found, content)
+    print_tracks(console, found, worst=MOST_LISTED)
     if written:
         console.print(f"\nWritten to [bold]{escape(printable(str(out or written[0])))}[/]")
         if len(written) > 1:
@@ -254,70 +253,11 @@ def _write(export: Export, found: Tracks, content: dict[str, Any], out: Path) ->
 
 
 def _content(export: Export, found: Tracks, options: dict[str, Any], specs: list[str]) -> dict[str, Any]:
-    table = found.table
     return {
         "lesiongeo": __version__,
         "options": options,
         "specs": specs,
         "read": reading_json(export),
-        "summary": {
-            "tracks": found.index.num_rows,
-            "rows": table.num_rows,
-            "calibrated_rows": pc.sum(table["calibrated"]).as_py() or 0,
-            "statuses": _counts(table["geo_status"]),
-            "conflicts": _counts(found.conflicts["kind"]),
-            "findings": _counts(found.findings["code"]),
-            "proposals": found.proposals.num_rows,
-        },
+        "summary": tracks_json(found),
         "noise": [row for row in found.noise.to_pylist() if row["component"] != "habit"],
     }
-
-
-def _counts(column: pa.ChunkedArray) -> dict[str, int]:
-    """Count values, most frequent first; null as "unknown"."""
-    counted = sorted(column.value_counts().to_pylist(), key=lambda row: (-row["counts"], row["values"] or ""))
-    return {row["values"] or "unknown": row["counts"] for row in counted}
-
-
-def _print(console: Console, found: Tracks, content: dict[str, Any]) -> None:
-    counts = content["summary"]
-    console.print(f"[bold]{counts['tracks']}[/] tracks, [bold]{counts['rows']}[/] rows of lesion and visit")
-    if counts["statuses"]:
-        console.print("  " + ", ".join(f"{name} {count}" for name, count in counts["statuses"].items()))
-    if counts["rows"] and not counts["calibrated_rows"]:
-        console.print(
-            "[yellow]No scale is known[/]: sizes are in pixels, and changes only between pages of one size; give "
-            "--spacing-mm, --calibration or --marker"
-        )
-    console.print(_noise_line(found.noise))
-    if found.conflicts.num_rows:
-        console.print(f"[yellow]{found.conflicts.num_rows} conflicts[/] of what was ticked and what was drawn:")
-        rows = found.conflicts.slice(0, MOST_LISTED).to_pylist()
-        shown = [
-            [
-                printable(str(row["patient"] or f"task {row['task_id']}")),
-                printable(row["track_id"]),
-                printable(row["message"]),
-            ]
-            for row in rows
-        ]
-        console.print(listing("", ("patient", "track", "what"), shown, left=("patient", "track", "what")))
-    if counts["findings"]:
-        listed = ", ".join(f"{code} {count}" for code, count in counts["findings"].items())
-        console.print(f"[yellow]Findings[/]: {listed}")
-
-
-def _noise_line(noise: pa.Table) -> str:
-    """Say in one line which changes are noise."""
-    rows = {(row["component"], row["size_class"]): row for row in reversed(noise.to_pylist())}
-    within = rows.get(("within", "all"))
-    if within is not None and within["mdc95_percent"] is not None:
-        return (
-            f"Noise: changes of area up to {within['mdc95_percent']:.0f} % between two outlines of one person, from "
-            f"{within['n_lesions']} lesions"
-        )
-    given = next((row for row in noise.to_pylist() if row["component"] in ("given", "fallback")), None)
-    if given is None or given["mdc95_percent"] is None:
-        return "Noise: nothing is known"
-    why = "as given" if given["component"] == "given" else "assumed, since too few lesions were drawn by several people"
-    return f"Noise: changes of area up to {given['mdc95_percent']:g} %, {why}"

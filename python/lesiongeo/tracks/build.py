@@ -230,7 +230,7 @@ def tracks(
     >>> row["patient"], row["track_id"], row["visit"], row["day_offset"], row["geo_status"], row["human_status"]
     ('P0001', '1', 1, 164.0, 'stable', 'stable')
     >>> round(row["area_mm2"], 2), round(row["pct_area"], 1), round(row["mdc95"], 1), row["significant"]
-    (9.99, 0.8, 10.5, False)
+    (8.99, -12.4, 19.3, False)
     """
     if dates not in DATES:
         raise ValueError(f"dates is {shown(dates)}; it is one of {', '.join(DATES)}")
