@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from little_exports import annotation, answer, disk, task
 
 import lesiongeo as lg
 from lesiongeo.agreement.counted import Counted
@@ -18,6 +17,7 @@ from lesiongeo.testing import Event, make_courses
 from lesiongeo.tracks.imaged import plain_word, usable_pages
 from lesiongeo.tracks.order import number_visits
 from lesiongeo.tracks.visits import Visits, visits_of
+from little_exports import annotation, answer, disk, task
 
 Row = dict[str, Any]
 
@@ -237,7 +237,9 @@ def test_generated_visits_are_found(visit_tasks: bool, dates: str) -> None:
         assert row["spacing_x_mm"] == visit.spacing_mm
         if dates == "offsets":
             assert row["day_offset"] == visit.day
-        assert row["reason"] == (None if visit.imaged else "no_image" if visit.patient == "P0002" else "called_unusable")
+        assert row["reason"] == (
+            None if visit.imaged else "no_image" if visit.patient == "P0002" else "called_unusable"
+        )
 
 
 # --- what can be seen

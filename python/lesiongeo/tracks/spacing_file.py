@@ -31,7 +31,7 @@ VALUES = ("spacing_mm", "spacing_x_mm", "spacing_y_mm", "spacing_error", "tilt_d
 #: A line per image; a larger file is another file.
 MOST_BYTES = 1 << 30
 #: What Label Studio puts before the name of a file that somebody uploads.
-UPLOADED = r"^[0-9a-f]{8}-"
+UPLOADED = r"(^|/)[0-9a-f]{8}-([^/]*)$"
 
 
 class FileRows(NamedTuple):
@@ -69,8 +69,8 @@ def read_spacing_file(path: str | os.PathLike[str]) -> FileRows:
     ----------
     path : path-like
         UTF-8, with names of columns in the first line, separated by commas, semicolons or tabs. Which image a line is
-        about: task_id and page (from 0), or image (the address, or the name of the file alone where no two images
-        share it), or patient and visit (from 0); of several the first of these. What it says: spacing_mm, or
+        about: task_id and page (from 0), or image (the address, or its end from some folder or the name of the file on,
+        where no other address ends so), or patient and visit (from 0); of several the first of these. What it says: spacing_mm, or
         spacing_x_mm and spacing_y_mm (millimetres per pixel); spacing_error (relative standard deviation, 0.01 is one
         percent of length); tilt_deg. An empty field says nothing. Other columns are not looked at.
 
@@ -139,7 +139,7 @@ def match_pages(rows: FileRows, pages: pa.Table, patients: pa.Array, visit: Ints
     row : ndarray of int64, shape (n_pages,)
         Row of the file; -1 where none is about the page.
     ambiguous : ndarray of int64
-        Rows of pages whose image is meant by a name that others have too, with another address or another spacing.
+        Rows of pages whose image is meant by a name that other addresses have too.
         O(n log n).
     """
     none = np.empty(0, dtype=np.int64)
@@ -158,23 +158,32 @@ def match_pages(rows: FileRows, pages: pa.Table, patients: pa.Array, visit: Ints
 
 
 def _by_file_name(rows: FileRows, image: pa.Array, found: Ints) -> tuple[Ints, Ints]:
-    """Match the images whose address is not in the file by the name of their file."""
-    theirs = _file_names(rows.columns[0])
+    """Match the images whose address is not in the file by its end: as many folders as the line names."""
+    theirs = _plain(rows.columns[0])
+    used = np.zeros(len(theirs), dtype=bool)
+    used[found[found >= 0]] = True
+    # Addresses that differ in their query alone, which an export does not have.
+    first = first_rows([theirs], [theirs])
+    repeated = np.bincount(first, minlength=len(theirs))[first] > 1
+    depth = pc.count_substring(theirs, "/").to_numpy(zero_copy_only=False)
+    own = _plain(image)
     ambiguous = np.zeros(len(image), dtype=bool)
-    open_ = (found < 0) & image.is_valid().to_numpy(zero_copy_only=False)
-    for names in (_file_names(image), pc.replace_substring_regex(_file_names(image), UPLOADED, "")):
-        row = np.where(open_, first_rows([theirs], [names]), -1)
-        hit = np.flatnonzero(row >= 0)
-        if not len(hit):
-            continue
-        address = image.take(pa.array(hit)).dictionary_encode().indices.to_numpy(zero_copy_only=False)
-        several = _several(row[hit], address)
-        # Names of several lines stand for several addresses.
-        repeated = np.bincount(first_rows([theirs], [theirs]), minlength=len(theirs))[row[hit]] > 1
-        wrong = several | repeated
-        ambiguous[hit[wrong]] = True
-        found[hit[~wrong]] = row[hit[~wrong]]
-        open_[hit] = False
+    still = (found < 0) & image.is_valid().to_numpy(zero_copy_only=False)
+    # The most exact names first.
+    for folders in np.unique(depth[~used])[::-1].tolist():
+        lines = np.flatnonzero((depth == folders) & ~used)
+        names = theirs.take(pa.array(lines))
+        end = pc.replace_substring_regex(own, rf"^.*/((?:[^/]*/){{{folders}}}[^/]*)$", r"\1")
+        for ends in (end, pc.replace_substring_regex(end, UPLOADED, r"\1\2")):
+            row = np.where(still, first_rows([names], [ends]), -1)
+            hit = np.flatnonzero(row >= 0)
+            if not len(hit):
+                continue
+            address = image.take(pa.array(hit)).dictionary_encode().indices.to_numpy(zero_copy_only=False)
+            wrong = _several(row[hit], address) | repeated[lines[row[hit]]]
+            ambiguous[hit[wrong]] = True
+            found[hit[~wrong]] = lines[row[hit[~wrong]]]
+            still[hit] = False
     return found, np.flatnonzero(ambiguous)
 
 
@@ -188,8 +197,9 @@ def _several(group: Ints, value: Ints) -> NDArray[np.bool_]:
     return several
 
 
-def _file_names(addresses: pa.Array) -> pa.Array:
-    return pc.replace_substring_regex(pc.replace_substring_regex(addresses, r"[?#].*$", ""), r"^.*[/\\]", "")
+def _plain(addresses: pa.Array) -> pa.Array:
+    """Addresses without query, with slashes only."""
+    return pc.replace_substring(pc.replace_substring_regex(addresses, r"[?#].*$", ""), "\\", "/")
 
 
 def _table(path: Path, name: str) -> tuple[pa.Table, Ints]:
