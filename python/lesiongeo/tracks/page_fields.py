@@ -16,7 +16,7 @@ from ..read.fields import ALL_PAGES, Found, TaskFields, read_fields
 from ..read.options import ReadOptions, read_options
 from .findings import TRACK_FINDING_SCHEMA, finding_rows
 
-__all__ = ["PageValues", "page_days", "page_numbers", "page_spacings", "page_texts"]
+__all__ = ["PageValues", "page_days", "page_numbers", "page_positions", "page_spacings", "page_texts"]
 
 BEYOND = (
     "the field has values of pages that the export does not: no image is known of them and nothing is drawn on them, "
@@ -51,6 +51,15 @@ def page_days(export: Export, option: str, field: str) -> PageValues:
     fields = _fields(export, read_options(visit_date=field))
     if fields.visit_date.task:
         return _found(export, option, field, fields, fields.visit_date, pa.date32())
+    fields = _fields(export, read_options(day_offset=field))
+    return _found(export, option, field, fields, fields.day_offset, pa.float64())
+
+
+def page_positions(export: Export, option: str, field: str) -> PageValues:
+    """Read a field of any numbers, one per page.
+
+    Raises `ValueError` where no page has one.
+    """
     fields = _fields(export, read_options(day_offset=field))
     return _found(export, option, field, fields, fields.day_offset, pa.float64())
 

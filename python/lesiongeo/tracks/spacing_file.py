@@ -70,9 +70,10 @@ def read_spacing_file(path: str | os.PathLike[str]) -> FileRows:
     path : path-like
         UTF-8, with names of columns in the first line, separated by commas, semicolons or tabs. Which image a line is
         about: task_id and page (from 0), or image (the address, or its end from some folder or the name of the file on,
-        where no other address ends so), or patient and visit (from 0); of several the first of these. What it says: spacing_mm, or
-        spacing_x_mm and spacing_y_mm (millimetres per pixel); spacing_error (relative standard deviation, 0.01 is one
-        percent of length); tilt_deg. An empty field says nothing. Other columns are not looked at.
+        where no other address ends so), or patient and visit (from 0); of several the first of these. What it says:
+        spacing_mm, or spacing_x_mm and spacing_y_mm (millimetres per pixel); spacing_error (relative standard
+        deviation, 0.01 is one percent of length); tilt_deg. An empty field says nothing. Other columns are not looked
+        at.
 
     Returns
     -------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -11,11 +12,12 @@ from numpy.typing import NDArray
 
 from ..agreement.counted import Ints
 from ..arrow import nullable, numbers
+from ..checks.view import Mask
 from ..options import checked_number, shown
 from ..read import Export
 from ..read.export import page_rows
 from ..spacing import LARGEST, SMALLEST
-from .page_fields import page_numbers
+from .page_fields import PageValues, page_numbers, page_positions
 
 __all__ = ["volumes"]
 
@@ -35,7 +37,13 @@ class _HasTable(Protocol):
         """One row per lesion and slice."""
 
 
-def volumes(tracks: _HasTable | pa.Table, *, slice_spacing_mm: float | str, export: Export | None = None) -> pa.Table:
+def volumes(
+    tracks: _HasTable | pa.Table,
+    *,
+    slice_spacing_mm: float | str,
+    slice_position_mm: str | None = None,
+    export: Export | None = None,
+) -> pa.Table:
     """Add up the areas of each lesion over slices.
 
     Parameters
@@ -46,6 +54,9 @@ def volumes(tracks: _HasTable | pa.Table, *, slice_spacing_mm: float | str, expo
     slice_spacing_mm : float or str
         Distance between neighbouring slices in millimetres; or the field of the tasks' data that has the thickness of
         each page's slice, which needs `export`.
+    slice_position_mm : str, optional
+        Field with the position of each page's slice along the body, in millimetres, to find slices that are no pages;
+        needs `export`.
     export : Export, optional
         What the tracks were made of.
 
@@ -54,9 +65,10 @@ def volumes(tracks: _HasTable | pa.Table, *, slice_spacing_mm: float | str, expo
     pyarrow.Table
         One row per lesion, in the order of the tracks: patient, site, track_id, annotator (where the tracks have them;
         task_id where the patient is unknown), first_visit, last_visit (slices, from 0), n_slices (on which it is
-        drawn), n_gaps (slices between the first and the last on which it is not), slice_spacing_mm (null where it
-        differs between the slices), area_max_mm2 (null: the spacing of a page is unknown), volume_mm3, reason (why
-        volume_mm3 is null: no_area, spacing_unknown, slice_spacing_unknown). O(n log n) in rows.
+        drawn), n_gaps (slices between the first and the last on which it is not: pages, or by their positions also
+        those that are no pages), slice_spacing_mm (null where it differs between the slices), area_max_mm2 (null: the
+        spacing of a page is unknown), volume_mm3, reason (why volume_mm3 is null: no_area, spacing_unknown,
+        slice_spacing_unknown). O(n log n) in rows.
 
     Raises
     ------
@@ -98,16 +110,16 @@ def volumes(tracks: _HasTable | pa.Table, *, slice_spacing_mm: float | str, expo
     np.minimum.at(low, group, visit)
     np.maximum.at(high, group, visit)
     slices = np.bincount(group[_first_of(group, visit)], minlength=count)
+    gaps, unsure = high - low + 1 - slices, np.zeros(count, dtype=bool)
+    if slice_position_mm is not None:
+        gaps, unsure = _gaps(group, _of_rows(table, page_positions, slice_position_mm, export), thickness, count)
     biggest = np.full(count, -np.inf)
-    np.maximum.at(biggest, group, mm)
+    np.fmax.at(biggest, group, mm)
     thin, thick = np.full(count, np.inf), np.full(count, -np.inf)
-    np.minimum.at(thin, group, thickness)
-    np.maximum.at(thick, group, thickness)
-    with np.errstate(invalid="ignore"):
-        volume = np.bincount(group, weights=np.where(flat, 0.0, mm * thickness), minlength=count)
-    unscaled, unplaced = (
-        np.bincount(group[~flat & np.isnan(values)], minlength=count) > 0 for values in (mm, thickness)
-    )
+    np.fmin.at(thin, group, thickness)
+    np.fmax.at(thick, group, thickness)
+    volume = np.bincount(group, weights=np.where(flat, 0.0, mm * thickness), minlength=count)
+    unscaled, unplaced = (np.bincount(group[~flat & np.isnan(own)], minlength=count) > 0 for own in (mm, thickness))
     empty = np.bincount(group[~flat], minlength=count) == 0
     reason = np.where(empty, 1, np.where(unscaled, 2, np.where(unplaced, 3, 0)))
 
@@ -120,9 +132,9 @@ def volumes(tracks: _HasTable | pa.Table, *, slice_spacing_mm: float | str, expo
         "first_visit": pa.array(low.astype(np.int32)),
         "last_visit": pa.array(high.astype(np.int32)),
         "n_slices": pa.array(slices.astype(np.int32)),
-        "n_gaps": pa.array((high - low + 1 - slices).astype(np.int32)),
-        "slice_spacing_mm": numbers(np.where(thin == thick, thin, np.nan)),
-        "area_max_mm2": numbers(np.where(np.isnan(biggest) | empty, np.nan, biggest)),
+        "n_gaps": nullable(gaps.astype(np.int32), unsure),
+        "slice_spacing_mm": numbers(np.where((thin == thick) & ~unplaced, thin, np.nan)),
+        "area_max_mm2": numbers(np.where(unscaled | empty, np.nan, biggest)),
         "volume_mm3": nullable(volume, reason != 0),
         "reason": pa.array(REASONS, pa.string()).take(pa.array(reason)),
     }
@@ -136,10 +148,17 @@ def _thickness(table: pa.Table, slice_spacing_mm: float | str, export: Export | 
         if not SMALLEST <= constant <= LARGEST:
             raise ValueError(f"slice_spacing_mm is {shown(slice_spacing_mm)}; it is a distance from 1e-9 to 1e9 mm")
         return np.full(table.num_rows, constant)
+    return _of_rows(table, page_numbers, slice_spacing_mm, export)
+
+
+def _of_rows(
+    table: pa.Table, read: Callable[[Export, str, str], PageValues], path: str, export: Export | None
+) -> Floats:
+    """Value of a field on the page of each row, NaN where there is none."""
+    option = "slice_spacing_mm" if read is page_numbers else "slice_position_mm"
     if export is None:
-        raise ValueError(f"slice_spacing_mm is {shown(slice_spacing_mm)}, a field of the tasks: give the export, too")
-    values = page_numbers(export, "slice_spacing_mm", slice_spacing_mm).values
-    known = np.append(pc.fill_null(values, np.nan).to_numpy(zero_copy_only=False).astype(np.float64), np.nan)
+        raise ValueError(f"{option} is {shown(path)}, a field of the tasks: give the export, too")
+    values = pc.fill_null(read(export, option, path).values, np.nan).to_numpy(zero_copy_only=False)
     pages = export.pages
     row = page_rows(
         table["task_id"].to_numpy(),
@@ -147,7 +166,20 @@ def _thickness(table: pa.Table, slice_spacing_mm: float | str, export: Export | 
         pages["task_id"].to_numpy(),
         pages["page"].to_numpy(),
     )
-    return known[row]
+    return np.append(values.astype(np.float64), np.nan)[row]
+
+
+def _gaps(group: Ints, position: Floats, thickness: Floats, count: int) -> tuple[Ints, Mask]:
+    """Slices that are missing between those of each lesion, by their positions; and of which that is unknown."""
+    order = np.lexsort((position, group))
+    own, at, thick = group[order], position[order], thickness[order]
+    inside = own[1:] == own[:-1]
+    steps = np.diff(at) / (0.5 * (thick[1:] + thick[:-1]))
+    # Two pages of one slice are no gap.
+    missing = np.maximum(np.rint(np.where(np.isnan(steps), 1.0, steps)) - 1.0, 0.0)
+    gaps = np.bincount(own[1:][inside], weights=missing[inside], minlength=count)
+    unsure: Mask = np.bincount(group[np.isnan(position) | np.isnan(thickness)], minlength=count) > 0
+    return gaps.astype(np.int64), unsure
 
 
 def _groups(table: pa.Table) -> tuple[Ints, Ints]:
