@@ -98,7 +98,7 @@ def test_shrinkage_is_negative() -> None:
 def test_a_turned_page_is_turned_back(turn: float) -> None:
     pages = [ellipse((300, 300), 100, 80)], [ellipse((500, 400), 150, 90, turn=turn)]
     growth = reach(150, 90, ANGLE) - reach(100, 80, ANGLE)
-    found = compared(visits(*pages), rotation_rad=np.array([np.nan, turn]))
+    found = compared(visits(*pages), rotation_rad=np.array([np.nan, -turn]))
     assert found.profile[1] == pytest.approx(growth, abs=1e-3)
     assert found.asymmetry[1] == pytest.approx(growth.std() / growth.mean(), rel=1e-4)
     assert found.alignments().to_pylist() == [None, "lesions"]
@@ -115,7 +115,7 @@ def test_pixels_that_are_not_square() -> None:
         [ellipse((300, 300), 30, 30, scale=(0.5, 0.2))],
         [ellipse((400, 500), 60, 40, turn=0.7, scale=(0.2, 0.4))],
     ]
-    found = compared(visits(*pages, spacing=spacing), mm=True, rotation_rad=np.array([np.nan, 0.7]))
+    found = compared(visits(*pages, spacing=spacing), mm=True, rotation_rad=np.array([np.nan, -0.7]))
     assert found.profile[1] == pytest.approx(reach(60, 40, ANGLE) - 30, abs=1e-3)
     in_px = compared(visits(*pages, spacing=spacing))
     assert in_px.profile[1, [0, 9]] != pytest.approx(found.profile[1, [0, 9]], rel=0.1)

@@ -91,9 +91,9 @@ def growth_profiles(
     significant : ndarray of bool, shape (k,)
         Whether the change of area is beyond the noise floor: of what is not, only the noise would have a direction.
     rotation_rad : ndarray of float64, shape (k,), optional
-        By how much the view turned between the pages, clockwise on the screen, as in `Shifts`: what was at angle a
-        around the lesion's centre on the earlier page is at a + rotation on the later one. NaN where that is unknown,
-        and everywhere by default: pages are taken as they are then.
+        By which angle the later page has to be turned, from +x towards +y (clockwise on the screen), to lie as the
+        earlier one: the negative of `Shifts.rotation_rad`. NaN where that is unknown, and everywhere by default: pages
+        are taken as they are then.
     threads : int, optional
         Number of threads; by default see `num_threads`.
 
@@ -155,7 +155,7 @@ def growth_profiles(
     centroid = _core.centroid(observations.shapes.to_ragged(), threads=threads)
     for start in range(0, len(compared), ROWS_AT_ONCE):
         rows = compared[start : start + ROWS_AT_ONCE]
-        back = 0.0 - np.nan_to_num(turn[rows])
+        back = np.nan_to_num(turn[rows]) + 0.0  # no negative zero
         scaled = in_mm[rows]
         # The later outline of one row is the earlier of the next: where it is not turned it is the same radii.
         who = np.concatenate((before[rows], now[rows]))
