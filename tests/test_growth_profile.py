@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -170,7 +171,8 @@ def test_rows_in_any_order_and_number(monkeypatch: pytest.MonkeyPatch) -> None:
     mm, turn = rng.random(40) < 0.5, np.where(rng.random(40) < 0.5, rng.uniform(-1, 1, 40), np.nan)
     yes = np.ones(40, dtype=bool)
     whole = growth_profiles(seen, now, before, in_mm=mm, significant=yes, rotation_rad=turn)
-    monkeypatch.setattr("lesiongeo.tracks.growth_profile.ROWS_AT_ONCE", 7)
+    # `lesiongeo.tracks` is the function; its package is among the modules all the same.
+    monkeypatch.setattr(sys.modules["lesiongeo.tracks.growth_profile"], "ROWS_AT_ONCE", 7)
     parts = growth_profiles(seen, now, before, in_mm=mm, significant=yes, rotation_rad=turn, threads=1)
     for row in range(40):
         one = slice(row, row + 1)
