@@ -243,9 +243,10 @@ fn load(spots: &mut Vec<Spot>, seen: Sightings, rows: Range<usize>, per_px: [f64
     spots.clear();
     spots.extend(rows.map(|row| {
         let log_area = seen.log_area[row] + log_factor;
+        let radius2 = if log_area.is_nan() { 0.0 } else { log_area.exp() / std::f64::consts::PI };
         Spot {
             at: [seen.xy[row][0] * per_px[0], seen.xy[row][1] * per_px[1]],
-            radius2: log_area.exp() / std::f64::consts::PI,
+            radius2,
             log_area,
             label: seen.label[row],
             id: seen.id[row],

@@ -12,7 +12,7 @@ pub const NOISE_OF_WIDTH: f64 = 0.006;
 /// The same, of the radius of the lesion: uneven growth, and borders drawn differently.
 pub const NOISE_OF_RADIUS: f64 = 0.2;
 /// The same, of the distance from the middle, where rotation and scale of the camera are known: skin.
-pub const STRETCH: f64 = 0.03;
+pub const STRETCH: f64 = 0.05;
 /// Where only the shift is known: the camera may have turned by as much (radians) or come nearer.
 pub const TURN: f64 = 0.2;
 /// Standard deviation of the camera's shift, of the width of the image.
@@ -33,7 +33,7 @@ pub const AGREES: f64 = 4.5;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Spot {
     pub(super) at: Point,
-    /// Square of the radius of a disk of the same area; NaN where there is no area.
+    /// Square of the radius of a disk of the same area; 0 where there is no area.
     pub(super) radius2: f64,
     pub(super) log_area: f64,
     pub(super) label: i64,
@@ -149,13 +149,7 @@ impl Motion {
 
 /// Variance per coordinate of the position of a lesion of these sizes.
 fn own_variance(from: &Spot, to: &Spot) -> f64 {
-    let radius2 = match (from.radius2.is_nan(), to.radius2.is_nan()) {
-        (false, false) => 0.5 * (from.radius2 + to.radius2),
-        (true, true) => 0.0,
-        (true, false) => to.radius2,
-        (false, true) => from.radius2,
-    };
-    NOISE_OF_RADIUS * NOISE_OF_RADIUS * radius2
+    NOISE_OF_RADIUS * NOISE_OF_RADIUS * 0.5 * (from.radius2 + to.radius2)
 }
 
 /// Variance per coordinate of a position, without what depends on the place.

@@ -12,8 +12,8 @@ use super::model::{AGREES, Basis, CAMERA_OF_WIDTH, GATE, Model, Motion, NOISE_OF
 use super::{Movement, Page};
 use crate::polygons::Point;
 
-/// Largest turn of the camera in radians.
-const MOST_TURN: f64 = 35.0 * std::f64::consts::PI / 180.0;
+/// Tangent of the largest turn of the camera, 35 degrees.
+const MOST_SLOPE: f64 = 0.700_207_538_209_709_8;
 /// Ids of which all pairs suggest movements; of more, this many spread over them do.
 const MOST_IDS: usize = 48;
 /// Lesions per page of which all pairs suggest movements where ids do not help: the largest.
@@ -145,9 +145,9 @@ impl Page {
         let middle = self.middle();
         let mut best = (f64::INFINITY, Motion::new(model, middle, middle, [1.0, 0.0], bounds.field));
         let mut offer = |motion: Motion| {
-            let limit = best.0 - prior(&motion, middle, bounds);
-            if let ControlFlow::Continue(cost) = self.nearest(&motion, &from, &to, limit) {
-                best = (cost + prior(&motion, middle, bounds), motion);
+            let start = prior(&motion, middle, bounds);
+            if let ControlFlow::Continue(cost) = self.nearest(&motion, &from, &to, start, best.0) {
+                best = (cost, motion);
             }
         };
         offer(Motion::new(model, middle, middle, [1.0, 0.0], bounds.field));
@@ -292,9 +292,17 @@ impl Page {
         (count, cost, *motion)
     }
 
-    /// What the lesions of the smaller of two lists cost, each with the best of the other; breaks above a limit.
-    fn nearest(&self, motion: &Motion, from: &[u32], to: &[u32], limit: f64) -> ControlFlow<(), f64> {
-        let mut total = 0.0;
+    /// What the lesions of the smaller of two lists cost, each with the best of the other, added to `start`; breaks at a
+    /// limit.
+    fn nearest(
+        &self,
+        motion: &Motion,
+        from: &[u32],
+        to: &[u32],
+        start: f64,
+        limit: f64,
+    ) -> ControlFlow<(), f64> {
+        let mut total = start;
         let cost = |a: u32, b: u32| motion.fit(&self.from[a as usize], &self.to[b as usize]).cost();
         let mut add = |best: f64| {
             total += best;
@@ -338,15 +346,17 @@ impl Page {
 
 impl Bounds {
     fn allow(&self, [re, im]: [f64; 2]) -> bool {
-        let scale = re.hypot(im);
-        im.atan2(re).abs() <= MOST_TURN && scale <= self.zoom_most && scale * self.zoom_most >= 1.0
+        let (scale2, most2) = (re * re + im * im, self.zoom_most * self.zoom_most);
+        im.abs() <= MOST_SLOPE * re && scale2 <= most2 && scale2 * most2 >= 1.0
     }
 }
 
 /// What a turn and a change of scale cost.
 fn turn_prior(motion: &Motion, bounds: Bounds) -> f64 {
     let [re, im] = motion.turn;
-    let (turn, zoom) = (im.atan2(re) / TURN, 0.5 * motion.log_zoom / bounds.zoom_sd);
+    // Within 35 degrees the sine does for the angle.
+    let sine = im / (re * re + im * im).sqrt();
+    let (turn, zoom) = (sine / TURN, 0.5 * motion.log_zoom / bounds.zoom_sd);
     0.5 * (turn * turn + zoom * zoom)
 }
 
@@ -375,10 +385,7 @@ impl Best {
 fn largest(spots: &[super::Spot]) -> Vec<u32> {
     let mut places: Vec<u32> = (0..spots.len() as u32).collect();
     if spots.len() > MOST_SPOTS {
-        let size = |place: u32| {
-            let radius2 = spots[place as usize].radius2;
-            if radius2.is_nan() { 0.0 } else { radius2 }
-        };
+        let size = |place: u32| spots[place as usize].radius2;
         places.sort_unstable_by(|&a, &b| size(b).total_cmp(&size(a)).then(a.cmp(&b)));
         places.truncate(MOST_SPOTS);
         places.sort_unstable();
