@@ -6,6 +6,8 @@
 mod ids;
 pub mod model;
 mod motion;
+#[cfg(test)]
+mod tests;
 
 use std::ops::Range;
 
