@@ -8,7 +8,7 @@ import pyarrow as pa
 from ..agreement.counted import Ints
 from .findings import finding_rows
 from .identified import IdView
-from .tokens import expanded
+from .tokens import contains, expanded
 from .votes import count_votes
 
 __all__ = ["check_courses", "check_gaps", "check_missed"]
@@ -134,11 +134,14 @@ def check_missed(view: IdView) -> pa.Table:
     of, at = expanded((np.cumsum(people) - people)[scene.task[seen]], total[seen])
     who, lesion = counted.rank[at], seen[of]
     names = len(observations.annotators)
-    some = np.isin(view.seen, seen)
-    absent = ~np.isin(lesion * names + who, view.seen[some] * names + view.annotator[some])
-    knows = np.unique(view.track * names + view.annotator)
-    absent &= (2 * drawn[lesion] >= total[lesion]) | np.isin(view.found.track[lesion] * names + who, knows)
+    # Members are sorted by lesion and annotator.
+    absent = ~contains(view.seen * names + view.annotator, lesion * names + who)
     lesion, who, at = lesion[absent], who[absent], at[absent]
+    few = np.flatnonzero(2 * drawn[lesion] < total[lesion])
+    known = np.sort(view.track * names + view.annotator)
+    keep = np.ones(len(lesion), dtype=np.bool_)
+    keep[few] = contains(known, view.found.track[lesion[few]] * names + who[few])
+    lesion, who, at = lesion[keep], who[keep], at[keep]
     value = [
         f"drawn by {own} of {all_}" for own, all_ in zip(drawn[lesion].tolist(), total[lesion].tolist(), strict=True)
     ]

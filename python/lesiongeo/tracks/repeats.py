@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ..agreement.counted import Ints
 from ..checks.view import Mask
 from .scene import Links, Scene
+from .tokens import contains, expanded
 
 __all__ = ["REACH", "SLACK", "Repeats", "carried", "settle_repeats"]
 
@@ -50,7 +51,7 @@ def settle_repeats(scene: Scene, links: Links, track: Ints, support: Ints, drawn
     support : (n,) int64 array
         How many people gave it that track.
     drawn : tuple of two (n_members,) int64 arrays
-        Lesions and the annotators who drew them.
+        Lesions and the annotators who drew them, sorted by both.
 
     Returns
     -------
@@ -157,14 +158,7 @@ def _reach(scene: Scene, lesion: Ints, radii: Floats, times: float) -> Floats:
 def _drawn_by_same(lesion: Ints, first: Ints, drawn: tuple[Ints, Ints]) -> Mask:
     """Whether somebody drew both lesions of each pair."""
     people = int(drawn[1].max(initial=0)) + 1
-    chosen = np.isin(drawn[0], np.concatenate((lesion, first)))
-    of, who = drawn[0][chosen], drawn[1][chosen]
-    # Sorted by lesion already.
-    known = np.sort(of * people + who)
-    start = np.searchsorted(of, lesion, "left")
-    count = np.searchsorted(of, lesion, "right") - start
-    pair = np.repeat(np.arange(len(lesion)), count)
-    member = np.arange(len(pair)) - np.repeat(np.cumsum(count) - count - start, count)
-    wanted = first[pair] * people + who[member]
-    there = np.searchsorted(known, wanted, "right") > np.searchsorted(known, wanted, "left")
+    start = np.searchsorted(drawn[0], lesion, "left")
+    pair, member = expanded(start, np.searchsorted(drawn[0], lesion, "right") - start)
+    there = contains(drawn[0] * people + drawn[1], first[pair] * people + drawn[1][member])
     return np.bincount(pair, weights=there, minlength=len(lesion)) > 0

@@ -11,7 +11,7 @@ from .. import _core
 from ..agreement.counted import Ints
 from ..checks.view import Mask
 
-__all__ = ["FAR", "Drawn", "Tokens", "expanded", "join_tokens", "pairs_within", "tokens_of"]
+__all__ = ["FAR", "Drawn", "Tokens", "contains", "expanded", "join_tokens", "pairs_within", "tokens_of"]
 
 Floats = NDArray[np.float64]
 
@@ -122,7 +122,7 @@ def join_tokens(drawn: Drawn, tokens: Tokens, worked: tuple[Ints, Ints]) -> Ints
     a, b = _same_name(tokens, cluster)
     if len(a) == 0:
         return cluster
-    met = np.isin(_key(a, b, len(tokens)), _key(first, second, len(tokens)))
+    met = contains(_key(first, second, len(tokens)), _key(a, b, len(tokens)))
     met |= _number_differently(tokens, cluster, first, second, a, b)
     a, b = a[~met], b[~met]
     apart = _on_one_page(drawn, tokens, cluster, a, b)
@@ -141,6 +141,14 @@ def join_tokens(drawn: Drawn, tokens: Tokens, worked: tuple[Ints, Ints]) -> Ints
         np.concatenate((np.full(len(star), 1e300), support.astype(np.float64))),
     )
     return _undone(drawn, tokens, cluster, joined)
+
+
+def contains(known: Ints, wanted: Ints) -> Mask:
+    """Whether each of `wanted` is in `known`, which is sorted."""
+    if len(known) == 0:
+        return np.zeros(len(wanted), dtype=np.bool_)
+    found: Mask = known[np.minimum(np.searchsorted(known, wanted), len(known) - 1)] == wanted
+    return found
 
 
 def expanded(starts: Ints, counts: Ints) -> tuple[Ints, Ints]:
@@ -218,7 +226,7 @@ def _on_one_page(drawn: Drawn, tokens: Tokens, cluster: Ints, a: Ints, b: Ints) 
     of, at = expanded(start, end - start)
     wanted = cluster[b][of] * pages + page[at]
     there = np.searchsorted(place, wanted, "right") - np.searchsorted(place, wanted, "left")
-    same = np.isin(cluster[b][of] * lesions + seen[at], own * lesions + seen)
+    same = contains(own * lesions + seen, cluster[b][of] * lesions + seen[at])
     # More lesions of b's cluster than the one that both are.
     return np.bincount(of, weights=there > same, minlength=len(a)) > 0
 
@@ -233,7 +241,7 @@ def _far_apart(drawn: Drawn, tokens: Tokens, worked: tuple[Ints, Ints], a: Ints,
     both = np.zeros(len(a), dtype=np.bool_)
     for own, other in ((a, b), (b, a)):
         of, at = expanded(start[own], tokens.times[own])
-        there = np.isin(drawn.task[order[at]] * people + tokens.annotator[other][of], present)
+        there = contains(present, drawn.task[order[at]] * people + tokens.annotator[other][of])
         both |= np.bincount(of, weights=there, minlength=len(a)) > 0
     known = np.isfinite(drawn.place).all(axis=1) & (tokens.of_drawn >= 0)
     count = np.bincount(tokens.of_drawn[known], minlength=len(tokens))
