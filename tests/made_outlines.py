@@ -1,4 +1,4 @@
-"""Areas of lesions over visits as a team would draw them, from a simulation that knows nothing of the package's model."""
+"""Areas of lesions over visits as a team would draw them, drawn without the package's model."""
 
 from __future__ import annotations
 
@@ -152,7 +152,9 @@ def shares(team: Team, projects: int, seed: int = 1) -> Shares:
         found.changes_first += int(first.sum())
         size = growth.rows.area_px2[told]
         third = np.digitize(size, np.quantile(size, [1 / 3, 2 / 3]))
-        found.by_size += np.stack((np.bincount(third, weights=hit, minlength=3), np.bincount(third, minlength=3))).astype(int)
+        found.by_size += np.stack(
+            (np.bincount(third, weights=hit, minlength=3), np.bincount(third, minlength=3))
+        ).astype(int)
         found.detectable.append(100.0 * float(np.median(np.expm1(growth.previous.half_width[told]))))
         found.sources[noise.source] = found.sources.get(noise.source, 0) + 1
         found.projects.append(float(hit.mean()))

@@ -244,7 +244,7 @@ def _change(rows: RowValues, noise: Noise, since: Ints, like: Change | None = No
     pair = since >= 0
     area, in_mm, reason = _areas(rows, since)
     with np.errstate(divide="ignore", invalid="ignore"):
-        log_ratio = np.log(area[0] / area[1])
+        log_ratio: Floats = np.log(area[0]) - np.log(area[1])
     log_ratio[reason > 0] = np.nan
     days = np.where(pair & rows.seen, rows.day - rows.day[then], np.nan)
     reason[(reason == 0) & np.isnan(days)] = ORDER_ONLY

@@ -262,7 +262,7 @@ def _contrasts(drawn: Drawn, now: Ints, then: Ints) -> tuple[Ints, Ints, Floats]
     left = drawn.annotators[_ranges(drawn.starts[now[same]], n_now[same])]
     right = drawn.annotators[_ranges(drawn.starts[then[same]], n_now[same])]
     differ = ~same
-    differ[pair[left != right]] = True
+    differ[pair[(left != right) | (left < 0)]] = True
     chosen = np.flatnonzero(differ)
     n_now, n_then = n_now[chosen], n_then[chosen]
     entries = np.concatenate((_ranges(drawn.starts[now[chosen]], n_now), _ranges(drawn.starts[then[chosen]], n_then)))
@@ -273,12 +273,12 @@ def _contrasts(drawn: Drawn, now: Ints, then: Ints) -> tuple[Ints, Ints, Floats]
     who = drawn.annotators[entries]
     order = np.lexsort((who, at))
     at, who, weight = at[order], who[order], weight[order]
-    begin = np.flatnonzero((np.diff(at, prepend=-1) != 0) | (np.diff(who, prepend=-2) != 0))
+    # Somebody unknown on both visits need not be the same person.
+    begin = np.flatnonzero((np.diff(at, prepend=-1) != 0) | (np.diff(who, prepend=-2) != 0) | (who < 0))
     if len(begin):
         weight = np.add.reduceat(weight, begin)
     at, who = at[begin], who[begin]
-    # Somebody unknown on both visits need not be the same person.
-    left_over = (np.abs(weight) > 1e-12) | (who < 0)
+    left_over = np.abs(weight) > 1e-12
     return at[left_over], who[left_over], weight[left_over]
 
 
