@@ -29,6 +29,7 @@ def statuses(
     where: dict[tuple[int, int], tuple[float, float]] | None = None,
     looked: str | None = None,
     groups: list[int] | None = None,
+    pixel: list[float] | None = None,
 ) -> tuple[list[list[str | None]], Statuses]:
     """Statuses per track; absent lesions are expected where they were last, or as `where` says (track, visit)."""
     visits = len(tracks[0])
@@ -40,22 +41,24 @@ def statuses(
     rows = complete(*(np.array(one) for one in zip(*seen, strict=True)), group, slots)
     x, y, reach, area, ratio = (np.full(len(rows.track), NAN) for _ in range(5))
     last: dict[int, tuple[float, float, float]] = {}
+    sizes: dict[int, float] = {}
     for at, (track, visit) in enumerate(zip(rows.track.tolist(), rows.visit.tolist(), strict=True)):
         one = tracks[track][visit]
         if one is None:
             x[at], y[at] = (where or {}).get((track, visit), last[track][:2])
             continue
         x[at], y[at] = one[:2]
-        reach[at], area[at] = 2 * one[2], math.log(math.pi * one[2] ** 2)
+        reach[at], area[at] = 2 * one[2], math.log(math.pi * (one[2] * (pixel or [1] * visits)[visit]) ** 2)
         if track in last:
-            ratio[at] = area[at] - math.log(math.pi * last[track][2] ** 2)
-        last[track] = one
+            ratio[at] = area[at] - sizes[track]
+        last[track], sizes[track] = one, area[at]
     parts = (rows.source >= 0).astype(np.int64)
     shapes = Polygons.from_rings([disc(tracks[track][visit]) for track, visit in seen])  # type: ignore[arg-type]
     starts = np.concatenate(([0], np.cumsum(parts)))
     covers = Covering(shapes, starts, rows.source[rows.source >= 0]) if outlines else None
     half = np.full(len(rows.track), math.log(1.2))
-    given = StatusRows(rows, slots, parts, ratio, half, np.full(len(rows.track), NAN), area, Places(x, y, reach))
+    places = Places(x, y, reach, None if pixel is None else np.array(pixel)[rows.visit])
+    given = StatusRows(rows, slots, parts, ratio, half, np.full(len(rows.track), NAN), area, places)
     found = geo_statuses(given, covers=covers)
     text = np.array(found.text.to_pylist(), dtype=object)
     return [text[rows.track == track].tolist() for track in range(len(tracks))], found
@@ -108,6 +111,29 @@ def test_the_place_is_where_the_camera_shows_it_now() -> None:
     assert statuses(*courses)[0][1] == ["baseline", "resolved"]
     assert statuses(*courses, where={(1, 1): (120, 0)})[0][1] == ["baseline", "merged"]
     assert statuses(*courses, where={(1, 1): (NAN, NAN)})[0][1] == ["baseline", "resolved"]
+
+
+@pytest.mark.parametrize("outlines", [False, True])
+def test_two_that_touched_and_are_as_large_together(outlines: bool) -> None:
+    # Nobody knows how the camera moved; on the second visit it is twice as near.
+    unknown = {(1, 1): (NAN, NAN)}
+    options: dict[str, Any] = {"outlines": outlines, "where": unknown}
+    touching: list[Circle] = [(20, 0, 10), None]
+
+    def second(*course: Circle, pixel: list[float] | None = None, beside: list[Circle] = touching) -> str | None:
+        return statuses(list(course), beside, pixel=pixel or [1.0, 1.0], **options)[0][1][1]
+
+    assert second((0, 0, 10), (300, 200, 14.2)) == "merged"
+    assert second((0, 0, 10), (300, 200, 28.4), pixel=[1.0, 0.5]) == "merged"
+    # Much larger than both were, or much smaller.
+    assert second((0, 0, 10), (300, 200, 17)) == "resolved"
+    assert second((0, 0, 10), (300, 200, 12.3)) == "resolved"
+    # As large, but they were far apart.
+    assert second((0, 0, 10), (300, 200, 14.2), beside=[(35, 0, 10), None]) == "resolved"
+    # A little one beside a large one: its place is not covered.
+    assert second((0, 0, 10), (300, 200, 10.2), beside=[(12.5, 0, 2), None]) == "resolved"
+    # Without the size of pixels nothing is said.
+    assert statuses([(0, 0, 10), (300, 200, 14.2)], touching, **options)[0][1][1] == "resolved"
 
 
 def test_three_become_one() -> None:

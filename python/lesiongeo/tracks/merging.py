@@ -23,6 +23,9 @@ Covers: TypeAlias = Callable[[Ints, Floats, Floats], Mask]
 #: By how much of the area of the one that vanished the other must have grown.
 GAINED = 0.5
 
+#: Two lesions touch, or nearly, where they are not farther apart than this share of the sum of their diameters.
+TOUCHING = 0.75
+
 #: Pairs that are looked at together.
 AT_ONCE = 1 << 20
 
@@ -39,11 +42,14 @@ class Places:
     reach : ndarray of float64, shape (n_rows,)
         How far from its centroid a lesion can cover anything, in the same pixels: its largest diameter. NaN where it
         is absent or unknown.
+    pixel : ndarray of float64, shape (n_rows,), optional
+        Length of a pixel of the visit's page, in a unit that pages share which are compared with each other.
     """
 
     x: Floats
     y: Floats
     reach: Floats
+    pixel: Floats | None = None
 
 
 class Merges(NamedTuple):
@@ -65,6 +71,7 @@ def find_merges(
     looked: Mask,
     previous: Ints,
     log_ratio: Floats,
+    half_width: Floats,
     log_area: Floats,
     places: Places,
     covers: Covers | None,
@@ -79,7 +86,7 @@ def find_merges(
         The lesion is absent and was looked for.
     previous : ndarray of int64, shape (n_rows,)
         Row of the last visit before on which it was seen, -1 for none.
-    log_ratio, log_area : ndarray of float64, shape (n_rows,)
+    log_ratio, half_width, log_area : ndarray of float64, shape (n_rows,)
         As in `StatusRows`.
     places : Places
         Where they lie.
@@ -90,16 +97,22 @@ def find_merges(
     Returns
     -------
     Merges
-        On the first visit on which a lesion was looked for in vain, another one of the same group covers its place,
-        did not cover it on the visit before (where both were seen then), and is larger by at least half of its area.
-        Of several the nearest took it in. It remains so on later visits on which it is absent and the other is seen.
+        On the first visit on which a lesion was looked for in vain, another one of the same group is larger by at least
+        half of its area, covers its place, and did not on the visit before (where both were seen then). Of several the
+        nearest took it in. It remains so on later visits on which it is absent and the other is seen.
+
+    Notes
+    -----
+    Where few lesions are there to say how the camera moved, the place is not well known. So it also counts if the two
+    touched, or nearly, the other one is now as large as both were (within the interval of no change), and it covers
+    the place where the one that vanished must be if both centroids together are now that of the other.
     """
     none = np.zeros(0, dtype=np.int64)
-    lost = np.flatnonzero(looked & ~np.isnan(places.x) & (previous >= 0))
+    lost = np.flatnonzero(looked & (previous >= 0))
     # The first of each run of absences: nobody looked for it in vain since it was seen.
     vain: Ints = np.cumsum(looked) - looked
     lost = lost[vain[lost] == vain[previous[lost]]]
-    lost = lost[~np.isnan(log_area[previous[lost]])]
+    lost = lost[~np.isnan(log_area[previous[lost]]) & ~np.isnan(places.x[previous[lost]])]
     grown = np.flatnonzero((log_ratio > 0) & (previous >= 0) & (rows.source >= 0) & ~np.isnan(places.x))
     grown = grown[~np.isnan(log_area[grown]) & ~np.isnan(log_area[previous[grown]])]
     grown = grown[np.argsort(rows.slot[grown], kind="stable")]
@@ -112,36 +125,96 @@ def find_merges(
         base = int(total[done - 1]) if done else 0
         stop = max(done + 1, int(np.searchsorted(total, base + AT_ONCE, "right")))
         some = slice(done, stop)
-        parts.append(_candidates(lost[some], grown, low[some], high[some], previous, log_area, places))
+        parts.append(_candidates(lost[some], grown, low[some], high[some], rows, previous, log_area, places))
         done = stop
     gone, taker = (np.concatenate([part[side] for part in parts]) for side in (0, 1))
-    x, y = places.x, places.y
     if covers is None:
-        # Half the largest diameter: of a circle exactly what it covers.
-        inside = np.hypot(x[gone] - x[taker], y[gone] - y[taker]) <= places.reach[taker] / 2
-        before = previous[taker]
-        was = np.hypot(x[previous[gone]] - x[before], y[previous[gone]] - y[before]) <= places.reach[before] / 2
-    else:
-        inside = covers(taker, x[gone], y[gone])
-        was = covers(previous[taker], x[previous[gone]], y[previous[gone]])
+        covers = _discs(places)
+    before = previous[gone], previous[taker]
+    same = rows.slot[before[0]] == rows.slot[before[1]]
     # Positions of two visits are on two pages: they say nothing about each other.
-    was &= rows.slot[previous[gone]] == rows.slot[previous[taker]]
-    gone, taker = gone[inside & ~was], taker[inside & ~was]
-    order = np.lexsort((taker, np.hypot(x[gone] - x[taker], y[gone] - y[taker]), gone))
+    was = same & covers(before[1], places.x[before[0]], places.y[before[0]])
+    inside = _known(places.x[gone]) & covers(taker, places.x[gone], places.y[gone])
+    inside |= _together(gone, taker, previous, same, half_width, log_area, places, covers)
+    away = np.where(same, _apart(places, *before), _apart(places, gone, taker))
+    use = inside & ~was
+    gone, taker, away = gone[use], taker[use], away[use]
+    order = np.lexsort((taker, away, gone))
     gone, taker = gone[order], taker[order]
     nearest = np.append(True, gone[1:] != gone[:-1])[: len(gone)]
     gone, taker = gone[nearest], taker[nearest]
     return _result(rows, looked, previous, log_area, gone, taker)
 
 
+def _known(x: Floats) -> Mask:
+    found: Mask = ~np.isnan(x)
+    return found
+
+
+def _discs(places: Places) -> Covers:
+    """Make what tells whether discs of the largest diameters cover points."""
+
+    def covers(rows: Ints, x: Floats, y: Floats) -> Mask:
+        found: Mask = np.hypot(x - places.x[rows], y - places.y[rows]) <= places.reach[rows] / 2
+        return found
+
+    return covers
+
+
+def _apart(places: Places, one: Ints, other: Ints) -> Floats:
+    """Distances between the centroids of rows, in pixels; NaN where unknown."""
+    found: Floats = np.hypot(places.x[one] - places.x[other], places.y[one] - places.y[other])
+    return found
+
+
+def _together(
+    gone: Ints,
+    taker: Ints,
+    previous: Ints,
+    same: Mask,
+    half_width: Floats,
+    log_area: Floats,
+    places: Places,
+    covers: Covers,
+) -> Mask:
+    """Whether the one that grew is as large as both were, and lies as both together must."""
+    if places.pixel is None:
+        return np.zeros(len(gone), dtype=bool)
+    lost, then = previous[gone], previous[taker]
+    # Share of the one that vanished in the area of both, and ln of the area of both over that of the other.
+    both = np.logaddexp(log_area[lost], log_area[then])
+    share = np.exp(log_area[lost] - both)
+    fits = np.abs(log_area[taker] - both) <= half_width[taker]
+    scale = places.pixel[then] / places.pixel[taker] * (1.0 - share)
+    x = places.x[taker] + scale * (places.x[lost] - places.x[then])
+    y = places.y[taker] + scale * (places.y[lost] - places.y[then])
+    use = same & fits & _touching(places, lost, then) & ~np.isnan(x)
+    use[use] = covers(taker[use], x[use], y[use])
+    return use
+
+
+def _touching(places: Places, one: Ints, other: Ints) -> Mask:
+    found: Mask = _apart(places, one, other) <= TOUCHING * (places.reach[one] + places.reach[other])
+    return found
+
+
 def _candidates(
-    lost: Ints, grown: Ints, low: Ints, high: Ints, previous: Ints, log_area: Floats, places: Places
+    lost: Ints,
+    grown: Ints,
+    low: Ints,
+    high: Ints,
+    rows: Completed,
+    previous: Ints,
+    log_area: Floats,
+    places: Places,
 ) -> tuple[Ints, Ints]:
     """Pairs of one visit that are near enough, the second having grown by half of what the first had."""
     copies = high - low
     gone = np.repeat(lost, copies)
     taker = grown[np.arange(len(gone)) + np.repeat(low - (np.cumsum(copies) - copies), copies)]
-    near = np.hypot(places.x[gone] - places.x[taker], places.y[gone] - places.y[taker]) <= places.reach[taker]
+    before = previous[gone], previous[taker]
+    near = _apart(places, gone, taker) <= places.reach[taker]
+    near |= (rows.slot[before[0]] == rows.slot[before[1]]) & _touching(places, *before)
     gone, taker = gone[near], taker[near]
     # Relative to the lesion that grew, so that no area overflows.
     unit = log_area[taker]

@@ -254,7 +254,9 @@ def geo_statuses(given: StatusRows, *, rule: str | Rule = "mdc", covers: Covers 
 
     partner = np.full(count, -1, dtype=np.int64)
     if given.places is not None:
-        found = find_merges(rows, looked, previous, given.log_ratio, given.log_area, given.places, covers)
+        found = find_merges(
+            rows, looked, previous, given.log_ratio, given.half_width, given.log_area, given.places, covers
+        )
         _merge(found, given, code, reason, partner)
     wounds = wounds_of(rows, present, code == RESOLVED, previous, given, change) if asked.kind == "wound" else None
     return Statuses(code, reason, change, previous, partner, wounds, asked)
