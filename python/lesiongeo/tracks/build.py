@@ -443,7 +443,9 @@ class _Overlays:
         known[known] = self.alignments.model[pair[known]] > 0
         carried = self.alignments.carry(pair[known], seen.centroid_px[then[known]])
         x[gone[known]], y[gone[known]] = carried[:, 0], carried[:, 1]
-        return Places(x, y, reach)
+        # Pixels of pages without spacing are compared as they are.
+        pixel = np.sqrt(np.stack([frame.of_page(frame.visits.spacing[:, axis]) for axis in (0, 1)]).prod(axis=0))
+        return Places(x, y, reach, np.where(np.isnan(pixel), 1.0, pixel))
 
     def covers(self) -> Covering:
         """Return what tells whether the outlines of a row cover a point."""
