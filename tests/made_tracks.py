@@ -106,6 +106,7 @@ class Made:
     conflicts: pa.Table
     findings: pa.Table
     noise: pa.Table
+    index: pa.Table
     track_of_region: Any
 
 
@@ -292,10 +293,12 @@ def made(lesions: tuple[Grown, ...] = LESIONS, annotators: int = 3) -> tuple[Mad
             export.regions.table["task_id"].to_pylist(), export.regions.table["track_id"].to_pylist(), strict=True
         )
     ]
-    found = Made(
-        tables["tracks"], tables["track_conflicts"], tables["track_findings"], tables["track_noise"], np.array(theirs)
+    columns = {name: tables["tracks"].schema.field(name) for name in ("patient", "site", "track_id")}
+    index = pa.Table.from_pylist(
+        [{"patient": patient, "track_id": track} for patient, track in numbers], schema=pa.schema(columns.values())
     )
-    return found, export
+    others = (tables[name] for name in ("tracks", "track_conflicts", "track_findings", "track_noise"))
+    return Made(*others, index, np.array(theirs)), export
 
 
 def run_tables(lesions: tuple[Grown, ...] = LESIONS, annotators: int = 3) -> dict[str, Any]:

@@ -91,7 +91,9 @@ def test_texts_of_an_export_are_escaped() -> None:
         listed = [row | columns for row in found.table.to_pylist()]
         table = pa.Table.from_pylist(listed, schema=TRACK_COLUMNS)
         conflicts = pa.table({"patient": [text], "track_id": [text], "site": pa.nulls(1), "message": [text]})
-        svg = plot_track(replace(found, table=table, conflicts=conflicts), export, text, patient=text)
+        index = pa.table({"patient": [text], "track_id": [text], "site": [text]})
+        odd = replace(found, table=table, conflicts=conflicts, index=index)
+        svg = plot_track(odd, export, text, patient=text)
         root = parsed(svg)
         assert {one.tag.removeprefix(SVG) for one in root.iter()} == {"svg", "title", "style", "path", "circle", "text"}
         assert all(not name.startswith("on") for one in root.iter() for name in one.attrib)
@@ -112,7 +114,8 @@ def test_what_is_not_there_is_named_with_what_there_is(known: tuple[Made, lg.Exp
 def test_without_patients_the_task_says_which_lesion(known: tuple[Made, lg.Export]) -> None:
     found, export = known
     table = pa.Table.from_pylist([row | {"patient": None} for row in found.table.to_pylist()], schema=TRACK_COLUMNS)
-    alone = replace(found, table=table)
+    index = found.index.set_column(0, "patient", pa.nulls(found.index.num_rows, pa.string()))
+    alone = replace(found, table=table, index=index)
     with pytest.raises(ValueError, match="choose one by task_id: 1, 2"):
         plot_track(alone, export, "1")
     svg = plot_track(alone, export, "1", task_id=2)
@@ -128,6 +131,7 @@ def test_lesions_of_everybody_have_their_own_outlines() -> None:
     own = replace(
         found,
         table=pa.Table.from_pylist(listed, schema=schema),
+        index=pa.table({"patient": ["P1"] * 3, "track_id": ["2"] * 3, "annotator": ["1", "2", "3"]}),
         track_of_region=np.array([int(who) - 1 for who in people]),
     )
     with pytest.raises(ValueError, match="choose one by annotator: '1', '2', '3'"):

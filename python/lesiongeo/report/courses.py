@@ -143,7 +143,9 @@ def course_codes(table: pa.Table) -> Ints:
         # Without a patient nothing connects two tasks.
         alone = pc.is_null(texts(table, "patient")).to_numpy()
         tasks = _codes(table["task_id"])
-        columns.append(np.where(alone, tasks, -1))
+        # Of a visit without a page of the site no task is known: it is that of the rows before.
+        last = np.maximum.accumulate(np.where(tasks >= 0, np.arange(len(tasks)), 0))
+        columns.append(np.where(alone, tasks[last] if len(tasks) else tasks, -1))
     stacked = np.stack(columns, axis=1) if table.num_rows else np.empty((0, len(columns)), dtype=np.int64)
     found: Ints = np.unique(stacked, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
     return found

@@ -42,8 +42,12 @@ class TracksOfExport(Protocol):
         """What is odd about ids."""
 
     @property
+    def index(self) -> pa.Table:
+        """One row per track."""
+
+    @property
     def track_of_region(self) -> NDArray[np.int64]:
-        """Number of the track of each region, -1 where it has none."""
+        """Row of `index` of each region, -1 where it has no track."""
 
 
 def plot_track(
@@ -192,7 +196,7 @@ def _figure(
     (code,) = _single(tracks.table, codes, rows, wanted)
     own = np.flatnonzero(codes == code)
     (course,) = courses_of(tracks.table.take(pa.array(own)), codes[own])
-    _add_outlines(course, tracks, export, codes, int(code))
+    _add_outlines(course, tracks, export)
     for said, table in ((course.conflicts, tracks.conflicts), (course.findings, tracks.findings)):
         about: dict[str, object] = {"patient": course.patient, "site": course.site, "track_id": course.track}
         about["task_id"] = course.task_id if course.patient is None else None
@@ -244,11 +248,11 @@ def _listed(values: list[object]) -> str:
     return ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else "")
 
 
-def _add_outlines(course: Course, tracks: TracksOfExport, export: Export, codes: NDArray[np.int64], code: int) -> None:
+def _add_outlines(course: Course, tracks: TracksOfExport, export: Export) -> None:
     """Give each visit the rows of its regions and the size of its page."""
-    # Tracks are numbered as they come in their table.
-    number = int(np.flatnonzero(codes[np.sort(np.unique(codes, return_index=True)[1])] == code)[0])
-    rows = np.flatnonzero(np.asarray(tracks.track_of_region) == number)
+    meant: dict[str, object] = {"patient": course.patient, "site": course.site, "track_id": course.track}
+    meant["annotator"] = course.annotator
+    rows = np.flatnonzero(np.isin(tracks.track_of_region, _chosen(tracks.index, meant, exact=tuple(meant))))
     table = export.regions.table.select(["task_id", "page", "annotator"]).take(pa.array(rows))
     places: dict[tuple[int, int], list[tuple[int, str | None]]] = {}
     for row, task, page, who in zip(rows.tolist(), *(column.to_pylist() for column in table.columns), strict=True):
