@@ -144,6 +144,21 @@ def test_cards_say_both_sides_in_words(page: Page) -> None:
         assert text in page.text
 
 
+def test_what_one_of_several_ticked_is_marked_not_what_most_ticked(tmp_path: Path) -> None:
+    """Two ticked enlarged, which is what was measured, one ticked stable: the contradiction is that one's."""
+    tables = run_tables()
+    listed = made_rows()
+    for row in listed:
+        if (row["patient"], row["track_id"], row["visit"]) == ("P1", "2", 2):
+            row |= {"human_status": "enlarged", "conflict": True}
+    tables["tracks"] = pa.Table.from_pylist(listed, schema=TRACK_COLUMNS)
+    found = report(write_run(tmp_path / "some", tables)).data["tracks"]["lesions"][0]
+    assert lines(found)[2][-3:] == ["measured enlarged", "ticked enlarged", "\u2260 ticked stable"]
+    del tables["track_conflicts"]
+    found = report(write_run(tmp_path / "without", tables)).data["tracks"]["lesions"][0]
+    assert lines(found)[2][-3:] == ["measured enlarged", "ticked enlarged", "\u2260 ticked otherwise"]
+
+
 def test_the_table_of_contradictions_leads_to_the_lesions(page: Page) -> None:
     (row,) = page.data["tracks"]["conflicts"]
     assert (row["rank"], row["ticked"], row["measured"], row["visit"]) == (1, "stable", "enlarged", 2)

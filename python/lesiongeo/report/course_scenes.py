@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .contours import thinned
-from .courses import Course, Seen, change_in_words, lesion_name
+from .courses import Course, Seen, change_in_words, lesion_name, ticked_in_words
 from .scales import Scale, nice_length
 from .scene import AGES, Curve, Dot, Mark, Scene, Words, curve
 from .text import number, plural, words
@@ -149,7 +149,7 @@ def area_scene(course: Course) -> Scene | None:
     if not points:
         return None
     wide, tall = CHART
-    left, right, top, bottom = 16.0, wide - 26, 24.0, tall - 40
+    left, right, top, bottom = 16.0, wide - 26, 38.0, tall - 40
     days = [one.day for one in course.seen]
     timed = all(day is not None for day in days) and len(set(days)) > 1
     places = [float(one.day if timed and one.day is not None else one.visit) for one in course.seen]
@@ -256,8 +256,8 @@ def _values(course: Course, points: list[Seen], place: dict[int, float], y: Scal
         if any(abs(at - other) < 46 for other in taken):
             continue
         taken.append(at)
-        highest = min(y(seen.area or 0.0), y(seen.high) if seen.high is not None else math.inf)
-        marks.append(Words(at, max(highest - 9, top - 10), number(seen.area, _digits(seen.area)), "name", "middle"))
+        highest = min(y(seen.area or 0.0) - 4 * seen.conflict, y(seen.high) if seen.high is not None else math.inf)
+        marks.append(Words(at, max(highest - 8, top - 8), number(seen.area, _digits(seen.area)), "name", "middle"))
     unit = f"{course.unit}\u00b2"
     marks.append(Words(0, 11, f"area in {unit}"))
     return marks
@@ -303,6 +303,5 @@ def _said(seen: Seen) -> str:
         parts.append(change)
     if seen.measured is not None:
         parts.append(f"measured {words(seen.measured)}")
-    if seen.ticked is not None:
-        parts.append(f"ticked {words(seen.ticked)}")
+    parts += [text for _, text in ticked_in_words(seen)]
     return ", ".join(parts)

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from .run import floats, texts
-from .text import number, shown, signed_percent
+from .text import number, shown, signed_percent, words
 
 __all__ = [
     "KEY",
@@ -25,6 +25,7 @@ __all__ = [
     "courses_of",
     "lesion_name",
     "listed",
+    "ticked_in_words",
 ]
 
 Ints = NDArray[np.int64]
@@ -65,6 +66,8 @@ class Seen:
     ticked: str | None
     answer: str | None
     conflict: bool
+    #: What was ticked against what was measured, by somebody at least.
+    against: list[str] = field(default_factory=list)
     #: Rows of the regions whose outlines these are.
     regions: list[int] = field(default_factory=list)
     #: Is in the unit of the course, on a page of the same size where that is pixels.
@@ -98,6 +101,15 @@ class Course:
     def unit(self) -> str:
         """Unit of lengths: mm where it is known of any visit on which the lesion was drawn."""
         return "mm" if any(one.unit == "mm" for one in self.seen if one.present) else "px"
+
+    def contradict(self, conflicts: list[dict[str, Any]]) -> None:
+        """Take in the rows of the table of conflicts that are about this lesion."""
+        self.conflicts += conflicts
+        for row in conflicts:
+            for one in self.seen:
+                if one.visit == row.get("visit") and row.get("ticked") is not None:
+                    one.conflict = True
+                    one.against += [row["ticked"]] * (row["ticked"] not in one.against)
 
     def settle(self) -> None:
         """Say which visits can stand in one drawing: the same unit, and of pixels the same size of the page."""
@@ -134,6 +146,24 @@ def change_in_words(seen: Seen) -> str:
         return ""
     text = signed_percent(seen.percent, 0)
     return text if seen.mdc is None else f"{text}, noise {number(seen.mdc, 0)} %"
+
+
+def ticked_in_words(seen: Seen) -> list[tuple[str, str]]:
+    """Return what was ticked: roles of text and texts, one for what most said, one for each that contradicts.
+
+    Examples
+    --------
+    >>> from lesiongeo.report.courses import seen_of, ticked_in_words
+    >>> seen = seen_of({"visit": 1, "human_status": "enlarged", "conflict": True})
+    >>> seen.against = ["stable"]
+    >>> ticked_in_words(seen)
+    [('words', 'ticked enlarged'), ('alert', '≠ ticked stable')]
+    """
+    lines = []
+    if seen.ticked is not None and seen.ticked not in seen.against:
+        lines.append(("words", f"ticked {words(seen.ticked)}"))
+    against = [words(one) for one in seen.against] or ["otherwise"] * seen.conflict
+    return [*lines, *(("alert", f"\u2260 ticked {one}") for one in against)]
 
 
 def course_codes(table: pa.Table) -> Ints:

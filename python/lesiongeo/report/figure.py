@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from .course_scenes import CARD, CHART, OVERLAY, Outlines, area_in_words, area_scene, card_scenes, overlay_scene
-from .courses import Course, Seen, change_in_words, lesion_name
+from .courses import Course, Seen, change_in_words, lesion_name, ticked_in_words
 from .scene import DARK, LIGHT, LOOKS, Curve, Mark, Scene, Words, curve, moved, svg_of
 from .svg import element, num
 from .text import number, plural, shown, words
@@ -43,11 +43,7 @@ def visit_in_words(seen: Seen) -> list[tuple[str, str]]:
         lines.append(("words", change))
     if seen.measured is not None and (seen.present or seen.measured != "not_imaged"):
         lines.append(("words", f"measured {words(seen.measured)}"))
-    if seen.ticked is not None:
-        mark = "\u2260 " if seen.conflict else ""
-        lines.append(("alert" if seen.conflict else "words", f"{mark}ticked {words(seen.ticked)}"))
-    elif seen.conflict:
-        lines.append(("alert", "contradicted by what was ticked"))
+    lines += ticked_in_words(seen)
     if not seen.comparable:
         lines.append(("words", "size not comparable"))
     return lines
@@ -81,7 +77,7 @@ def figure(course: Course, outlines: Outlines) -> Scene:
             lines = max(lines, len(texts))
         y += drawn * (CARD[1] + 4) + LINE * lines + 18
     for role, text in _messages(course, len(cards)):
-        for part in textwrap.wrap(text, CHARACTERS):
+        for part in textwrap.wrap(text.replace(" %", "\u00a0%"), CHARACTERS):
             marks.append(Words(EDGE, y + 12, part, role))
             y += LINE
     scene = Scene(WIDTH, y + EDGE, _title(course), tuple(marks))

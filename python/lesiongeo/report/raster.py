@@ -19,7 +19,9 @@ __all__ = ["png_of"]
 #: Pixels per unit of the drawing, and how much finer lines are drawn before they are reduced.
 SCALE, FINER = 2, 2
 #: Signs that the font of pillow lacks, as it has them.
-PLAIN = str.maketrans({"\u00b2": "2", "\u2212": "-", "\u2013": "-", "\u2026": "...", "\u00d7": "x", "\u2260": "!="})
+PLAIN = str.maketrans(
+    {"\u00a0": " ", "\u00b2": "2", "\u2212": "-", "\u2013": "-", "\u2026": "...", "\u00d7": "x", "\u2260": "!="}
+)
 
 
 def png_of(scene: Scene) -> bytes:

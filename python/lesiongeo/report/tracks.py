@@ -28,7 +28,7 @@ MOST_SAID = 4
 STATUSES = "baseline new stable enlarged shrunk resolved not_imaged split merged".split()
 CONFLICT = "visit task_id page ticked measured pct_area mdc95 area_previous area_now unit days".split()
 FINDING = "severity code visit task_id page annotator".split()
-NOISE = "component size_class sd_log_area mdc95_percent df n_lesions source reason".split()
+NOISE = "component annotator size_class effect_percent sd_log_area mdc95_percent df n_lesions source reason".split()
 #: Findings whose values are counted by us, not typed by people.
 COUNTED = frozenset("id_gap id_jump id_label_differs missed_by".split())
 #: Words of ids as people number lesions: short, or with a number; longer texts may name somebody.
@@ -57,12 +57,10 @@ def lesions(run: Run, most: int, *, notes: bool) -> tuple[dict[str, Any], list[C
     drawn = order[: min(most, MOST_LESIONS)]
     rank = {int(code): number for number, code in enumerate(drawn, 1)}
     courses = _courses(table, codes, drawn)
-    for rows, of_rows, name in ((others[0], of_conflicts, "conflicts"), (others[1], of_findings, "findings")):
-        if rows is None:
-            continue
-        inside = np.flatnonzero(np.isin(of_rows, drawn))
-        for code, row in zip(of_rows[inside].tolist(), rows.take(pa.array(inside)).to_pylist(), strict=True):
-            getattr(courses[rank[code] - 1], name).append(row | {"message": _message(row, notes)})
+    for course, conflicts in zip(courses, _about(others[0], of_conflicts, drawn, notes), strict=True):
+        course.contradict(conflicts)
+    for course, findings in zip(courses, _about(others[1], of_findings, drawn, notes), strict=True):
+        course.findings += findings
     for course in courses:
         course.alias = _id(course.track, notes)
     statuses = Counter(texts(table, "geo_status").drop_null().to_pylist())
@@ -90,6 +88,16 @@ def lesions(run: Run, most: int, *, notes: bool) -> tuple[dict[str, Any], list[C
         "lesions": [_said(number, course) for number, course in enumerate(courses, 1)],
     }
     return data, courses
+
+
+def _about(table: pa.Table | None, codes: Ints, drawn: list[int], notes: bool) -> list[list[dict[str, Any]]]:
+    """Return the rows of a table about each of these lesions."""
+    found: dict[int, list[dict[str, Any]]] = {code: [] for code in drawn}
+    if table is not None and drawn:
+        inside = np.flatnonzero(np.isin(codes, drawn))
+        for code, row in zip(codes[inside].tolist(), table.take(pa.array(inside)).to_pylist(), strict=True):
+            found[code].append(row | {"message": _message(row, notes)})
+    return list(found.values())
 
 
 def _joint_codes(table: pa.Table, others: list[pa.Table]) -> list[Ints]:

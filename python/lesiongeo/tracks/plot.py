@@ -197,11 +197,17 @@ def _figure(
     own = np.flatnonzero(codes == code)
     (course,) = courses_of(tracks.table.take(pa.array(own)), codes[own])
     _add_outlines(course, tracks, export)
-    for said, table in ((course.conflicts, tracks.conflicts), (course.findings, tracks.findings)):
-        about: dict[str, object] = {"patient": course.patient, "site": course.site, "track_id": course.track}
-        about["task_id"] = course.task_id if course.patient is None else None
-        found = _chosen(table, about, exact=("patient", "site", "track_id"))
-        said += [dict(row) for row in table.take(pa.array(found)).to_pylist()]
+    about: dict[str, object] = {"patient": course.patient, "site": course.site, "track_id": course.track}
+    about["task_id"] = course.task_id if course.patient is None else None
+    own_rows = []
+    for table in (tracks.conflicts, tracks.findings):
+        found = table.take(pa.array(_chosen(table, about, exact=("patient", "site", "track_id"))))
+        own_rows.append([dict(row) for row in found.to_pylist()])
+    if course.annotator is not None:
+        own_rows[0] = [row for row in own_rows[0] if course.annotator in (row.get("annotators") or [])]
+        own_rows[1] = [row for row in own_rows[1] if row.get("annotator") in (None, course.annotator)]
+    course.contradict(own_rows[0])
+    course.findings += own_rows[1]
     outlines = {row: export.regions.polygons[row] for seen in course.seen for row in seen.regions}
     return figure(course, outlines)
 
