@@ -83,7 +83,7 @@ from .statistics import (
     wilson_interval,
 )
 from .threads import num_threads, set_num_threads
-from .tracks import Calibration, Tracks, plot_track, tracks, write_plot
+from .tracks import Calibration, Tracks, plot_track, tracks, volumes, write_plot
 from .validity import make_valid, validity_reason
 
 __all__ = [
@@ -167,6 +167,7 @@ __all__ = [
     "tracks",
     "union",
     "validity_reason",
+    "volumes",
     "wilson_interval",
     "write_coco",
     "write_parquet",

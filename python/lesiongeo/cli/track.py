@@ -19,7 +19,7 @@ from ..regions import Regions
 from ..runs import regions_with_tracks, track_tables
 from ..specs import specs_of
 from ..summary import print_reading, print_tracks, printable, reading_json, tracks_json
-from ..tracks import Calibration, Tracks, tracks, write_plot
+from ..tracks import Calibration, Tracks, tracks, volumes, write_plot
 from .common import Json, Quiet, Sources, Threads, UsageError, errors, local, print_json, progress_bars
 from .privacy import Privacy
 from .reading import Reading
@@ -116,6 +116,21 @@ def track(
         float | None,
         typer.Option(metavar="DEG", help="Largest tilt of the camera against the skin.", rich_help_panel=SCALE),
     ] = None,
+    slice_spacing_mm: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MM|FIELD",
+            help="Pages are slices of a body, so far apart: also writes volumes.",
+            rich_help_panel=SCALE,
+            show_default=False,
+        ),
+    ] = None,
+    slice_position_mm: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FIELD", help="Positions of slices, to find those that are no pages.", rich_help_panel=SCALE
+        ),
+    ] = None,
     plot: Annotated[
         str | None,
         typer.Option(metavar="ID", help="Draw this lesion over its visits.", rich_help_panel=PLOT),
@@ -158,9 +173,13 @@ def track(
     chosen = {"patient": plot_patient, "site": plot_site, "annotator": plot_annotator, "task_id": plot_task}
     with errors(), RunLock("track", sources, {**reading.files(), **read_too}) as lock:
         _check(out, plot, chosen)
+        thickness = _number_or_field(slice_spacing_mm)
+        if slice_position_mm is not None and thickness is None:
+            raise UsageError("--slice-position-mm goes with --slice-spacing-mm")
         with progress_bars(quiet or as_json) as stage:
             export = reading.read(lock.found, threads=threads, progress=stage("reading"))
-            export = privacy.of(export, keep=[site] if site is not None else [])
+            fields = [site, slice_spacing_mm if isinstance(thickness, str) else None, slice_position_mm]
+            export = privacy.of(export, keep=[field for field in fields if field is not None])
             found = tracks(
                 export,
                 site=site,
@@ -173,6 +192,9 @@ def track(
                 threads=threads,
                 progress=stage("tracking"),
             )
+            bodies = None
+            if thickness is not None:
+                bodies = volumes(found, slice_spacing_mm=thickness, slice_position_mm=slice_position_mm, export=export)
         options: dict[str, Any] = {
             "by": by.value,
             "outline": outline.value,
@@ -183,6 +205,8 @@ def track(
             "marker_mm": marker_mm,
             "spacing_error": spacing_error,
             "tilt_deg": tilt_deg,
+            "slice_spacing_mm": thickness,
+            "slice_position_mm": slice_position_mm,
         }
         specs = specs_of([found.table, found.noise])
         content = _content(export, found, options, specs)
@@ -193,7 +217,7 @@ def track(
             written = [write_plot(found, export, plot, target, **chosen)]  # type: ignore[arg-type]
             options |= {"plot": plot}
         elif out is not None:
-            written = _write(export, found, content, out)
+            written = _write(export, found, bodies, content, out)
         if written:
             beside = (
                 written[0].parent / "run.lock.json" if out is not None and out.is_dir() else lock_beside(written[0])
@@ -231,12 +255,25 @@ def _check(out: Path | None, plot: str | None, chosen: dict[str, Any]) -> None:
         raise UsageError(f"--plot-{given[0].removesuffix('_id')} goes with --plot ID")
 
 
-def _write(export: Export, found: Tracks, content: dict[str, Any], out: Path) -> list[Path]:
+def _number_or_field(text: str | None) -> float | str | None:
+    """Return a number where the text is one, else the name of a field."""
+    if text is None:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _write(export: Export, found: Tracks, bodies: pa.Table | None, content: dict[str, Any], out: Path) -> list[Path]:
     """Write the tables; return the files."""
     tables: dict[str, pa.Table | Regions] = dict(track_tables(found))
+    if bodies is not None:
+        tables["volumes"] = bodies
     if out.suffix == ".json":
         out.parent.mkdir(parents=True, exist_ok=True)
-        write_json({**content, **{name: plain_rows(table) for name, table in track_tables(found).items()}}, out)
+        rows = {name: plain_rows(table) for name, table in tables.items() if isinstance(table, pa.Table)}
+        write_json({**content, **rows}, out)
         return [out]
     if out.suffix in TABLES:
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -3,5 +3,6 @@
 from .build import Tracks, tracks
 from .calibration import Calibration
 from .plot import plot_track, write_plot
+from .volumes import volumes
 
-__all__ = ["Calibration", "Tracks", "plot_track", "tracks", "write_plot"]
+__all__ = ["Calibration", "Tracks", "plot_track", "tracks", "volumes", "write_plot"]

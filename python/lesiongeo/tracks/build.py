@@ -106,8 +106,8 @@ class Tracks:
 
 def tracks(
     export: Export,
-    agreement: Agreement | None = None,
     *,
+    agreement: Agreement | None = None,
     patient: str | None = None,
     visit: str | None = None,
     site: str | None = None,

@@ -53,7 +53,7 @@ UNMATCHED = (
 class Calibration:
     """Sources of the spacing beside a field and a constant, and how sure the spacing is.
 
-    Parameters
+    Attributes
     ----------
     file : path-like, optional
         CSV file with a spacing per image, see `read_spacing_file`.
@@ -75,8 +75,8 @@ class Calibration:
 
     Examples
     --------
-    >>> from lesiongeo.tracks.calibration import Calibration
-    >>> Calibration(marker="ruler", marker_mm=10).names
+    >>> import lesiongeo as lg
+    >>> lg.Calibration(marker="ruler", marker_mm=10).names
     frozenset({'ruler'})
     """
 

@@ -103,8 +103,8 @@ def plot_track(
     --------
     >>> import lesiongeo as lg
     >>> export = lg.read_label_studio("examples/dermatology.json", spacing_mm="spacing_mm", patient="patient_id")
-    >>> found = lg.tracks(export)  # doctest: +SKIP
-    >>> plot_track(found, export, 1, patient="P0001")[:4]  # doctest: +SKIP
+    >>> found = lg.tracks(export)
+    >>> lg.plot_track(found, export, 1, patient="P0001")[:4]
     '<svg'
     """
     _needs("markupsafe", "jinja2")

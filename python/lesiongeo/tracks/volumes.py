@@ -39,8 +39,8 @@ class _HasTable(Protocol):
 
 def volumes(
     tracks: _HasTable | pa.Table,
-    *,
     slice_spacing_mm: float | str,
+    *,
     slice_position_mm: str | None = None,
     export: Export | None = None,
 ) -> pa.Table:
@@ -84,11 +84,10 @@ def volumes(
 
     Examples
     --------
-    >>> import pyarrow as pa
-    >>> from lesiongeo.tracks.volumes import volumes
+    >>> import lesiongeo as lg, pyarrow as pa
     >>> rows = {"patient": ["A"] * 3, "track_id": ["1"] * 3, "visit": [0, 1, 2], "task_id": [7] * 3,
     ...         "page": [0, 1, 2], "n_regions": [1, 0, 1], "area_px2": [4.0, None, 6.0], "area_mm2": [2.0, None, 3.0]}
-    >>> volumes(pa.table(rows), slice_spacing_mm=2.5).select(["n_slices", "n_gaps", "volume_mm3"]).to_pylist()
+    >>> lg.volumes(pa.table(rows), 2.5).select(["n_slices", "n_gaps", "volume_mm3"]).to_pylist()
     [{'n_slices': 2, 'n_gaps': 1, 'volume_mm3': 12.5}]
     """
     table = tracks if isinstance(tracks, pa.Table) else tracks.table
