@@ -125,6 +125,7 @@ def test_two_that_touched_and_are_as_large_together(outlines: bool) -> None:
 
     assert second((0, 0, 10), (300, 200, 14.2)) == "merged"
     assert second((0, 0, 10), (300, 200, 28.4), pixel=[1.0, 0.5]) == "merged"
+    assert second((0, 0, 10), (300, 200, 7.1), pixel=[1.0, 2.0]) == "merged"
     # Much larger than both were, or much smaller.
     assert second((0, 0, 10), (300, 200, 17)) == "resolved"
     assert second((0, 0, 10), (300, 200, 12.3)) == "resolved"

@@ -216,6 +216,7 @@ def test_a_wound_that_does_not() -> None:
 def test_four_weeks_are_the_nearest_visit_scaled_to_28_days() -> None:
     # 0.6 of the area after 24 days is 0.6^(28/24) after 28; day 33 is farther away.
     assert wound([100, 60, 50], [0, 24, 33])[1][1:] == [pytest.approx(100 * (1 - 0.6 ** (28 / 24)))] * 2
+    assert wound([100, 60, 50], [0, 22, 29])[1] == [None, None, pytest.approx(100 * (1 - 0.5 ** (28 / 29)))]
     # As near: the earlier. Too early and too late: none.
     assert wound([100, 60, 50], [0, 27, 29])[1][2] == pytest.approx(100 * (1 - 0.6 ** (28 / 27)))
     assert wound([100, 60, 50], [0, 20, 36])[1] == [None] * 3
