@@ -102,6 +102,19 @@ def test_tracks_of_each_annotator() -> None:
     assert found.conflicts.num_rows == len(TICKS)
 
 
+def test_who_did_not_look_says_nothing() -> None:
+    made = make_courses(patients=2, visits=3, lesions=(2, 2), seed=2, visit_tasks=True)
+    for task in made.tasks[1::3]:
+        task["annotations"] = [one for one in task["annotations"] if one["completed_by"] not in (3, {"id": 3})]
+    assert [len(task["annotations"]) for task in made.tasks] == [3, 2, 3] * 2
+    found = lg.tracks(read(made), by="annotator", noise=15.0)
+    middle = {key[2]: course[1] for key, course in statuses(found).items()}
+    assert middle == {"1": "stable", "2": "stable", "3": "not_imaged"}
+    reasons = {row["geo_reason"] for row in found.table.to_pylist() if row["geo_status"] == "not_imaged"}
+    assert reasons == {"not_annotated"}
+    assert set(lg.tracks(read(made), noise=15.0).table["geo_status"].to_pylist()) == {"baseline", "stable"}
+
+
 def test_wounds_and_percentages() -> None:
     events = [Event("grow", lesion=1, visit=1, size=0.7), Event("grow", lesion=1, visit=2, size=0.5)]
     made = make_courses(patients=2, visits=3, lesions=(1, 1), annotators=1, events=events, days=[0, 14, 28])

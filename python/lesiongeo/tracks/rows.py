@@ -207,15 +207,23 @@ def slots_of_visits(export: Export, counted: Counted, visits: Visits, *, people:
     low, high = (np.searchsorted(ids[order], task, side) for side in ("left", "right"))
     copies = high - low
     page = order[np.arange(copies.sum()) + np.repeat(low - (np.cumsum(copies) - copies), copies)]
-    who = np.repeat(counted.rank, copies)
-    group = visits.series[page] * people + who
+    own = np.sort(page * people + np.repeat(counted.rank, copies))
+    # Every page of a series for each of those who annotated any: the others they did not look at.
+    pairs = np.unique(visits.series[own // people] * people + own % people)
+    order = np.argsort(visits.series, kind="stable")
+    low, high = (np.searchsorted(visits.series[order], pairs // people, side) for side in ("left", "right"))
+    copies = high - low
+    page = order[np.arange(copies.sum()) + np.repeat(low - (np.cumsum(copies) - copies), copies)]
+    group = np.repeat(pairs, copies)
+    wanted = page * people + group % people
+    at = np.minimum(np.searchsorted(own, wanted), max(len(own) - 1, 0))
     return slots_of(
         group,
         visits.visit[page],
         visits.imaged[page],
-        np.ones(len(page), dtype=np.bool_),
+        own[at] == wanted,
         page=page,
-        patient=shared[page] * people + who,
+        patient=shared[page] * people + group % people,
     )
 
 
