@@ -264,6 +264,12 @@ def test_the_config_decides_before_what_was_used() -> None:
     assert roles(rows, ReadOptions(config=settled)) == {"track_id": "lesion_no", "status": None, "note": "remark"}
 
 
+def test_a_control_that_was_said_to_have_one_role_is_not_guessed_to_have_another() -> None:
+    rows = [("nodule", "textarea", "region"), ("seen", "choices", "region")]
+    assert roles(rows, read_options(track_id="nodule")) == {"track_id": "nodule", "status": "seen", "note": None}
+    assert roles(rows, read_options())["note"] == "nodule"
+
+
 def test_a_role_that_was_given_counts() -> None:
     result = [polygon(), answer("number", 4, "a"), answer("number", 5, "b"), answer("choices", ["x"], "label")]
     export = read(*result, track_id="b", status="label")

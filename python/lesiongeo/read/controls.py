@@ -204,8 +204,8 @@ def roles(
 
     Notes
     -----
-    A name that was given counts. Otherwise, among the controls asked per region, first those of the configuration, then
-    any that were used:
+    A name that was given counts, and gets no second role. Otherwise, among the controls asked per region, first those
+    of the configuration, then any that were used:
 
     1. Names decide. Track ids are numbers, texts or choices whose name has a word that starts with "track", else the
        words "lesion id" (or number), else the word "id"; the status is a choice, one at a time, named "status..." or
@@ -237,7 +237,9 @@ def roles(
         for candidates in (settled, used):
             if found[role] is None:
                 single = [c for c in candidates if c[0] not in allowed and not (c[1] == "choices" and c[0] in several)]
-                found[role] = _choose(role, candidates if role == "note" else single)
+                chosen = _choose(role, candidates if role == "note" else single)
+                # What was said to be one thing is not guessed to be another.
+                found[role] = None if chosen in options.roles.values() else chosen
     return found
 
 
