@@ -88,7 +88,10 @@ def usable_pages(
     task, page = pages["task_id"].to_numpy(), pages["page"].to_numpy()
     has_image = pages["image"].is_valid().to_numpy()
     regions = np.zeros(len(task), dtype=bool)
-    row = page_rows(counted.task_ids[counted.named[0]], counted.named[1].astype(np.int32), task, page)
+    named, on = counted.named
+    # Regions follow each other by page, so that most of them need not be looked up.
+    turns = np.flatnonzero(np.append(True, (np.diff(named) != 0) | (np.diff(on) != 0))) if len(named) else named
+    row = page_rows(counted.task_ids[named[turns]], on[turns].astype(np.int32), task, page)
     regions[row[row >= 0]] = True
     # An export without any address says nothing about images.
     missing = ~has_image & has_image.any() & ~regions
@@ -105,6 +108,11 @@ def _called(export: Export, counted: Counted, words: set[str], single: Mask) -> 
     answers = export.answers.filter(pc.is_valid(export.answers["text"]))
     if not answers.num_rows or not count:
         return np.zeros(count, dtype=bool)
+    text = answers["text"].combine_chunks().dictionary_encode()
+    says = np.array([plain_word(word) in words for word in text.dictionary.to_pylist()], dtype=bool)
+    if not says.any():
+        return np.zeros(count, dtype=bool)
+    said = says[text.indices.to_numpy(zero_copy_only=False)]
     names = ["task_id", "annotation_id", "source"]
     annotation = first_rows([export.annotations[name] for name in names], [answers[name] for name in names])
     number = np.full(export.annotations.num_rows + 1, -1, dtype=np.int64)
@@ -116,9 +124,6 @@ def _called(export: Export, counted: Counted, words: set[str], single: Mask) -> 
     row = page_rows(answers["task_id"].to_numpy(), np.maximum(own, 0), task, pages["page"].to_numpy())
     # Of a task with several pages nobody knows which of them an answer about all is true of.
     row[(own < 0) & ~(single[np.maximum(row, 0)] & (row >= 0))] = -1
-    text = answers["text"].combine_chunks().dictionary_encode()
-    says = np.array([plain_word(word) in words for word in text.dictionary.to_pylist()], dtype=bool)
-    said = says[text.indices.to_numpy(zero_copy_only=False)]
     told = said | pc.not_equal(answers["kind"], "textarea").to_numpy()
     use = (row >= 0) & (who >= 0) & told
     people = len(counted.annotations)
