@@ -36,8 +36,9 @@ impl Workspace {
 /// The rings that reach farthest: the outlines. Holes do not, and strokes without an area beside a region with one are no
 /// part of it; where there is no area at all, all that was drawn counts.
 pub fn bounding_rings<'a>(rings: Rings<'a>) -> impl Iterator<Item = &'a [Point]> {
-    let flat = area(rings) == 0.0;
-    rings.iter().filter(move |ring| flat || ring_area(ring) > 0.0)
+    // One ring alone is always all there is.
+    let all = rings.len() == 1 || area(rings) == 0.0;
+    rings.iter().filter(move |ring| all || ring_area(ring) > 0.0)
 }
 
 /// The largest power of two up to a number, as far as a double can divide by it; 1 for 0 and for what is no number.

@@ -1,6 +1,6 @@
 //! How far a region reaches from a point in each of several directions.
 
-use std::f64::consts::{PI, TAU};
+use std::f64::consts::{FRAC_PI_4, TAU};
 
 use crate::geometry::feret::bounding_rings;
 use crate::polygons::{Point, Rings};
@@ -25,7 +25,7 @@ pub fn directions(count: usize) -> Vec<Point> {
         .map(|at| {
             // The eighth of the circle that 8 * at / count falls into, and what is left of the angle in it.
             let (eighth, rest) = (8 * at / count, 8 * at % count);
-            let angle = |part: usize| part as f64 / count as f64 * (PI / 4.0);
+            let angle = |part: usize| part as f64 / count as f64 * FRAC_PI_4;
             let (s, c) = if eighth % 2 == 0 { angle(rest).sin_cos() } else { angle(count - rest).sin_cos() };
             match eighth {
                 0 => [c, s],
@@ -41,11 +41,16 @@ pub fn directions(count: usize) -> Vec<Point> {
         .collect()
 }
 
+/// Fewer directions than this are too far apart to walk along.
+const FEWEST_TO_WALK: usize = 8;
+
+/// Edges that turn about the origin by less than this, in radians, are as good as on a line with it.
+const RADIAL: f64 = 1e-6;
+
 /// Scratch that is reused from row to row.
 #[derive(Default)]
 pub struct Workspace {
     points: Vec<Point>,
-    angles: Vec<f64>,
 }
 
 impl Workspace {
@@ -65,47 +70,97 @@ impl Workspace {
                 let [x, y] = [0, 1].map(|axis| (point[axis] - frame.origin[axis]) * frame.scale[axis]);
                 [c * x - s * y, s * x + c * y]
             }));
-            self.angles.clear();
-            self.angles.extend(self.points.iter().map(|[x, y]| y.atan2(*x)));
-            let mut before = self.points.len() - usize::from(!self.points.is_empty());
-            for at in 0..self.points.len() {
-                let edge = [self.points[before], self.points[at]];
-                meet(edge, [self.angles[before], self.angles[at]], directions, radii);
-                before = at;
+            let Some(&last) = self.points.last() else { continue };
+            let mut rays = Rays { directions, radii, at: None };
+            let mut a = last;
+            for &b in &self.points {
+                rays.meet(a, b);
+                a = b;
             }
         }
     }
 }
 
-/// Raise the radii in the directions whose rays meet an edge; `angles` are those of its ends.
-fn meet([a, b]: [Point; 2], angles: [f64; 2], directions: &[Point], radii: &mut [f64]) {
-    let count = directions.len();
-    let per_radian = count as f64 / TAU;
-    let apart = angles[1] - angles[0];
-    // Edges are seen under less than half a circle, the short way around.
-    let apart = if apart > PI {
-        apart - TAU
-    } else if apart < -PI {
-        apart + TAU
-    } else {
-        apart
-    };
-    // One direction more on either side, for the rounding of angles; which rays meet the edge is told by its ends alone.
-    let low = ((angles[0] + apart.min(0.0)) * per_radian).floor() as i64 - 1;
-    let high = ((angles[0] + apart.max(0.0)) * per_radian).ceil() as i64 + 1;
-    // An edge through the origin, or nearly so, is seen from both sides.
-    let all = apart.abs() > PI - 1e-6 || high - low >= count as i64 || a == [0.0; 2] || b == [0.0; 2];
-    let (low, high) = if all { (0, count as i64 - 1) } else { (low, high) };
-    for step in low..=high {
-        let at = step.rem_euclid(count as i64) as usize;
-        let [dx, dy] = directions[at];
-        // Signed distances of the ends from the line of the ray. Those of a shared corner are the same for both edges,
-        // so a ray cannot slip through between them.
-        let (left, right) = (dx * a[1] - dy * a[0], dx * b[1] - dy * b[0]);
+/// Radii of a ring as they are found edge by edge.
+struct Rays<'a> {
+    directions: &'a [Point],
+    radii: &'a mut [f64],
+    /// The last direction up to the end of the edge before, turning from +x towards +y; None where that is not known.
+    at: Option<usize>,
+}
+
+impl Rays<'_> {
+    /// Raise the radii in the directions whose rays meet an edge.
+    fn meet(&mut self, a: Point, b: Point) {
+        let count = self.directions.len();
+        let turn = cross(a, b);
+        let ahead = a[0] * b[0] + a[1] * b[1];
+        // An edge through the origin, or nearly so, is seen from both sides, and which way it turns is left to rounding.
+        if count < FEWEST_TO_WALK
+            || (ahead <= 0.0 && turn.abs() <= -RADIAL * ahead)
+            || a == [0.0; 2]
+            || b == [0.0; 2]
+        {
+            (0..count).for_each(|at| self.look(at, a, b));
+            self.at = None;
+            return;
+        }
+        let mut at = self.at.unwrap_or_else(|| self.before(a));
+        // Whether a direction is passed is told by the end of the edge alone, and the next edge begins with that end: no
+        // ray can slip through between two edges. A ray through the end itself meets both.
+        if cross(self.directions[at], a) == 0.0 {
+            self.look(at, a, b);
+        }
+        // Of an edge that points at the origin, or nearly so, the side of the ray decides, for the turn is left to rounding.
+        let back =
+            if turn.abs() > RADIAL * ahead.abs() { turn < 0.0 } else { cross(self.directions[at], b) < 0.0 };
+        if !back {
+            for _ in 0..count {
+                let next = if at + 1 == count { 0 } else { at + 1 };
+                if cross(self.directions[next], b) < 0.0 {
+                    break;
+                }
+                at = next;
+                self.look(at, a, b);
+            }
+        } else {
+            for _ in 0..count {
+                if cross(self.directions[at], b) >= 0.0 {
+                    break;
+                }
+                self.look(at, a, b);
+                at = if at == 0 { count - 1 } else { at - 1 };
+            }
+            if cross(self.directions[at], b) == 0.0 {
+                self.look(at, a, b);
+            }
+        }
+        self.at = Some(at);
+    }
+
+    /// The last direction up to a point.
+    fn before(&self, point: Point) -> usize {
+        let count = self.directions.len();
+        let share = point[1].atan2(point[0]) / TAU * count as f64;
+        let mut at = (share.floor() as i64).rem_euclid(count as i64) as usize;
+        // The angle is rounded; the signs that edges are told by decide.
+        if cross(self.directions[at], point) < 0.0 {
+            at = (at + count - 1) % count;
+        } else if cross(self.directions[(at + 1) % count], point) >= 0.0 {
+            at = (at + 1) % count;
+        }
+        at
+    }
+
+    /// Raise the radius in one direction if its ray meets an edge.
+    fn look(&mut self, at: usize, a: Point, b: Point) {
+        let [dx, dy] = self.directions[at];
+        let (left, right) = (cross([dx, dy], a), cross([dx, dy], b));
         let (ahead_a, ahead_b) = (dx * a[0] + dy * a[1], dx * b[0] + dy * b[1]);
+        let best = &mut self.radii[at];
         let mut raise = |radius: f64| {
-            if radius >= 0.0 && (radii[at].is_nan() || radius > radii[at]) {
-                radii[at] = radius;
+            if radius >= 0.0 && (best.is_nan() || radius > *best) {
+                *best = radius;
             }
         };
         if left == 0.0 {
@@ -121,8 +176,16 @@ fn meet([a, b]: [Point; 2], angles: [f64; 2], directions: &[Point], radii: &mut 
     }
 }
 
+/// Twice the area of the triangle with the origin: above 0 where `b` lies clockwise of `a` on the screen, from +x towards
+/// +y.
+fn cross(a: Point, b: Point) -> f64 {
+    a[0] * b[1] - a[1] * b[0]
+}
+
 #[cfg(test)]
 mod tests {
+    use std::f64::consts::PI;
+
     use super::*;
     use crate::polygons::PolygonsBuf;
 
@@ -212,6 +275,44 @@ mod tests {
             let (s, c) = (at as f64 / 36.0 * TAU - turn).sin_cos();
             let expected = long * short / (short * c).hypot(long * s);
             assert!((found - expected).abs() < 1e-6, "{at}: {found} {expected}");
+        }
+    }
+
+    #[test]
+    fn walking_along_the_rays_misses_none() {
+        let mut state = 9_u64;
+        let mut random = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 11) as f64 / (1_u64 << 53) as f64
+        };
+        for case in 0..2_000 {
+            let rays = FEWEST_TO_WALK + case % 60;
+            let ways = directions(rays);
+            let mut ring: Vec<Point> = Vec::new();
+            for _ in 0..3 + case % 25 {
+                let [x, y] = ways[(random() * rays as f64) as usize];
+                // Arms along rays, thinner than rounding can tell; corners on a grid; or anywhere.
+                let aside = (random() - 0.5) * 10.0_f64.powi(-(case as i32 % 20));
+                let reach = 10.0 * random();
+                ring.push(match case % 3 {
+                    0 => [x * reach + y * aside, y * reach - x * aside],
+                    1 => [(8.0 * random()).round() - 4.0, (8.0 * random()).round() - 4.0],
+                    _ => [8.0 * random() - 4.0, 8.0 * random() - 4.0],
+                });
+            }
+            if crate::geometry::area::ring_area(&ring) == 0.0 {
+                continue;
+            }
+            let found = radii(&[&ring], PLAIN, rays);
+            let mut all = vec![f64::NAN; rays];
+            let mut every = Rays { directions: &ways, radii: &mut all, at: None };
+            for (index, &b) in ring.iter().enumerate() {
+                let a = ring[(index + ring.len() - 1) % ring.len()];
+                (0..rays).for_each(|at| every.look(at, a, b));
+            }
+            let same =
+                found.iter().zip(&all).all(|(a, b)| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan()));
+            assert!(same, "case {case}: {ring:?} {found:?} {all:?}");
         }
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 import numpy as np
 import pyarrow.compute as pc
@@ -32,6 +33,7 @@ DEFAULT_NOT_IMAGED = (
 )
 
 
+@lru_cache(maxsize=4096)
 def plain_word(text: str) -> str:
     """Write an answer without capitals, and spaces and hyphens as underscores.
 
