@@ -211,6 +211,8 @@ def _severity(kind: Ints, ticked: Ints, change: Ints) -> Ints:
 def _numbers(table: pa.Table, row: Ints, previous: Ints) -> dict[str, pa.ChunkedArray | pa.Array]:
     """Return the columns that come from the table of tracks."""
     count = len(row)
+    # Profiles and names are not copied for numbers.
+    table = table.select([name for name in (*TAKEN, "area_mm2", "area_px2") if name in table.column_names])
     here = table.take(pa.array(row))
     # Without a visit before, the row itself is taken, and its numbers are left out.
     known = previous >= 0
