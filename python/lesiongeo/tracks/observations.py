@@ -58,7 +58,7 @@ class Observations(Sizes):
     owner : ndarray of int64, shape (n,)
         By annotator the code of the annotator, in `annotators`; else -1.
     n_annotators : ndarray of int64, shape (n,)
-        How many annotated the task; 0 where its only annotation is a ground truth that does not count.
+        How many people's annotations of the task count.
     starts : ndarray of int64, shape (n + 1,)
         The regions of observation i are ``members[starts[i]:starts[i + 1]]``, at least one.
     members : ndarray of int64, shape (n_members,)
@@ -235,10 +235,12 @@ def observe(
 
 
 def _pages(export: Export, counted: Counted) -> Ints:
-    """Row of ``export.pages`` of each region; that of every region that counts is there."""
+    """Row of ``export.pages`` of each region; that of every region of an annotation is there."""
     places = [(table["task_id"].to_numpy(), table["page"].to_numpy()) for table in (export.regions.table, export.pages)]
     row = page_rows(*places[0], *places[1])
-    lost = counted.order[row[counted.order] < 0]
+    # Also of annotations that do not count: one of them may be a ground truth.
+    drawn = np.union1d(counted.order, np.flatnonzero(pc.equal(export.regions.table["source"], "annotation")))
+    lost = drawn[row[drawn] < 0]
     if len(lost):
         task, page = (values[lost[0]] for values in places[0])
         raise ValueError(
