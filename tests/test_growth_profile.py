@@ -262,3 +262,32 @@ def test_diameters_are_those_of_the_shape_measures() -> None:
         points = np.array(rings[row])
         apart = np.hypot(*(points[:, None] - points[None]).transpose(2, 0, 1))
         assert found[0][row] == pytest.approx(apart.max(), rel=1e-14)
+
+
+@pytest.mark.parametrize("turn", [0.25, -0.2])
+def test_the_table_of_tracks_turns_pages_back(turn: float) -> None:
+    """Five ellipses that point along +x, and grow only so; the camera of the second visit is turned and shifted."""
+    places = [(200, 200), (700, 250), (300, 700), (800, 750), (500, 450)]
+    c, s = math.cos(turn), math.sin(turn)
+    result = []
+    for page, long in enumerate((40, 60)):
+        for number, (x, y) in enumerate(places):
+            if page == 1:
+                x, y = 480 + c * (x - 500) - s * (y - 500), 530 + s * (x - 500) + c * (y - 500)
+            outline = ellipse((x, y), long, 30, turn=turn * page)
+            region = f"r{page}-{number}"
+            points = [(px / 10, py / 10) for px, py in outline.tolist()]
+            drawn = polygon(region, points, page=page, size=(1000, 1000))
+            value = {key: drawn["value"][key] for key in ("points", "closed")} | {"number": number + 1}
+            result += [drawn, {**drawn, "from_name": "track_id", "type": "number", "value": value}]
+    made = task([annotation(1, 1, result)], images=2)
+    export = lg.read_label_studio(json.dumps([made]).encode())
+    found = lg.tracks(export, spacing_mm=0.1, noise=10.0).table
+    assert found["alignment"].to_pylist() == [None, "lesions"] * 5
+    growth = (reach(60, 30, ANGLE) - reach(40, 30, ANGLE)) / 10
+    for row in range(1, 10, 2):
+        assert np.array(found["growth_profile"][row].as_py()) == pytest.approx(
+            growth, abs=0.01
+        )  # the turn is an estimate
+        assert found["growth_asymmetry"][row].as_py() == pytest.approx(growth.std() / growth.mean(), rel=0.02)
+        assert found["pct_area"][row].as_py() == pytest.approx(50.0, abs=1e-6)
