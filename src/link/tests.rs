@@ -63,7 +63,7 @@ fn moved(lesions: &[Lesion], shift: [f64; 2], degrees: f64, scale: f64) -> Vec<L
 fn partners(entries: &[Entry], from: usize) -> Vec<i64> {
     entries
         .iter()
-        .map(|one| one.partner.map_or(-1, |at| i64::from(at)))
+        .map(|one| one.partner.map_or(-1, i64::from))
         .inspect(|&at| assert!(at < from as i64))
         .collect()
 }
