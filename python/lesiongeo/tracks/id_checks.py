@@ -162,7 +162,8 @@ def _missing(view: IdView) -> list[pa.Table]:
     ]
     counts = np.bincount(series, minlength=len(typed))
     without = np.flatnonzero((typed == 0) & (counts > 0))
-    _, first = np.unique(series, return_index=True)
+    order = np.lexsort((view.region, view.scene.page[view.seen], series))
+    first = order[np.diff(series[order], prepend=-1) != 0]
     first = first[np.isin(series[first], without)]
     message = NO_CONTROL if view.found.typed.column is None else NONE_AT_ALL
     value = [f"{count} regions" if count > 1 else "1 region" for count in counts[series[first]].tolist()]
