@@ -19,7 +19,8 @@ def break_ties(scene: Scene, links: Links, votes: Votes, names: Ints) -> Ints:
     """Return the track of each lesion: that of the majority, and of a tie one that no other lesion of the page has.
 
     Of several such tracks it is that of the lesion on a neighbouring visit that is at the same place, then the one with
-    more undivided votes, then the smaller one in `names` (a rank for each code). -1 where nothing is left.
+    more undivided votes, then the smaller one in `names` (a rank for each code). -1 where nothing is left. A track that
+    is at the place of a tie is taken away from a lesion of the page that has as many votes for it and lies elsewhere.
     """
     track = votes.winner.copy()
     tied, code = votes.tied, votes.code
@@ -28,6 +29,14 @@ def break_ties(scene: Scene, links: Links, votes: Votes, names: Ints) -> Ints:
     width = int(max(code.max(), track.max(initial=0))) + 1
     support = np.bincount(track[track >= 0], minlength=width)
     concerned = np.isin(scene.page, scene.page[tied])
+    near = _has(track, links.before[tied], code) | _has(track, links.after[tied], code)
+    place = scene.page[tied] * width + code
+    own = np.flatnonzero(concerned & (track >= 0))
+    own = own[~_has(track, links.before[own], track[own]) & ~_has(track, links.after[own], track[own])]
+    claimed, most = _most(place[near], votes.times[tied[near]])
+    at = np.searchsorted(claimed, scene.page[own] * width + track[own])
+    wanted = np.append(claimed, -1)[at] == scene.page[own] * width + track[own]
+    track[own[wanted & (votes.times[own] <= np.append(most, 0)[at])]] = -1
     for turn in range(len(tied) + PATIENCE):
         own = np.flatnonzero(concerned & (track >= 0))
         free = ~np.isin(scene.page[tied] * width + code, scene.page[own] * width + track[own])
@@ -35,15 +44,16 @@ def break_ties(scene: Scene, links: Links, votes: Votes, names: Ints) -> Ints:
         tied, code = tied[free], code[free]
         if len(tied) == 0:
             break
-        near = 2 * _has(track, links.before[tied], code) + _has(track, links.after[tied], code)
-        chosen = np.flatnonzero(near > 0) if turn < PATIENCE else np.arange(len(tied))
+        before, after = (_has(track, link[tied], code) for link in (links.before, links.after))
+        closer = 2 * before + after
+        chosen = np.flatnonzero(closer) if turn < PATIENCE else np.arange(len(tied))
         if len(chosen) == 0:
             chosen = np.arange(len(tied))
-        order = chosen[np.lexsort((names[code[chosen]], -support[code[chosen]], -near[chosen], tied[chosen]))]
+        order = chosen[np.lexsort((names[code[chosen]], -support[code[chosen]], -closer[chosen], tied[chosen]))]
         best = order[np.diff(tied[order], prepend=-1) != 0]
         # Two lesions of a page may want the same.
         place = scene.page[tied[best]] * width + code[best]
-        best = best[np.lexsort((tied[best], -near[best], place))]
+        best = best[np.lexsort((tied[best], -closer[best], place))]
         place = np.sort(place)
         best = best[np.diff(place, prepend=-1) != 0]
         track[tied[best]] = code[best]
@@ -54,3 +64,10 @@ def _has(track: Ints, lesion: Ints, code: Ints) -> Mask:
     """Whether each lesion (-1: there is none) has the track."""
     found: Mask = (lesion >= 0) & (track[lesion] == code)
     return found
+
+
+def _most(key: Ints, times: Ints) -> tuple[Ints, Ints]:
+    """Return each key once, sorted, with the largest of its numbers."""
+    order = np.lexsort((-times, key))
+    first = order[np.diff(key[order], prepend=-1) != 0]
+    return key[first], times[first]
