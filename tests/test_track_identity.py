@@ -219,6 +219,10 @@ def test_an_id_that_changes_for_good() -> None:
     (row,) = found.findings()
     assert (row["code"], row["page"], row["track_id"], row["value"]) == ("id_changed", 2, "8", "2")
     assert found.proposed() == [("1", page, "8", "2", "changed") for page in (2, 3)]
+    found = find(patient(person(1, RIGHT, later, later, later), images=4))
+    (row,) = found.findings()
+    assert (row["code"], row["page"], row["track_id"], row["value"]) == ("id_changed", 0, "2", "8")
+    assert found.proposed() == [("1", 0, "2", "8", "changed")]
 
 
 def test_an_id_that_changes_once_leaves_a_gap() -> None:

@@ -26,8 +26,8 @@ SWAP = (
 )
 
 CHANGED = (
-    "the lesion lies where one with the id named here as value was on the page before, which is on none of the pages "
-    "that have this id; if it is the same lesion, give it that id"
+    "the lesion lies where one with the id named here as value is on the neighbouring page, and no page has both; if it "
+    "is the same lesion, give it that id"
 )
 
 
@@ -69,22 +69,24 @@ def check_swaps(view: IdView) -> pa.Table:
 
 
 def check_changed(view: IdView) -> pa.Table:
-    """Regions on the first page with an id, at the place of a lesion with another one, the value; code id_changed."""
-    members, former = changed_regions(view)
-    own = view.seen[members]
-    order = np.lexsort((view.scene.page[own], view.track[members]))
-    track, page = view.track[members][order], view.scene.page[own][order]
-    start = np.flatnonzero(np.diff(track, prepend=-1))
-    first = np.sort(order[page == np.repeat(page[start], np.diff(start, append=len(track)))])
-    members, former = members[first], former[first]
-    return view.about_regions(members, severity="warning", code="id_changed", message=CHANGED, value=view.names(former))
+    """Regions next to where a lesion seems to change its id, with the id that it should have; code id_changed."""
+    members, right, page = _changed(view)
+    here = view.scene.page[view.seen[members]] == page
+    members, right = members[here], right[here]
+    return view.about_regions(members, severity="warning", code="id_changed", message=CHANGED, value=view.names(right))
 
 
 def changed_regions(view: IdView) -> tuple[Ints, Ints]:
-    """Members of tracks that seem to continue another one under a new id, and that one.
+    """Members of tracks that seem to be another one under another id, and that one."""
+    members, right, _ = _changed(view)
+    return members, right
 
-    The first lesion of the track is where the other one was on the page before, going by others that kept their ids,
-    and no page has both. Loops over such tracks only.
+
+def _changed(view: IdView) -> tuple[Ints, Ints, Ints]:
+    """Members of tracks that seem to be another one, that one, and the page next to it.
+
+    The first lesion of one is where the other was on the page before, going by others that kept their ids, and no page
+    has both. The one on fewer pages is the wrong one, of as many the later one. Loops over such tracks only.
     """
     track, page, links = view.found.track, view.scene.page, view.found.links
     sure = (links.before >= 0) & (track >= 0) & ~view.found.proposed & (links.cost <= SURE) & (links.margin >= CLEAR)
@@ -96,20 +98,21 @@ def changed_regions(view: IdView) -> tuple[Ints, Ints]:
     later = np.flatnonzero(sure)
     earlier = links.before[later]
     apart = (track[later] != track[earlier]) & (track[earlier] >= 0) & ~view.found.proposed[earlier]
-    later, earlier = later[apart], earlier[apart]
-    former = np.full(len(view.found.names), -1, dtype=np.int64)
-    if len(later):
+    right, where = (np.full(len(view.found.names) + 1, -1, dtype=np.int64) for _ in range(2))
+    if apart.any():
         has = np.flatnonzero(track >= 0)
         order = has[np.lexsort((page[has], track[has]))]
-        start = np.searchsorted(track[order], np.arange(len(former) + 1))
-        begins = page[order[start[track[later]]]] == page[later]
-        for one, other in zip(track[later[begins]].tolist(), track[earlier[begins]].tolist(), strict=True):
-            own, theirs = (page[order[start[name] : start[name + 1]]] for name in (one, other))
+        start = np.searchsorted(track[order], np.arange(len(right)))
+        apart &= page[order[start[track[later]]]] == page[later]
+        later, earlier = later[apart], earlier[apart]
+        sort = np.lexsort((track[later], page[later]))
+        for one, other in zip(later[sort].tolist(), earlier[sort].tolist(), strict=True):
+            own, theirs = (page[order[start[track[lesion]] : start[track[lesion] + 1]]] for lesion in (one, other))
             if not np.isin(own, theirs).any():
-                former[one] = other
-    other_track = np.append(former, -1)[view.track]
-    members = np.flatnonzero((other_track >= 0) & (view.typed_track == view.track))
-    return members, other_track[members]
+                wrong, target = (other, one) if len(own) > len(theirs) else (one, other)
+                right[track[wrong]], where[track[wrong]] = track[target], page[wrong]
+    members = np.flatnonzero((right[view.track] >= 0) & (view.typed_track == view.track))
+    return members, right[view.track[members]], where[view.track[members]]
 
 
 def swapped_regions(view: IdView) -> tuple[Ints, Ints]:
