@@ -26,8 +26,8 @@ SWAP = (
 )
 
 CHANGED = (
-    "the lesion lies where one with the id named here as value is on the neighbouring page, and no page has both; if it "
-    "is the same lesion, give it that id"
+    "the lesion lies where one with the id named here as value is on the neighbouring page, and no page has both; if "
+    "it is the same lesion, give it that id"
 )
 
 
