@@ -33,6 +33,8 @@ LEAST_FREEDOM: Final = 5
 LEAST_OUTLINES: Final = 10
 #: Habits among more people are part of the noise: their table would have a million entries.
 MOST_PEOPLE: Final = 1000
+#: Outlines of one lesion that are compared each with each; more are sorted.
+MOST_COMPARED: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +82,17 @@ class Outlines:
         Equal areas to the last digit are copies (an accepted prediction, say) and count once.
         """
         rows = np.flatnonzero(np.isfinite(self.log_area) & (self.lesion >= 0))
-        rows = rows[np.lexsort((self.annotator[rows], self.log_area[rows], self.lesion[rows]))]
-        copy = np.zeros(len(rows), dtype=np.bool_)
-        copy[1:] = (np.diff(self.lesion[rows]) == 0) & (np.diff(self.log_area[rows]) == 0)
-        rows = rows[~copy]
-        rows = rows[np.lexsort((self.annotator[rows], self.lesion[rows]))]
+        lesion, who = self.lesion[rows], self.annotator[rows]
+        step = np.diff(lesion)
+        if ((step < 0) | ((step == 0) & (np.diff(who) < 0))).any():
+            rows = rows[np.lexsort((rows, who, lesion))]
+        found = self.take(rows)
         again = np.zeros(len(rows), dtype=np.bool_)
-        again[1:] = (np.diff(self.lesion[rows]) == 0) & (np.diff(self.annotator[rows]) == 0)
-        rows = rows[~again]
-        _, number, count = np.unique(self.lesion[rows], return_inverse=True, return_counts=True)
-        several = count[number] > 1
-        found = self.take(rows[several])
-        number = np.unique(number[several], return_inverse=True)[1].astype(np.int64)
-        return replace(found, lesion=number)
+        again[1:] = (np.diff(found.lesion) == 0) & (np.diff(found.annotator) == 0)
+        found = found.take(np.flatnonzero(~again & ~_copies(found.lesion, found.log_area)))
+        number = _numbered(found.lesion)
+        several = (np.bincount(number) > 1)[number] if len(number) else np.zeros(0, dtype=np.bool_)
+        return _renumbered(found.take(np.flatnonzero(several)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,7 +329,9 @@ def _alike(page: Ints, annotator: Ints, people: int, scaled: Floats) -> _Alike:
 
     With correlation r in clusters of m values, a variance has 1 + (m - 1) r^2 times fewer degrees of freedom.
     """
-    _, cluster = np.unique(page * people + annotator, return_inverse=True)
+    cluster = page * people + annotator
+    if cluster.max(initial=0) > 8 * len(cluster):
+        cluster = np.unique(cluster, return_inverse=True)[1]
     count = np.bincount(cluster).astype(np.float64)
     pairs = float((count * (count - 1.0)).sum())
     square = float(scaled @ scaled)
@@ -343,9 +345,28 @@ def _alike(page: Ints, annotator: Ints, people: int, scaled: Floats) -> _Alike:
     return _Alike(share, 1.0 + (typical - 1.0) * share**2, pages)
 
 
+def _numbered(lesion: Ints) -> Ints:
+    """Number equal neighbours from 0."""
+    found: Ints = np.cumsum(np.diff(lesion, prepend=lesion[:1]) != 0)
+    return found
+
+
 def _renumbered(outlines: Outlines) -> Outlines:
-    number = np.unique(outlines.lesion, return_inverse=True)[1].astype(np.int64)
-    return replace(outlines, lesion=number)
+    return replace(outlines, lesion=_numbered(outlines.lesion))
+
+
+def _copies(lesion: Ints, log_area: Floats) -> NDArray[np.bool_]:
+    """Mark what is equal to another one of its lesion; the first of them is none. Lesions are sorted."""
+    found = np.zeros(len(lesion), dtype=np.bool_)
+    most = int(np.bincount(_numbered(lesion)).max(initial=0))
+    if most <= MOST_COMPARED:
+        for shift in range(1, most):
+            found[shift:] |= (lesion[shift:] == lesion[:-shift]) & (log_area[shift:] == log_area[:-shift])
+        return found
+    order = np.lexsort((np.arange(len(lesion)), log_area, lesion))
+    equal = (np.diff(lesion[order]) == 0) & (np.diff(log_area[order]) == 0)
+    found[order[1:][equal]] = True
+    return found
 
 
 def _means(group: Ints, values: Floats, count: Floats) -> Floats:
