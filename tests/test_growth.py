@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -214,6 +215,19 @@ def test_one_outline_of_several_is_not_their_mean() -> None:
     noise = known(0.04, effects=(0.2, -0.2))
     one = {"people": [0, 1], "averaged": False}
     assert half_width(one, one, noise) == pytest.approx(Z * math.sqrt(2 * 0.04**2 + 2 * 0.2**2))
+
+
+def test_an_outline_made_of_all_has_the_habits_of_all() -> None:
+    """A majority of the same people: nothing but the noise of one outline; of others: their habits too."""
+    noise = known(0.04, effects=(0.2, -0.2))
+    rows = rows_of([{"px": 100.0, "people": [0, 1], "averaged": False} for _ in range(2)])
+    voted = replace(rows, picked=np.zeros(2, dtype=np.bool_))
+    assert growth_columns(voted, noise).previous.half_width[1] == pytest.approx(Z * 0.04 * math.sqrt(2))
+    rows = rows_of([{"px": 100.0, "people": people, "averaged": False} for people in ([0, 1], [0])])
+    voted = replace(rows, picked=np.zeros(2, dtype=np.bool_))
+    # Half of the difference of habits, and who of the two was picked on the first visit.
+    expected = 0.2 + Z * math.sqrt(2 * 0.04**2 + 0.2**2)
+    assert growth_columns(voted, noise).previous.half_width[1] == pytest.approx(expected)
 
 
 def test_somebody_unknown_and_teams_that_never_met() -> None:

@@ -65,6 +65,9 @@ class RowValues:
         How far the camera may be tilted, in degrees; NaN: not given.
     feret_max_mm, equivalent_diameter_mm : ndarray of float64, shape (n,)
         NaN where unknown.
+    picked : ndarray of bool, shape (n,), optional
+        Where not averaged: the outline of one of these people, on another visit perhaps of another one (a medoid); by
+        default wherever it is not averaged. False: made of all of their outlines (a majority).
     """
 
     track: Ints
@@ -81,6 +84,7 @@ class RowValues:
     tilt_deg: Floats
     feret_max_mm: Floats
     equivalent_diameter_mm: Floats
+    picked: Mask | None = None
 
     def __len__(self) -> int:
         return len(self.track)
@@ -88,7 +92,9 @@ class RowValues:
     @property
     def drawn(self) -> Drawn:
         """What intervals need."""
-        return Drawn(self.area_px2, self.starts, self.annotators, self.averaged, self.spacing_error, self.tilt_deg)
+        return Drawn(
+            self.area_px2, self.starts, self.annotators, self.averaged, self.spacing_error, self.tilt_deg, self.picked
+        )
 
 
 @dataclass(frozen=True, slots=True)

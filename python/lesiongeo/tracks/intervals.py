@@ -40,6 +40,9 @@ class Drawn:
         The mean over these people; False: one outline of theirs.
     spacing_error, tilt_deg : ndarray of float64, shape (n,)
         NaN: not given.
+    picked : ndarray of bool, shape (n,), optional
+        Where not averaged: the outline of one of these people, on another visit perhaps of another one (a medoid); by
+        default wherever it is not averaged. False: made of all of their outlines (a majority).
     """
 
     area_px2: Floats
@@ -48,6 +51,7 @@ class Drawn:
     averaged: Mask
     spacing_error: Floats
     tilt_deg: Floats
+    picked: Mask | None = None
 
     def count(self, rows: Ints) -> Floats:
         """Return how many outlines are averaged in each of these rows, at least 1."""
@@ -111,7 +115,11 @@ def change_spread(noise: Noise, drawn: Drawn, now: Ints, then: Ints) -> Spread:
     pair, who, weight = _contrasts(drawn, now, then)
     error = 4.0 * (_none_is_0(drawn.spacing_error[now]) ** 2 + _none_is_0(drawn.spacing_error[then]) ** 2)
     tilt = np.maximum(_lost(drawn.tilt_deg[now]), _lost(drawn.tilt_deg[then]))
-    one = [(~drawn.averaged[rows], rows) for rows in (now, then)]
+    # An outline made of all has the same habits on both visits if the people are the same.
+    others = np.zeros(len(now), dtype=np.bool_)
+    others[pair] = True
+    picked = drawn.picked if drawn.picked is not None else ~drawn.averaged
+    one = [(~drawn.averaged[rows] & (picked[rows] | others), rows) for rows in (now, then)]
     found = _spread(noise, drawn, size, share, (pair, who, weight), one, error, 1.0)
     return Spread(found.half_width + tilt, np.zeros(len(now)), found.freedom, found.source)
 
