@@ -19,9 +19,10 @@ class Team:
 
     `habit` is how people differ in everything, `habit_px` by how many pixels they draw the border farther out, `seeing`
     how each sees each lesion, `page` what is common to all that one person draws on one page, `noise` and `border_px`
-    what is left, in proportion and in pixels; `uneven` how much that differs between lesions (ln of the factor).
-    `staff` says who draws: all; random (so many of `drawers` per page); turnover (one half of the team on even visits,
-    the other on odd ones, all of them on every tenth lesion and at least three); strangers (the same without those).
+    what is left, in proportion and in pixels; `uneven` how much that differs between lesions (ln of the factor),
+    `sloppy` the factor of the first person. `staff` says who draws: all; random (so many of `drawers` per page);
+    turnover (one half of the team on even visits, the other on odd ones, all of them on every tenth lesion and at least
+    three); strangers (the same without those).
     """
 
     lesions: int = 40
@@ -35,6 +36,7 @@ class Team:
     noise: float = 0.06
     border_px: float = 0.0
     uneven: float = 0.0
+    sloppy: float = 1.0
     tail: str = "normal"
     missed: float = 0.0
     staff: str = "all"
@@ -96,6 +98,7 @@ def project(team: Team, seed: Any) -> tuple[Noise, Growth]:
     true = base[lesion] + team.growth * visit
     deviation = np.sqrt(team.noise**2 + (team.border_px * 2.0 * (np.pi / np.exp(true)) ** 0.5) ** 2)
     deviation = deviation * np.exp(team.uneven * rng.standard_normal(lesions))[lesion]
+    deviation *= np.where(who == 0, team.sloppy, 1.0)
     drawn = true + deviation * draws(rng, team.tail, len(true))
     drawn += team.habit * rng.standard_normal(people)[who]
     drawn += team.habit_px * rng.standard_normal(people)[who] * 2.0 * (np.pi / np.exp(true)) ** 0.5

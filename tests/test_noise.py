@@ -113,6 +113,26 @@ def test_copies_are_no_outlines() -> None:
     assert only.source == "fallback"
 
 
+@pytest.mark.parametrize("people", [3, 8, 9, 20])
+def test_copies_among_many_people(people: int) -> None:
+    """However many drew a lesion: two equal areas in it are one."""
+    rng = np.random.default_rng(6)
+    once = [(lesion, who, math.exp(7 + 0.1 * rng.standard_normal())) for lesion in range(9) for who in range(people)]
+    twice = [*once, *((lesion, people, area) for lesion, who, area in once if who == lesion % people)]
+    names = [str(n) for n in range(people + 1)]
+    expected = noise_from(outlines_of(once), annotators=names).table
+    assert noise_from(outlines_of(twice), annotators=names).table.equals(expected)
+
+
+def test_the_order_of_outlines_does_not_matter() -> None:
+    """They are sorted by lesion and person."""
+    rng = np.random.default_rng(7)
+    drawn = [(lesion, who, math.exp(7 + 0.1 * rng.standard_normal())) for lesion in range(30) for who in range(3)]
+    shuffled = [drawn[place] for place in rng.permutation(len(drawn)).tolist()]
+    tables = [noise_from(outlines_of(rows, visits=3), annotators=["a", "b", "c"]).table for rows in (drawn, shuffled)]
+    assert tables[0].equals(tables[1])
+
+
 def test_too_little_is_25_percent_and_says_so() -> None:
     few = [(lesion, who, 100.0 + 7 * lesion + who) for lesion in range(5) for who in (0, 1)]
     noise = noise_from(outlines_of(few), annotators=["a", "b"])
