@@ -14,7 +14,14 @@ import pyarrow as pa
 import pytest
 
 import lesiongeo as lg
-from lesiongeo.report.course_scenes import MOST_VISITS, area_scene, card_scenes, chosen_visits, overlay_scene
+from lesiongeo.report.course_scenes import (
+    MOST_VISITS,
+    area_scene,
+    card_scenes,
+    chosen_visits,
+    fitted,
+    overlay_scene,
+)
 from lesiongeo.report.courses import Course, course_codes, courses_of
 from lesiongeo.report.run import Run
 from lesiongeo.report.scene import DARK, LIGHT, LOOKS, Curve, Dot, Scene, Words
@@ -234,6 +241,40 @@ def test_the_bar_measures_what_is_drawn(folder: Path) -> None:
         every = np.vstack([ring for mark in scene.marks if isinstance(mark, Curve) for ring in mark.rings])  # type: ignore[union-attr]
         assert every.min() >= 0
         assert (every.max(axis=0) <= (scene.width, scene.height)).all()  # type: ignore[union-attr]
+
+
+def from_edges(point: Any, ring: Any) -> float:
+    """Distance of a point from a closed line, edge by edge."""
+    start, along = ring, np.roll(ring, -1, axis=0) - ring
+    share = np.clip(((point - start) * along).sum(axis=1) / (along**2).sum(axis=1), 0.0, 1.0)
+    return float(np.hypot(*(start + share[:, None] * along - point).T).min())
+
+
+def test_thinned_lines_stay_where_they_were(folder: Path) -> None:
+    course = drawn_courses(folder)[0]
+    rng = np.random.default_rng(5)
+    angles = np.linspace(0, 2 * np.pi, 901)[:-1]
+    outlines = {}
+    for seen in course.seen:
+        seen.centroid, seen.spacing = (500.0, 400.0), (0.05, 0.02)
+        for row in seen.regions:
+            radii = 100 + 20 * np.cos(5 * angles + rng.uniform(0, 6)) + rng.normal(0, 0.05, 900)
+            outlines[row] = [np.stack([500 + radii * np.cos(angles), 400 + radii * np.sin(angles)], axis=1)]
+    fewer = fitted(course, outlines)
+    for drawings in ([overlay_scene(course, fewer)], [scene for _, scene in card_scenes(course, fewer)]):
+        drawn = [mark for scene in drawings for mark in scene.marks if str(mark.role).startswith("age")]  # type: ignore[union-attr]
+        rows_drawn = [row for seen in course.seen for row in seen.regions]
+        assert len(drawn) == len(rows_drawn)
+        for mark, row in zip(drawn, rows_drawn, strict=True):
+            (ring,) = mark.rings  # type: ignore[union-attr]
+            assert len(ring) < 300
+            whole = (outlines[row][0] - (500, 400)) * (0.05, 0.02)
+            # The scale of the drawing is that of the widest extent of what is drawn.
+            scale = np.ptp(ring, axis=0) / np.ptp(whole, axis=0)
+            assert scale[0] == pytest.approx(scale[1], rel=0.02)
+            middle = ring.min(axis=0) - whole.min(axis=0) * scale[0]
+            worst = max(from_edges(point, ring) for point in whole[::7] * scale[0] + middle)
+            assert worst < 0.6, "0.35, and half a unit at most for the scale that was read off the drawing"
 
 
 def test_pixels_that_are_no_squares_are_drawn_in_millimetres(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,16 @@ from .scales import Scale, nice_length
 from .scene import AGES, Curve, Dot, Mark, Scene, Words, curve
 from .text import number, plural, words
 
-__all__ = ["Outlines", "age_of", "area_in_words", "area_scene", "card_scenes", "chosen_visits", "overlay_scene"]
+__all__ = [
+    "Outlines",
+    "age_of",
+    "area_in_words",
+    "area_scene",
+    "card_scenes",
+    "chosen_visits",
+    "fitted",
+    "overlay_scene",
+]
 
 Points = NDArray[np.float64]
 #: Rings of each region, by its row.
@@ -24,11 +34,13 @@ Outlines = Mapping[int, list[Points]]
 MOST_VISITS = 8
 #: Outlines drawn of one visit.
 MOST_OUTLINES = 6
-#: How far a line may move when it is thinned, in units of the drawing.
-TOLERANCE = 0.3
+#: How far a line may move when it is thinned, in units of the larger drawing, and then in those of a card.
+TOLERANCE = 0.2
 #: Vertices of an outline that are drawn as they are.
-MOST_VERTICES = 32
+FEW = 32
 OVERLAY = (240.0, 190.0)
+#: Room for the outlines of the overlay, above its bar, and what is left free around them.
+DRAWN, MARGIN = (240.0, 168.0), 8.0
 CARD = (132.0, 104.0)
 CHART = (420.0, 190.0)
 #: Ratio up to which the chart leaves room for noise beyond the largest area.
@@ -76,11 +88,23 @@ def _reach(placed: list[list[list[Points]]], size: tuple[float, float], margin: 
     return float(min((size[0] / 2 - margin) / far[0], (size[1] / 2 - margin) / far[1]))
 
 
+def fitted(course: Course, outlines: Outlines) -> dict[int, list[Points]]:
+    """Return the outlines of a lesion with no more vertices than its largest drawing can show."""
+    visits = [at for at in chosen_visits(course) if course.seen[at].present]
+    placed = {at: found for at in visits if (found := _placed(course.seen[at], outlines))}
+    common = _reach([own for at, own in placed.items() if course.seen[at].comparable], DRAWN, MARGIN)
+    fewer: dict[int, list[Points]] = {}
+    for at, own in placed.items():
+        seen = course.seen[at]
+        scale = np.array(seen.spacing) * (common if seen.comparable else _reach([own], DRAWN, MARGIN))
+        for row in seen.regions:
+            rings = [ring for ring in outlines.get(row, []) if len(ring)]
+            fewer[row] = [thinned(ring * scale, TOLERANCE) / scale if len(ring) > FEW else ring for ring in rings]
+    return fewer
+
+
 def _drawn(rings: list[Points], role: str, scale: float, middle: tuple[float, float]) -> Curve:
-    placed = [ring * scale + np.array(middle) for ring in rings]
-    return Curve(
-        tuple(thinned(ring, TOLERANCE) if len(ring) > MOST_VERTICES else ring for ring in placed), role, closed=True
-    )
+    return Curve(tuple(ring * scale + np.array(middle) for ring in rings), role, closed=True)
 
 
 def overlay_scene(course: Course, outlines: Outlines) -> Scene | None:
@@ -90,8 +114,8 @@ def overlay_scene(course: Course, outlines: Outlines) -> Scene | None:
     if not placed:
         return None
     wide, tall = OVERLAY
-    scale = _reach(list(placed.values()), (wide, tall - 22), 8)
-    middle = (wide / 2, (tall - 22) / 2)
+    scale = _reach(list(placed.values()), DRAWN, MARGIN)
+    middle = (DRAWN[0] / 2, DRAWN[1] / 2)
     marks: list[Mark] = []
     for at, own in placed.items():
         marks += [_drawn(rings, age_of(course, at), scale, middle) for rings in own]
@@ -109,6 +133,10 @@ def _bar(unit: str, scale: float, wide: float, tall: float) -> list[Mark]:
     ]
 
 
+def _coarser(rings: list[Points], scale: float) -> list[Points]:
+    return [thinned(ring * scale, TOLERANCE) / scale if len(ring) > FEW else ring for ring in rings]
+
+
 def card_scenes(course: Course, outlines: Outlines) -> list[tuple[int, Scene | None]]:
     """Draw each chosen visit, all at the same scale, with the visit before it as a shade below."""
     visits = chosen_visits(course)
@@ -118,15 +146,12 @@ def card_scenes(course: Course, outlines: Outlines) -> list[tuple[int, Scene | N
     common = _reach([own for at, own in placed.items() if course.seen[at].comparable], CARD, 5)
     middle = (CARD[0] / 2, CARD[1] / 2)
     scenes: list[tuple[int, Scene | None]] = []
-    before: list[list[Points]] = []
+    before: list[Curve] = []
     for at in visits:
         seen = course.seen[at]
-        own = placed.get(at, [])
-        scale = common if seen.comparable else _reach([own], CARD, 5)
-        marks: list[Mark] = []
-        if seen.comparable:
-            marks += [_drawn(rings, "before", scale, middle) for rings in before]
-        marks += [_drawn(rings, age_of(course, at), scale, middle) for rings in own]
+        scale = common if seen.comparable else _reach([placed[at]], CARD, 5)
+        own = [_drawn(_coarser(rings, scale), age_of(course, at), scale, middle) for rings in placed.get(at, [])]
+        marks: list[Mark] = [*before, *own] if seen.comparable else [*own]
         if not seen.present:
             x, y = middle
             marks += [curve("gone", (x - 6, y - 6), (x + 6, y + 6)), curve("gone", (x - 6, y + 6), (x + 6, y - 6))] * (
@@ -135,7 +160,7 @@ def card_scenes(course: Course, outlines: Outlines) -> list[tuple[int, Scene | N
         what = "not drawn" if not seen.present else plural(len(own), "outline")
         scenes.append((at, Scene(*CARD, f"{lesion_name(course)}, {_when(seen)}: {what}", tuple(marks))))
         if seen.comparable and own:
-            before = own
+            before = [replace(one, role="before") for one in own]
     return scenes
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from .course_scenes import CARD, CHART, OVERLAY, Outlines, area_in_words, area_scene, card_scenes, overlay_scene
+from .course_scenes import CARD, CHART, OVERLAY, Outlines, area_in_words, area_scene, card_scenes, fitted, overlay_scene
 from .courses import Course, Seen, change_in_words, lesion_name, ticked_in_words
 from .scene import DARK, LIGHT, LOOKS, Curve, Mark, Scene, Words, curve, moved, svg_of
 from .svg import element, num
@@ -54,6 +54,7 @@ def figure(course: Course, outlines: Outlines) -> Scene:
     marks: list[Mark] = [Words(EDGE, 34, shown(lesion_name(course), 90), "head")]
     marks.append(Words(EDGE, 54, _below(course)))
     y = 70.0
+    outlines = fitted(course, outlines)
     overlay, area = overlay_scene(course, outlines), area_scene(course)
     if overlay is not None:
         marks += moved(overlay.marks, EDGE, y)

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from markupsafe import Markup
 
-from .course_scenes import area_scene, card_scenes, overlay_scene
+from .course_scenes import area_scene, card_scenes, fitted, overlay_scene
 from .courses import Course
 from .run import Run, texts
 from .scene import svg_of
@@ -37,8 +37,9 @@ def strips(run: Run, courses: list[Course]) -> list[Strip]:
     outlines = {} if found is None else {row: found[number] for number, row in enumerate(rows)}
     drawn = []
     for course in courses:
-        overlay, area = overlay_scene(course, outlines), area_scene(course)
-        cards = card_scenes(course, outlines)
+        fewer = fitted(course, outlines)
+        overlay, area = overlay_scene(course, fewer), area_scene(course)
+        cards = card_scenes(course, fewer)
         drawn.append(
             Strip(
                 None if overlay is None else svg_of(overlay, class_="lesion-outlines"),
