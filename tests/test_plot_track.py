@@ -103,12 +103,17 @@ def test_texts_of_an_export_are_escaped() -> None:
 
 
 def test_what_is_not_there_is_named_with_what_there_is(known: tuple[Made, lg.Export]) -> None:
-    with pytest.raises(ValueError, match="no lesion has patient 'P2', track_id '3'; ids there are: '1', '2'"):
+    with pytest.raises(ValueError, match="no lesion has patient 'P2', track_id '3'; track_id is one of '1', '2'"):
         plot_track(*known, "3", patient="P2")
     with pytest.raises(ValueError, match="2 lesions have track_id '1'; choose one by patient: 'P1', 'P2'"):
         plot_track(*known, "1")
-    with pytest.raises(ValueError, match="no lesion has patient 'P9'"):
+    with pytest.raises(ValueError, match="no lesion has patient 'P9', track_id '1'; patient is one of 'P1', 'P2'"):
         plot_track(*known, "1", patient="P9")
+    with pytest.raises(ValueError, match="no lesion has patient 'P1', site 'arm', track_id '1'; site is one of none"):
+        plot_track(*known, "1", patient="P1", site="arm")
+    # By lesion nobody has tracks of their own.
+    with pytest.raises(ValueError, match=r"no lesion has track_id '1', annotator 'x'$"):
+        plot_track(*known, "1", annotator="x")
 
 
 def test_without_patients_the_task_says_which_lesion(known: tuple[Made, lg.Export]) -> None:

@@ -427,6 +427,15 @@ def test_everybody_may_have_lesions_of_their_own(tmp_path: Path) -> None:
     assert "Lesion 2, patient P1, annotator 2" in report(folder).text
 
 
+def test_a_control_called_track_is_not_taken_for_the_tracks(tmp_path: Path) -> None:
+    tables = run_tables()
+    regions = tables["regions"]
+    table = regions.table.rename_columns({"track": "track_"})
+    table = table.append_column("track", pa.array(["9"] * len(regions), pa.string()))
+    tables["regions"] = type(regions)(regions.polygons, table)
+    assert {len(seen.regions) for seen in drawn_courses(write_run(tmp_path, tables))[0].seen} == {3}
+
+
 # What is missing
 
 

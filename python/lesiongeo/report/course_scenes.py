@@ -48,11 +48,12 @@ ROOM = 1.35
 
 
 def chosen_visits(course: Course) -> list[int]:
-    """Return the visits that are drawn: conflicts and changes first, the first, the last, then evenly between them."""
+    """Return the visits that are drawn: where it was seen first and last, conflicts, changes, then evenly between."""
     every = list(range(len(course.seen)))
     if len(every) <= MOST_VISITS:
         return every
-    wanted = [0, every[-1]]
+    there = [at for at in every if course.seen[at].present]
+    wanted = [0, *there[-1:], *(at + 1 for at in there[-1:] if at < every[-1])]
     wanted += [at for at in every if course.seen[at].conflict]
     wanted += [at for at in every if course.seen[at].significant]
     wanted += [round(at * every[-1] / (MOST_VISITS - 1)) for at in range(MOST_VISITS)]
@@ -60,9 +61,11 @@ def chosen_visits(course: Course) -> list[int]:
 
 
 def age_of(course: Course, at: int) -> str:
-    """Return the role of the lines of a visit: from the first to the last."""
-    last = len(course.seen) - 1
-    return f"age{AGES - 1 if last <= 0 else round((AGES - 1) * at / last)}"
+    """Return the role of the lines of a visit: from the first to the last on which the lesion was seen."""
+    there = [place for place, one in enumerate(course.seen) if one.present]
+    if at not in there or len(there) == 1:
+        return f"age{AGES - 1}"
+    return f"age{round((AGES - 1) * there.index(at) / (len(there) - 1))}"
 
 
 def _placed(seen: Seen, outlines: Outlines) -> list[list[Points]]:
@@ -194,7 +197,7 @@ def area_scene(course: Course) -> Scene | None:
         marks.append(curve("noise", start, (stop, y(high)), (stop, y(low)), closed=True, label=label))
     marks += _lines(course, place, y, bottom)
     marks += _points(course, place, y, bottom)
-    marks += _values(course, points, place, y, top)
+    marks += _values(course, points, place, y, (top, bottom))
     marks += _times(course, places, place, bottom, timed)
     title = f"{lesion_name(course)}: area over {'days' if timed else 'visits'}: " + "; ".join(
         f"{_when(one)} {_said(one)}" for one in course.seen
@@ -270,7 +273,9 @@ def _ring(x: float, y: float) -> Curve:
     return Curve((np.stack([x + 7.5 * np.cos(angles), y + 7.5 * np.sin(angles)], axis=1),), "conflict", closed=True)
 
 
-def _values(course: Course, points: list[Seen], place: dict[int, float], y: Scale, top: float) -> list[Mark]:
+def _values(
+    course: Course, points: list[Seen], place: dict[int, float], y: Scale, edges: tuple[float, float]
+) -> list[Mark]:
     """Write areas at their points: the first and the last, then the others where there is room."""
     marks: list[Mark] = []
     taken: list[float] = []
@@ -281,8 +286,15 @@ def _values(course: Course, points: list[Seen], place: dict[int, float], y: Scal
         if any(abs(at - other) < 46 for other in taken):
             continue
         taken.append(at)
-        highest = min(y(seen.area or 0.0) - 4 * seen.conflict, y(seen.high) if seen.high is not None else math.inf)
-        marks.append(Words(at, max(highest - 8, top - 8), number(seen.area, _digits(seen.area)), "name", "middle"))
+        level, number_of_point = y(seen.area or 0.0), [id(other) for other in points].index(one)
+        # Away from the line: below a point that the line comes down to, above all others.
+        beside = [y(other.area or 0.0) for other in points[max(number_of_point - 1, 0) : number_of_point + 2]]
+        below = max(level, y(seen.low) if seen.low is not None else level) + 18 + 4 * seen.conflict
+        above = min(level - 4 * seen.conflict, y(seen.high) if seen.high is not None else level) - 8
+        if sum(beside) / len(beside) < level - 3 and below < edges[1] - 3:
+            marks.append(Words(at, below, number(seen.area, _digits(seen.area)), "name", "middle"))
+        else:
+            marks.append(Words(at, max(above, edges[0] - 8), number(seen.area, _digits(seen.area)), "name", "middle"))
     unit = f"{course.unit}\u00b2"
     marks.append(Words(0, 11, f"area in {unit}"))
     return marks

@@ -23,6 +23,7 @@ __all__ = [
     "change_in_words",
     "course_codes",
     "courses_of",
+    "findings_in_words",
     "lesion_name",
     "listed",
     "ticked_in_words",
@@ -164,6 +165,26 @@ def ticked_in_words(seen: Seen) -> list[tuple[str, str]]:
         lines.append(("words", f"ticked {words(seen.ticked)}"))
     against = [words(one) for one in seen.against] or ["otherwise"] * seen.conflict
     return [*lines, *(("alert", f"\u2260 ticked {one}") for one in against)]
+
+
+def findings_in_words(findings: list[dict[str, Any]]) -> list[str]:
+    """Say what several findings have in common once, with the visits that it is about.
+
+    Examples
+    --------
+    >>> from lesiongeo.report.courses import findings_in_words
+    >>> findings_in_words([{"code": "id_gap", "message": "look", "visit": visit} for visit in (3, 1)])
+    ['id gap: look (visits 1, 3)']
+    """
+    visits: dict[tuple[Any, str], set[int]] = {}
+    for row in findings:
+        own = visits.setdefault((row.get("code"), str(row.get("message") or "")), set())
+        own |= {row["visit"]} if row.get("visit") is not None else set()
+    found = []
+    for (code, message), own in visits.items():
+        where = f" (visit{'s' * (len(own) > 1)} {', '.join(map(str, sorted(own)))})" if own else ""
+        found.append(f"{words(code)}: {message}{where}")
+    return found
 
 
 def course_codes(table: pa.Table) -> Ints:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from .course_scenes import CARD, CHART, OVERLAY, Outlines, area_in_words, area_scene, card_scenes, fitted, overlay_scene
-from .courses import Course, Seen, change_in_words, lesion_name, ticked_in_words
+from .courses import Course, Seen, change_in_words, findings_in_words, lesion_name, ticked_in_words
 from .scene import DARK, LIGHT, LOOKS, Curve, Mark, Scene, Words, curve, moved, svg_of
 from .svg import element, num
 from .text import number, plural, shown, words
@@ -109,13 +109,13 @@ def _below(course: Course) -> str:
         parts.append("no scale is known: pixels")
     sources = sorted({words(seen.noise_source) for seen in course.seen if seen.noise_source is not None})
     if sources:
-        parts.append(f"noise: {', '.join(sources)}")
+        parts.append(f"noise from {', '.join(sources)}")
     return "; ".join(parts)
 
 
 def _messages(course: Course, n_cards: int) -> list[tuple[str, str]]:
     said = [("alert", str(row.get("message") or "")) for row in course.conflicts]
-    said += [("words", f"{words(row.get('code'))}: {row.get('message') or ''}") for row in course.findings]
+    said += [("words", text) for text in findings_in_words(course.findings)]
     lines = [(role, shown(text, 400)) for role, text in said[:MOST_MESSAGES]]
     if len(said) > MOST_MESSAGES:
         lines.append(("words", f"{plural(len(said) - MOST_MESSAGES, 'more message')} in the tables."))

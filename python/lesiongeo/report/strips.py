@@ -17,7 +17,7 @@ from .scene import svg_of
 
 __all__ = ["Strip", "strips"]
 
-REGIONS = "task_id page annotator source track width height".split()
+REGIONS = "task_id page annotator source width height".split()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +52,15 @@ def strips(run: Run, courses: list[Course]) -> list[Strip]:
 
 def _find_outlines(run: Run, courses: list[Course]) -> None:
     """Give each visit the rows of its regions and the size of its page."""
-    keys = run.columns("regions", ["task_id"])
-    if keys is not None and "task_id" in keys.column_names and "track" in run.names("regions"):
+    keys, names, name = run.columns("regions", ["task_id"]), run.names("regions"), "track"
+    while f"{name}_" in names:
+        # A control has the name: the column that the run adds is then called otherwise.
+        name = f"{name}_"
+    if keys is not None and "task_id" in keys.column_names and name in names:
         tasks = sorted({seen.task_id for course in courses for seen in course.seen if seen.task_id is not None})
         inside = np.flatnonzero(pc.is_in(keys["task_id"].cast(pa.int64()), pa.array(tasks, pa.int64())).to_numpy())
-        table = run.columns("regions", REGIONS)
-        places = {} if table is None else _places(table.take(pa.array(inside)), inside.tolist())
+        table = run.columns("regions", [*REGIONS, name])
+        places = {} if table is None else _places(table.take(pa.array(inside)), inside.tolist(), name)
         for course in courses:
             for seen in course.seen:
                 own = places.get((seen.task_id, seen.page, course.track), [])
@@ -73,12 +76,12 @@ def _find_outlines(run: Run, courses: list[Course]) -> None:
         course.settle()
 
 
-def _places(table: pa.Table, rows: list[int]) -> dict[tuple[Any, Any, Any], list[dict[str, Any]]]:
+def _places(table: pa.Table, rows: list[int], track: str) -> dict[tuple[Any, Any, Any], list[dict[str, Any]]]:
     """Rows of annotations by task, page and track."""
     columns = {name: [None] * table.num_rows for name in REGIONS}
     columns |= {name: table[name].to_pylist() for name in table.column_names}
-    for name in ("track", "annotator"):
-        columns[name] = texts(table, name).to_pylist()
+    columns["annotator"] = texts(table, "annotator").to_pylist()
+    columns["track"] = texts(table, track).to_pylist()
     places: dict[tuple[Any, Any, Any], list[dict[str, Any]]] = {}
     for row, values in zip(rows, zip(*columns.values(), strict=True), strict=True):
         one = dict(zip(columns, values, strict=True)) | {"row": row}

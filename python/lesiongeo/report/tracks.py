@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from .courses import KEY, READ, Course, course_codes, courses_of, lesion_name, listed
+from .courses import KEY, READ, Course, course_codes, courses_of, findings_in_words, lesion_name, listed
 from .figure import visit_in_words
 from .run import Run, floats, rows_of, texts
-from .text import plural, shown, words
+from .text import plural, shown
 
 __all__ = ["MOST_LESIONS", "lesions"]
 
@@ -197,26 +197,10 @@ def _name(row: dict[str, Any], notes: bool) -> str:
     return lesion_name(course)
 
 
-def _grouped(findings: list[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
-    """Say what several findings have in common once, with the visits that it is about."""
-    visits: dict[tuple[Any, str], list[Any]] = {}
-    first: dict[tuple[Any, str], dict[str, Any]] = {}
-    for row in findings:
-        key = (row.get("code"), row["message"])
-        first.setdefault(key, row)
-        visits.setdefault(key, []).append(row.get("visit"))
-    found = []
-    for key, row in first.items():
-        own = sorted({visit for visit in visits[key] if visit is not None})
-        where = "" if not own else f" (visit{'s' if len(own) > 1 else ''} {', '.join(str(visit) for visit in own)})"
-        found.append((f"{key[1]}{where}", row))
-    return found
-
-
 def _said(number: int, course: Course) -> dict[str, Any]:
     """Return what the strip of a lesion says."""
     messages = [("conflict", row["message"]) for row in course.conflicts]
-    messages += [("finding", f"{words(row.get('code'))}: {text}") for text, row in _grouped(course.findings)]
+    messages += [("finding", text) for text in findings_in_words(course.findings)]
     return {
         "rank": number,
         "name": lesion_name(course),

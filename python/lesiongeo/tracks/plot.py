@@ -217,6 +217,8 @@ def _chosen(table: pa.Table, wanted: dict[str, object], exact: tuple[str, ...] =
     fits = np.ones(table.num_rows, dtype=bool)
     for name, value in wanted.items():
         if name not in table.column_names:
+            # Without the column nobody has this value.
+            fits &= value is None
             continue
         column = table[name]
         if value is not None:
@@ -233,11 +235,16 @@ def _single(
     """Return the one lesion that is meant, or say which there are."""
     named = ", ".join(f"{name} {shown(value)}" for name, value in wanted.items() if value is not None)
     if not len(rows):
-        others = _chosen(table, wanted | {"track_id": None})
-        if not len(others):
-            raise ValueError(f"no lesion has {named}; there is none but for its track_id either: leave out the others")
-        names = list(dict.fromkeys(table["track_id"].take(pa.array(others)).to_pylist()))
-        raise ValueError(f"no lesion has {named}; ids there are: {_listed(names)}")
+        so_far: dict[str, object] = {}
+        for name in ("patient", "site", "task_id", "annotator", "track_id"):
+            others = _chosen(table, so_far)
+            so_far[name] = wanted[name]
+            if not len(_chosen(table, so_far)):
+                if name not in table.column_names:
+                    break
+                names = list(dict.fromkeys(table[name].take(pa.array(others)).to_pylist()))
+                raise ValueError(f"no lesion has {named}; {name} is one of {_listed(names) or 'none'}")
+        raise ValueError(f"no lesion has {named}")
     found: NDArray[np.int64] = np.unique(codes[rows])
     if len(found) > 1:
         for name in ("patient", "site", "annotator", "task_id"):
