@@ -33,6 +33,9 @@ Ints = NDArray[np.int64]
 #: What tells lesions apart, beside the task where no patient is known; the annotator where everybody has their own.
 KEY = ("patient", "site", "track_id", "annotator")
 
+#: Places of one kind of finding that are said of a lesion.
+MOST_PLACES = 6
+
 
 @dataclass(slots=True)
 class Seen:
@@ -168,21 +171,25 @@ def ticked_in_words(seen: Seen) -> list[tuple[str, str]]:
 
 
 def findings_in_words(findings: list[dict[str, Any]]) -> list[str]:
-    """Say what several findings have in common once, with the visits that it is about.
+    """Say what several findings have in common once, then the visit, the annotator and the value of each.
 
     Examples
     --------
     >>> from lesiongeo.report.courses import findings_in_words
-    >>> findings_in_words([{"code": "id_gap", "message": "look", "visit": visit} for visit in (3, 1)])
-    ['id gap: look (visits 1, 3)']
+    >>> one = {"code": "missed_by", "message": "draw it", "annotator": "b", "value": "drawn by 1 of 2"}
+    >>> findings_in_words([one | {"visit": 3}, one | {"visit": 1, "annotator": None}])
+    ['missed by: draw it (visit 3, annotator b: drawn by 1 of 2; visit 1: drawn by 1 of 2)']
     """
-    visits: dict[tuple[Any, str], set[int]] = {}
+    places: dict[tuple[Any, str], dict[str, None]] = {}
     for row in findings:
-        own = visits.setdefault((row.get("code"), str(row.get("message") or "")), set())
-        own |= {row["visit"]} if row.get("visit") is not None else set()
+        own = places.setdefault((row.get("code"), str(row.get("message") or "")), {})
+        parts = [f"{name} {shown(row[name], 30)}" for name in ("visit", "annotator") if row.get(name) is not None]
+        said = ": ".join([", ".join(parts)] * bool(parts) + [shown(row["value"], 40)] * (row.get("value") is not None))
+        own |= {said: None} if said else {}
     found = []
-    for (code, message), own in visits.items():
-        where = f" (visit{'s' * (len(own) > 1)} {', '.join(map(str, sorted(own)))})" if own else ""
+    for (code, message), own in places.items():
+        listed_places = [*own][:MOST_PLACES] + [f"and {len(own) - MOST_PLACES} more"] * (len(own) > MOST_PLACES)
+        where = f" ({'; '.join(listed_places)})" if own else ""
         found.append(f"{words(code)}: {message}{where}")
     return found
 

@@ -116,7 +116,7 @@ def _below(course: Course) -> str:
 def _messages(course: Course, n_cards: int) -> list[tuple[str, str]]:
     said = [("alert", str(row.get("message") or "")) for row in course.conflicts]
     said += [("words", text) for text in findings_in_words(course.findings)]
-    lines = [(role, shown(text, 400)) for role, text in said[:MOST_MESSAGES]]
+    lines = [(role, shown(text, 600)) for role, text in said[:MOST_MESSAGES]]
     if len(said) > MOST_MESSAGES:
         lines.append(("words", f"{plural(len(said) - MOST_MESSAGES, 'more message')} in the tables."))
     if n_cards < len(course.seen):

@@ -96,7 +96,7 @@ def _about(table: pa.Table | None, codes: Ints, drawn: list[int], notes: bool) -
     if table is not None and drawn:
         inside = np.flatnonzero(np.isin(codes, drawn))
         for code, row in zip(codes[inside].tolist(), table.take(pa.array(inside)).to_pylist(), strict=True):
-            found[code].append(row | {"message": _message(row, notes)})
+            found[code].append(row | {"message": _message(row, notes), "value": _value(row, notes)})
     return list(found.values())
 
 
