@@ -70,7 +70,7 @@ def planted(patients: int = 6) -> list[dict[str, Any]]:
                 entries.append({**own, "from_name": "excised", "type": "datetime", "value": {"datetime": "2019-04-11"}})
                 entries.append(
                     {
-                        "id": f"t{who}",
+                        "id": "remark-0",
                         "from_name": "remarks",
                         "to_name": "photo",
                         "type": "textarea",
@@ -79,7 +79,7 @@ def planted(patients: int = 6) -> list[dict[str, Any]]:
                 )
                 entries.append(
                     {
-                        "id": f"d{who}",
+                        "id": "seen-0",
                         "from_name": "seen",
                         "to_name": "photo",
                         "type": "datetime",
@@ -98,6 +98,8 @@ def planted(patients: int = 6) -> list[dict[str, Any]]:
     tasks[0]["data"]["visit_dates"][1] = "2019/13/45"
     tasks[1]["data"]["visit_dates"] = tasks[1]["data"]["visit_dates"][::-1]
     tasks[1]["annotations"][0]["created_at"] = "around 2031-05"
+    if patients < 3:
+        return tasks
     tasks[2]["annotations"].append({**copy.deepcopy(tasks[2]["annotations"][0]), "id": 8800})
     tasks[2]["annotations"][-1]["updated_at"] = "2031-01-01T00:00:00Z"
     return tasks

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from ..privacy.origins import Origins
 from ..privacy.private import Plan, plan, private_scans
-from ..privacy.pseudonyms import KEY_VARIABLE
+from ..privacy.pseudonyms import KEY_VARIABLE, PseudonymKeyError
 from ..read import Export
 from ..read.parquet import Scans
 from .common import UsageError, errors
@@ -189,6 +189,8 @@ def _checked(drop_notes: bool, pseudonymise: list[People] | None, key: Path | No
     people = [one.value for one in pseudonymise or []]
     if key is not None and not people:
         raise UsageError("--key goes with --pseudonymise annotators or --pseudonymise patients")
-    return Privacy(
-        plan(drop_notes=drop_notes, pseudonymise=people, key=os.fspath(key) if key else None, dates=dates.value)
-    )
+    try:
+        made = plan(drop_notes=drop_notes, pseudonymise=people, key=os.fspath(key) if key else None, dates=dates.value)
+    except PseudonymKeyError as error:
+        raise UsageError(str(error)) from error
+    return Privacy(made)

@@ -10,6 +10,7 @@ __all__ = ["kind_of_field", "shown_field"]
 #: Words of a field's name, and the kind of what it holds. All words of an entry must be there; the first entry counts.
 _FIELDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("date", ("dob",)),
+    ("date", ("date",)),
     ("date", ("birth",)),
     ("date", ("birthdate",)),
     ("date", ("birthday",)),
@@ -48,6 +49,7 @@ _FIELDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("address", ("postcode",)),
     ("address", ("postal",)),
     ("name", ("surname",)),
+    ("name", ("username",)),
     ("name", ("firstname",)),
     ("name", ("lastname",)),
     ("name", ("fullname",)),
@@ -60,8 +62,8 @@ _FIELDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("patient_id", ("subject",)),
     ("patient_id", ("pid",)),
 )
-#: Words that make of any of these something else: patient_age is no patient.
-_OTHERWISE = frozenset("age sex gender count type group site image images photo file url visit visits status".split())
+#: Words that make of any of these but a date something else: patient_sex is no patient.
+_OTHERWISE = frozenset("sex gender count type group site image images photo file url visit visits status".split())
 #: What may be shown of a field's name: other characters could be those of a value.
 _SHOWN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
@@ -73,14 +75,21 @@ def kind_of_field(name: str) -> str | None:
     Examples
     --------
     >>> from lesiongeo.privacy.fields import kind_of_field
-    >>> [kind_of_field(name) for name in ("patientName", "date_of_birth", "image", "patient_age")]
+    >>> [kind_of_field(name) for name in ("patientName", "visit_dates", "image", "patient_sex")]
     ['name', 'date', None, None]
     """
+    words = _words(name)
+    if "age" in words:
+        return "age_over_89"
+    found = next((kind for kind, wanted in _FIELDS if words.issuperset(wanted)), None)
+    return None if found != "date" and words & _OTHERWISE else found
+
+
+def _words(name: str) -> frozenset[str]:
+    """Words of a field's name in small letters, those in the plural also in the singular."""
     parted = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", name)
-    words = frozenset(re.findall(r"[a-z]+", parted.lower()))
-    if words & _OTHERWISE:
-        return None
-    return next((kind for kind, wanted in _FIELDS if words.issuperset(wanted)), None)
+    words = re.findall(r"[a-z]+", parted.lower())
+    return frozenset([*words, *(word.removesuffix("s") for word in words if len(word) > 3)])
 
 
 def shown_field(name: str) -> str:

@@ -30,7 +30,7 @@ _DATES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?<![\d.])(\d\d?)([/.])(\d\d?)\2(\d\d)(?![\d./])"), "short"),
     (
         re.compile(
-            rf"(?<!\w)(?:\d\d?(?:st|nd|rd|th|\.)?[\s-]*)?(?:{MONTHS})\.?[\s,-]*(?:\d\d?(?:st|nd|rd|th)?,?\s+)?"
+            rf"(?<!\w)(?:\d\d?(?:st|nd|rd|th|\.)?[\s-]*(?:of\s+)?)?(?:{MONTHS})\.?[\s,-]*(?:\d\d?(?:st|nd|rd|th)?,?\s+)?"
             r"(?:19|20)\d\d(?!\d)",
             re.I,
         ),
@@ -42,6 +42,10 @@ _DATES: tuple[tuple[re.Pattern[str], str], ...] = (
             r"(?![\w.]|\s*(?:mm|cm|%))",
             re.I,
         ),
+        "words",
+    ),
+    (
+        re.compile(r"(?<![\d./-])(?:(?:0?[1-9]|1[0-2])/(?:19|20)\d\d|(?:19|20)\d\d-(?:0[1-9]|1[0-2]))(?![\d/.-])"),
         "words",
     ),
     (re.compile(r"(?<![0-9A-Za-z])((?:19|20)\d\d)(\d\d)(\d\d)(?:T?\d{4,6})?(?![0-9A-Za-z])"), "compact"),
@@ -59,7 +63,7 @@ _CALLED = re.compile(rf"(?<![A-Za-z])(?:{_CALL})\b[^\d\n+]{{0,12}}(?P<number>\+?
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,15}://[^\s\"'<>\\]+")
 _IP = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.]|\w)")
 _AGE = re.compile(
-    r"(?<![\d.])(?P<age>(?:9\d|1[0-2]\d))(?=[\s-]*(?:years?|yrs?|y)[\s/-]*(?:old|o)\b|[\s-]*jahre?\s+alt)"
+    r"(?<![\d.])(?P<age>(?:9\d|1[0-2]\d))(?:[\s-]*(?:years?|yrs?|y)[\s/-]*(?:old|o)\b|[\s-]*jahre?\s+alt)"
     r"|(?<!\w)(?:age|aged|alter)[:=]?\s*(?P<said>9\d|1[0-2]\d)(?![\d.])",
     re.I,
 )
@@ -85,7 +89,8 @@ _CUED = tuple(
         kind,
         re.compile(
             rf"(?<![A-Za-z])(?:{words})\b\.?[\s:#=-]{{0,4}}(?:is\s+)?(?P<id>[A-Za-z]{{0,4}}[-/]?"
-            r"\d[\dA-Za-z /-]{2,24}\d|[A-Za-z]{0,4}[-/]?\d{3,})",
+            # Groups of digits may stand apart, but a date behind a number does not belong to it.
+            r"\d(?:[\dA-Za-z/-]|(?<=\d) (?=\d{2,4}(?![\d/.-]))){2,26}(?<=\d))",
             re.I,
         ),
     )
@@ -136,15 +141,18 @@ _ALONE = re.compile(r"[?&;](?:sv|se|skoid|key|auth)=", re.I)
 _USER = re.compile(r"://[^/\s?#@]+@")
 _QUERY = re.compile(r"[?&;](?:patient|patientid|patient_id|pid|mrn|name|dob|ssn|email|birth\w*)=[^&\s#]+", re.I)
 
-#: Made by a machine, whatever its digits look like: RFC 9562.
-_UUID = re.compile(r"(?<![0-9A-Za-z])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Za-z])")
+#: Made by a machine, whatever its digits look like: UUIDs (RFC 9562) and hashes in hexadecimal digits.
+_MACHINE = re.compile(
+    r"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+    r"|(?=[0-9]*[a-f][0-9]*[a-f])[0-9a-f]{10,})(?![0-9A-Za-z])"
+)
 
 #: A text without any of these has no hit: most texts are labels.
 _WORTH = re.compile(
     r"[@^?]|://|\d{2}|\b(?:Dr|Mr|Mrs|Ms|Miss|Prof|Professor|Doctor|Nurse|Sister|Herr|Frau)\b|"
     r"(?i:name|patient|\bpt\b|\bpat\b|signed|seen by|reviewed by|discussed|spoke|mother|father|daughter|husband|wife)|"
     r"\b(?i:son)\b"
-    r"|stra(?:ß|ss)e|(?i:" + MONTHS + r")\.? \d|\d (?i:" + MONTHS + ")"
+    r"|\d\.\d+\.\d|[A-Z]\d[A-Z\d]?\s\d[A-Z]{2}|stra(?:ß|ss)e|(?i:" + MONTHS + r")\.? \d|\d (?i:" + MONTHS + ")"
 )
 
 
@@ -174,8 +182,8 @@ def hits(text: str, *, address: bool = False, people: tuple[str, ...] = ()) -> l
     found = list(_known(text, people)) if people else []
     if _WORTH.search(text):
         found += _in_address(text) if address else _in_text(text)
-    if found and "-" in text:
-        made = [one.span() for one in _UUID.finditer(text)]
+    if found:
+        made = [one.span() for one in _MACHINE.finditer(text)]
         found = [hit for hit in found if not any(start <= hit.start and hit.end <= end for start, end in made)]
     found.sort(key=lambda hit: (hit.start, -hit.end))
     kept: list[Hit] = []

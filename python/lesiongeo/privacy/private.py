@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..options import checked_flag, shown
 from ..read import Export, Scan
+from ..read.export import page_rows
 from ..read.parquet import Scans
 from ..read.problems import PROBLEM_SCHEMA
 from ..regions import Regions, column_of
@@ -160,7 +161,7 @@ def private(
         The key, or the file that holds it; by default the environment variable LESIONGEO_KEY. At least 16 bytes.
     dates : {"keep", "offset", "drop"}, default "keep"
         ``offset``: visits leave as days since the patient's first visit, and the times of annotations are moved by
-        whole weeks, the same for all, so that the first falls into the week of 2000-01-03. ``drop``: neither leaves.
+        whole weeks, the same for all, so that the earliest falls into the week of 2000-01-03. ``drop``: neither leaves.
         Both leave out answers that are dates.
     keep : iterable of str, default ()
         Data fields of tasks that stay as they are, as dotted paths: nobody looks at what is in them.
@@ -389,9 +390,12 @@ def _without_images(made: Made) -> Made:
     named = _image_names(pa.chunked_array([images.flatten()]), pa.array(ids), pa.array(page))
     lists = pa.ListArray.from_arrays(pa.array((ends - ends[0]).astype(np.int32)), named)
     made["tasks"] = _set(tasks, images=lists)
-    for name in ("pages", "regions"):
-        own = made[name]
-        made[name] = _set(own, image=_image_names(own["image"], own["task_id"], own["page"]))
+    pages, regions = made["pages"], made["regions"]
+    pages = _set(pages, image=_image_names(pages["image"], pages["task_id"], pages["page"]))
+    # Regions are many and pages few: looked up.
+    row = page_rows(*(one[name].to_numpy() for one in (regions, pages) for name in ("task_id", "page")))
+    known = pages["image"].take(pa.array(np.maximum(row, 0), mask=row < 0)) if len(row) else regions["image"]
+    made["pages"], made["regions"] = pages, _set(regions, image=known)
     return made
 
 

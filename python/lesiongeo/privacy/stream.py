@@ -17,7 +17,9 @@ __all__ = ["Repeated", "objects"]
 PIECE = 4 << 20
 #: An array of numbers that nobody would look for a name in: nine tenths of an export. A key, as no quote stands
 #: unescaped within a text; what follows shows that the array is whole.
-_NUMBERS = re.compile(r'(?<!\\)"(points|rle|vertices)"\s*:\s*\[[-0-9\s.,eE+\[\]]*\](?=\s*(?:\}|,\s*"))', re.ASCII)
+_NUMBERS = re.compile(
+    r'(?<!\\)"(?:points"\s*:\s*\[(?=\s*\[)|rle"\s*:\s*\[)[-0-9 .,eE+\[\]\n\r\t]*\](?=\s*(?:\}|,\s*"))', re.ASCII
+)
 _SPACE = re.compile(r"[\s,]*")
 #: Characters from the end of what was read within which an error may be due to what follows.
 _NEAR = 64
@@ -53,7 +55,7 @@ def objects(one: Input, report: Callable[[int], None] | None = None) -> Iterator
     Yields
     ------
     Any
-        Parsed JSON; arrays called points, rle or vertices that hold nothing but numbers are empty.
+        Parsed JSON; lists of points, and masks called rle, are empty lists called points.
 
     Raises
     ------
@@ -79,7 +81,7 @@ def objects(one: Input, report: Callable[[int], None] | None = None) -> Iterator
                 # What did not end in so many characters is tried again when there is twice as much of it.
                 if len(text) < wanted:
                     continue
-                text = _NUMBERS.sub(r'"\1":[]', text)
+                text = _NUMBERS.sub('"points":[]', text)
             wanted = 0
             while True:
                 found = _SPACE.match(text, at)

@@ -33,11 +33,17 @@ _TIMES = frozenset("created_at updated_at draft_created_at completed_at".split()
 _PARTS = {"annotations": "annotations", "predictions": "predictions", "drafts": "drafts", "results": "annotations"}
 _IMAGE = re.compile(r"\.(?:jpe?g|png|tiff?|bmp|webp|gif|dcm)(?:[?#]|$)", re.I)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+$")
+_ODD_ID = re.compile(r"[^\w-]")
 _PSEUDONYM = re.compile(rf"(?:{'|'.join(KINDS.values())})-[0-9a-f]{{{DIGITS}}}")
+PSEUDONYMS = tuple(f"{word}-" for word in KINDS.values())
 #: Texts without a hit that are remembered.
 MOST_KNOWN = 200_000
 #: Whole numbers from here on are long.
 LONG_NUMBER = 10**6
+#: Years of age from beyond which Safe Harbor wants them put together.
+OLDEST = 89
+#: Digits of an identifier, at least.
+LEAST_DIGITS = 4
 #: Letters of a part of a name that is looked for elsewhere, at least.
 LEAST_LETTERS = 3
 
@@ -118,7 +124,7 @@ class Walk:
                         self.other(one, f"{prefix}{key}[{number}]")
                 self.place = task_place
             elif key not in _TASK_KEYS or isinstance(value, str | Repeated):
-                self.other(value, f"{prefix}{shown_field(key)}")
+                self.data(value, f"{prefix}{shown_field(key)}", kind_of_field(key))
 
     def annotation(self, annotation: dict[str, Any], prefix: str) -> None:
         """Look at an annotation, a prediction or a draft."""
@@ -149,6 +155,10 @@ class Walk:
             return
         region, page = entry.get("id"), entry.get("item_index")
         self.place.region = region if isinstance(region, str) else None
+        if self.place.region is not None and _ODD_ID.search(self.place.region):
+            # Ids of the editor are letters and digits; others can be anything.
+            self.place.region = None
+            self.other(region, f"{path}.id")
         self.place.page = page if isinstance(page, int) else None
         for key, value in entry.items():
             if key == "value" and isinstance(value, dict):
@@ -175,11 +185,14 @@ class Walk:
 
     def number(self, value: float, path: str, kind: str | None) -> None:
         """Look at a number of a data field."""
-        if path.rpartition(".")[2].lower().endswith("age") and 89 < value < 130:
-            self.tell("age_over_89", self.place, path, "##")
-        elif kind is not None:
+        long = isinstance(value, int) and abs(value) >= LONG_NUMBER
+        if kind == "age_over_89":
+            if OLDEST < value < 130:
+                self.tell(kind, self.place, path, "##")
+        elif kind is not None and (long or kind not in ("date", "number_run")):
+            # A small number in a field of dates counts days.
             self.tell(kind, self.place, path, "#" * len(f"{value:.0f}"))
-        elif isinstance(value, int) and abs(value) >= LONG_NUMBER:
+        elif long:
             self.tell("number_run", self.place, path, "#" * len(str(abs(value))))
 
     def key(self, key: str, path: str) -> None:
@@ -201,12 +214,18 @@ class Walk:
                 if isinstance(own, str):
                     kind = kind_of_field(key)
                     self.text(own, f"{path}.{shown_field(key)}", None if kind == "patient_id" else kind)
-                elif not isinstance(own, int | float):
+                elif isinstance(own, int | float):
+                    if (kind := kind_of_field(key)) not in (None, "patient_id"):
+                        self.number(own, f"{path}.{shown_field(key)}", kind)
+                else:
                     self.other(own, f"{path}.{shown_field(key)}")
 
     def text(self, text: str, path: str, kind: str | None) -> None:
         """Look at a text; `kind` is what the name of its field says it is."""
-        if not text or text in self._clean:
+        plain = kind is None and not self.people
+        if not text or (plain and text in self._clean):
+            return
+        if text.startswith(PSEUDONYMS) and _PSEUDONYM.fullmatch(text):
             return
         if kind is not None:
             own = _as_said(text, kind)
@@ -225,7 +244,7 @@ class Walk:
             found += [hit for hit in self.more(text) if all(hit.start >= b or hit.end <= a for a, b in taken)]
         for hit in found:
             self.tell(hit.kind, self.place, path, masked(text, hit))
-        if not found and kind is None and not self.people:
+        if not found and plain:
             if len(self._clean) >= MOST_KNOWN:
                 self._clean.clear()
             self._clean.add(text)
@@ -234,15 +253,19 @@ class Walk:
 def _as_said(text: str, kind: str) -> str | None:
     """The kind of a value whose field's name says what it is; None where it cannot be that."""
     plain = text.strip()
-    if not plain or _PSEUDONYM.fullmatch(plain):
+    if not plain:
         return None
-    if kind == "email" and "@" not in plain:
-        return None
-    if kind in ("date", "phone", "fax", "ssn", "nhs_number", "ip_address") and not any(map(str.isdigit, plain)):
-        return None
-    if is_address(plain) and kind != "name":
-        return None
-    return kind
+    digits = sum(map(str.isdigit, plain))
+    if kind == "age_over_89":
+        return kind if digits == len(plain) <= 3 and int(plain) > OLDEST else None
+    if kind == "date":
+        # A year alone is allowed, and a small number counts days.
+        return kind if digits > LEAST_DIGITS else None
+    if kind == "email":
+        return kind if "@" in plain else None
+    if kind in ("name", "address", "patient_id"):
+        return None if is_address(plain) else kind
+    return kind if digits >= LEAST_DIGITS else None
 
 
 def _number(value: Any) -> int | None:
