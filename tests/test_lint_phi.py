@@ -57,6 +57,8 @@ TEXTS: list[tuple[str, list[tuple[str, str]]]] = [
     ("insurance no K123456789", [("health_plan", "K123456789")]),
     ("account no 12345678", [("account", "12345678")]),
     ("passport C01X00T47", [("license", "C01X00T47")]),
+    ("VIN: 1M8GDM9AXKP042788", [("vehicle", "1M8GDM9AXKP042788")]),
+    ("number plate B-XY 1234", [("vehicle", "B-XY 1234")]),
     ("serial no 88-1234", [("device", "88-1234")]),
     ("Dr. Ada Quill", [("name", "Ada Quill")]),
     ("spoke to Mrs O'Brien", [("name", "Mrs O'Brien")]),
@@ -127,6 +129,11 @@ CLEAN = """
     call it a nevus
     telangiectasia 0.3 to 0.5
     3 of 100 pages
+    squamous cell 10/12, 2.5 mm
+    VIN 2-3, AIN III
+    seen by Plastic Surgery
+    pH 5.5 to 7.4
+    mobile lesion, 12 x 10 mm
 """.strip().splitlines()
 
 
@@ -142,7 +149,7 @@ def test_addresses(text: str, kinds: list[str]) -> None:
 
 def test_what_identifies_nobody_is_not_found() -> None:
     found = {text.strip(): [hit.kind for hit in hits(text.strip())] for text in CLEAN}
-    # One false alarm of thirty, and a stated one: a code of nine digits could be anybody's number.
+    # One false alarm of thirty-five, and a stated one: a code of nine digits could be anybody's number.
     assert {text: kinds for text, kinds in found.items() if kinds} == {"SNOMED 372244006?": ["number_run"]}
 
 

@@ -57,11 +57,11 @@ def test_names_are_keyed_hashes() -> None:
     assert hmac.new(SECRET, b"lesiongeo 1\0patient\x007", hashlib.sha256).hexdigest()[:16] == again[-16:]
 
 
-def test_names_of_a_hundred_thousand_people_differ() -> None:
-    names = pa.chunked_array([[str(number) for number in range(100_000)]])
+def test_names_of_many_people_differ() -> None:
+    names = pa.chunked_array([[str(number) for number in range(20_000)]])
     found = Pseudonyms(SECRET).column("patients", names)
-    assert len(found.unique()) == 100_000
-    assert found[99_999].as_py() == by_hand("patient", "99999")
+    assert len(found.unique()) == 20_000
+    assert found[19_999].as_py() == by_hand("patient", "19999")
     nothing = pa.chunked_array([pa.nulls(2, pa.string()), pa.array(["a", None])])
     assert Pseudonyms(SECRET).column("patients", nothing).to_pylist() == [None, None, by_hand("patient", "a"), None]
 
@@ -313,7 +313,7 @@ def test_schemas_stay(tmp_path: Path) -> None:
 
 def test_convert_in_batches_is_the_same_as_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LESIONGEO_KEY", KEY)
-    tasks = planted(40)
+    tasks = planted(12)
     # A patient whose visits stand far apart in the file.
     tasks[-1]["data"]["patient_id"] = tasks[0]["data"]["patient_id"]
     tasks[-1]["data"]["visit_dates"] = ["2018-01-01", "2018-01-02", "2018-01-03"]
@@ -325,7 +325,7 @@ def test_convert_in_batches_is_the_same_as_at_once(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(
         convert,
         "scan_exports",
-        lambda sources, **options: lg.read.parquet.scan_exports(sources, window_bytes=1 << 16, **options),
+        lambda sources, **options: lg.read.parquet.scan_exports(sources, window_bytes=1 << 14, **options),
     )
     ran = Ran(
         "convert",
@@ -354,7 +354,7 @@ def test_convert_in_batches_is_the_same_as_at_once(tmp_path: Path, monkeypatch: 
         assert getattr(once, name).equals(getattr(twice, name)), name
     assert once.regions.table.equals(twice.regions.table)
     days = {row["task_id"]: row["day_offset"] for row in once.pages.to_pylist() if row["page"] == 0}
-    assert days[40] == 0 and days[1] == (date(2019, 1, 10) - date(2018, 1, 1)).days
+    assert days[12] == 0 and days[1] == (date(2019, 1, 10) - date(2018, 1, 1)).days
 
 
 def test_streams_cannot_be_read_twice(tmp_path: Path) -> None:

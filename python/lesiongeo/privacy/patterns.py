@@ -58,7 +58,7 @@ _PHONES = (
     re.compile(r"(?<![\w+])\+[1-9]\d{0,2}(?:[ ./-]?\(?\d{1,4}\)?){2,6}(?!\w)"),
     re.compile(r"(?<![\w.-])(?:1[ .-])?(?:\([2-9]\d\d\) ?|[2-9]\d\d[ .-])[2-9]\d\d[ .-]\d{4}(?![\w-])"),
 )
-_CALL = r"(?P<fax>fax)|tel(?:efon|ephone)?|phone|mobile|mobil|cell|call|handy|ph"
+_CALL = r"(?P<fax>fax)|tel(?:efon|ephone)?|phone|mobile|mobil|cell ?phone|call|handy"
 _CALLED = re.compile(rf"(?<![A-Za-z])(?:{_CALL})\b[^\d\n+]{{0,12}}(?P<number>\+?\(?\d[\d ()./-]{{4,18}}\d)", re.I)
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,15}://[^\s\"'<>\\]+")
 _IP = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.]|\w)")
@@ -81,7 +81,6 @@ _CUES = (
     ),
     ("account", r"account (?:no|number)|acct|IBAN|credit card|card number|kontonummer"),
     ("license", r"licen[cs]e(?: no| number)?|passport(?: no| number)?|driver'?s? licen[cs]e"),
-    ("vehicle", r"VIN|number plate|licen[cs]e plate"),
     ("device", r"serial (?:no|number)|s/n|device id|IMEI"),
 )
 _CUED = tuple(
@@ -95,6 +94,11 @@ _CUED = tuple(
         ),
     )
     for kind, words in _CUES
+)
+#: Seventeen characters (ISO 3779), as VIN 2-3 is a finding of pathology; or what stands on a plate.
+_VEHICLE = re.compile(
+    r"(?<!\w)(?:VIN[\s:#]{1,3}(?P<vin>[A-HJ-NPR-Z0-9]{17})"
+    r"|(?i:number plate|licen[cs]e plate|kennzeichen)[\s:#]{1,3}(?P<id>[A-Z0-9]{1,4}(?:[- ]?[A-Z0-9]{1,4}){1,2}))(?!\w)"
 )
 #: A capital and small letters: O'Brien, Müller-Lüdenscheidt, McDonald.
 _WORD = r"(?:[A-Z]['\u2019]|Mc|Mac)?[A-ZÀ-ÖØ-Þ][a-zà-öø-ÿ]+(?:['\u2019-][A-ZÀ-ÖØ-Þ]?[a-zà-öø-ÿ]+)*"
@@ -115,7 +119,8 @@ _NAMES = (
 #: Capitals after "patient" that begin no name.
 _NO_NAMES = frozenset(
     "The This That Has Had Was Is Not No Left Right Upper Lower Please See New Lesion Area Melanoma Nevus Naevus Skin "
-    "Arm Leg Back Face Reports Presents Denies Complains Follow Up With And Or For In On Of".split()
+    "Arm Leg Back Face Reports Plastic Surgery Dermatology Oncology Pathology Clinic Department Ward Team "
+    "Presents Denies Complains Follow Up With And Or For In On Of".split()
 )
 _STREET = re.compile(
     r"(?<![\d.])\d{1,5}[a-z]?\s+(?:[A-Z][A-Za-z'.-]+\s+){1,3}"
@@ -225,6 +230,7 @@ def _in_text(text: str) -> Iterator[Hit]:
     yield from _numbers(text)
     for kind, pattern in _CUED:
         yield from (Hit(kind, *found.span("id")) for found in pattern.finditer(text))
+    yield from (Hit("vehicle", *found.span(found.lastgroup or 0)) for found in _VEHICLE.finditer(text))
     yield from (Hit("age_over_89", *found.span()) for found in _AGE.finditer(text))
     for found in _IP.finditer(text):
         try:
