@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 import lesiongeo as lg
 from lesiongeo.privacy import Pseudonyms, read_key
-from lesiongeo.privacy.private import PLAIN_MESSAGES
+from lesiongeo.privacy.parts import PLAIN_MESSAGES
 from lesiongeo.privacy.pseudonyms import PseudonymKeyError
 from planted import KEY, planted, save_planted
 from test_cli import Ran, process
@@ -355,6 +355,24 @@ def test_convert_in_batches_is_the_same_as_at_once(tmp_path: Path, monkeypatch: 
     assert once.regions.table.equals(twice.regions.table)
     days = {row["task_id"]: row["day_offset"] for row in once.pages.to_pylist() if row["page"] == 0}
     assert days[12] == 0 and days[1] == (date(2019, 1, 10) - date(2018, 1, 1)).days
+
+
+def test_converted_files_are_made_private_like_exports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LESIONGEO_KEY", KEY)
+    source, plain = save_planted(tmp_path), tmp_path / "plain.parquet"
+    reading = ("--patient", "patient_id", "--visit-date", "visit_dates")
+    options = ("--drop-notes", "--pseudonymise", "patients", "--pseudonymise", "annotators", "--dates", "offset")
+    assert Ran("convert", source, plain, *reading).code == 0
+    for given, name, more in ((source, "a.parquet", reading), (plain, "b.parquet", ())):
+        ran = Ran("convert", given, tmp_path / name, *more, *options)
+        assert ran.code == 0, ran.err
+    one, two = (lg.read_parquet(tmp_path / name) for name in ("a.parquet", "b.parquet"))
+    for table in ("pages", "tasks", "annotations", "answers", "problems"):
+        assert getattr(one, table).equals(getattr(two, table)), table
+    # And once more: what is private stays as it is, whatever the key.
+    monkeypatch.setenv("LESIONGEO_KEY", "another key, another name")
+    assert Ran("convert", tmp_path / "b.parquet", tmp_path / "c.parquet", *options).code == 0
+    assert (tmp_path / "c.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
 
 
 def test_streams_cannot_be_read_twice(tmp_path: Path) -> None:
