@@ -43,7 +43,7 @@ struct Task {
     id: Option<i64>,
     inner_id: Option<i64>,
     odd_inner_id: bool,
-    data: Option<(String, Vec<String>)>,
+    data: Option<(String, Vec<Option<String>>)>,
     counts: [i32; 3],
     partial: bool,
     keys: Seen,
@@ -180,7 +180,7 @@ impl<'a> Reader<'a> {
         match task.data {
             Some((json, images)) => {
                 tables.tasks.data.push(Some(&json));
-                images.iter().for_each(|image| tables.tasks.images.values.push(Some(image)));
+                images.iter().for_each(|image| tables.tasks.images.values.push(image.as_deref()));
             }
             None => {
                 tables.tasks.data.push(None);
@@ -519,6 +519,22 @@ mod tests {
             read.tasks.data.get(0),
             Some(r#"{"images":["https://h/a.png","https://h/b.png"],"days":[0,30],"n":{"u":["s3://x/y"]}}"#)
         );
+    }
+
+    #[test]
+    fn a_null_among_images_is_a_page_without_image() {
+        let read = |images: &str| {
+            tables(&format!(r#"[{{"id":1,"data":{{"images":{images}}},"annotations":[]}}]"#)).tasks.images
+        };
+        let images = read(r#"["https://h/a.png",null,"https://h/c.png"]"#);
+        assert_eq!(images.offsets, [0, 3]);
+        assert_eq!(
+            (0..3).map(|at| images.values.get(at)).collect::<Vec<_>>(),
+            [Some("https://h/a.png"), None, Some("https://h/c.png")]
+        );
+        for none in ["[null,null]", "[]", r#"["https://h/a.png",1]"#, r#"[["https://h/a.png"]]"#] {
+            assert_eq!(read(none).offsets, [0, 0], "{none}");
+        }
     }
 
     #[test]

@@ -43,10 +43,10 @@ fn identity(scalar: Scalar) -> Option<Cow<str>> {
 }
 
 /// The data object as JSON without spaces and without query strings in addresses, and the task's images: the first list of
-/// addresses, else the first single address of an image.
-pub(super) fn data_fields(cursor: &mut Cursor) -> Result<(String, Vec<String>)> {
+/// addresses, else the first single address of an image. A null in the list is a page without image.
+pub(super) fn data_fields(cursor: &mut Cursor) -> Result<(String, Vec<Option<String>>)> {
     let mut json = String::from("{");
-    let (mut list, mut single): (Vec<String>, Option<String>) = (Vec::new(), None);
+    let (mut list, mut single): (Vec<Option<String>>, Option<String>) = (Vec::new(), None);
     cursor.object(|cursor, key| {
         if json.len() > 1 {
             json.push(',');
@@ -56,26 +56,31 @@ pub(super) fn data_fields(cursor: &mut Cursor) -> Result<(String, Vec<String>)> 
         let mut texts = Vec::new();
         let kind = cursor.kind()?;
         let all_texts = copy_without_queries(cursor, &mut json, &mut texts)?;
-        let images = !texts.is_empty() && all_texts && texts.iter().all(|text| is_image(text));
+        let mut named = texts.iter().flatten().peekable();
+        let images = all_texts && named.peek().is_some() && named.all(|text| is_image(text));
         if images && kind == Kind::Array && list.is_empty() {
             list = texts;
         } else if images && kind == Kind::String && single.is_none() {
-            single = texts.pop();
+            single = texts.pop().flatten();
         }
         Ok(())
     })?;
     json.push('}');
-    let images = if list.is_empty() { single.into_iter().collect() } else { list };
+    let images = if list.is_empty() { single.into_iter().map(Some).collect() } else { list };
     Ok((json, images))
 }
 
-/// Copy a value; `texts` gets the strings of a string or of a flat list. Returns whether it was nothing but strings.
-fn copy_without_queries(cursor: &mut Cursor, json: &mut String, texts: &mut Vec<String>) -> Result<bool> {
+/// Copy a value; `texts` gets the strings and nulls of a string or of a flat list. Returns whether it was nothing else.
+fn copy_without_queries(
+    cursor: &mut Cursor,
+    json: &mut String,
+    texts: &mut Vec<Option<String>>,
+) -> Result<bool> {
     match cursor.kind()? {
         Kind::String => {
             let clean = without_query(&cursor.string()?);
             json.push_str(&quoted(&clean));
-            texts.push(clean);
+            texts.push(Some(clean));
             Ok(true)
         }
         Kind::Array => {
@@ -85,7 +90,11 @@ fn copy_without_queries(cursor: &mut Cursor, json: &mut String, texts: &mut Vec<
                 if !std::mem::take(&mut first) {
                     json.push(',');
                 }
-                all &= cursor.kind()? == Kind::String;
+                let kind = cursor.kind()?;
+                all &= matches!(kind, Kind::String | Kind::Null);
+                if kind == Kind::Null {
+                    texts.push(None);
+                }
                 copy_nested(cursor, json, texts)
             })?;
             json.push(']');
@@ -96,7 +105,7 @@ fn copy_without_queries(cursor: &mut Cursor, json: &mut String, texts: &mut Vec<
 }
 
 /// Deeper values: containers that hold no strings with addresses are copied as they are.
-fn copy_nested(cursor: &mut Cursor, json: &mut String, texts: &mut Vec<String>) -> Result<()> {
+fn copy_nested(cursor: &mut Cursor, json: &mut String, texts: &mut Vec<Option<String>>) -> Result<()> {
     match cursor.kind()? {
         Kind::String => copy_without_queries(cursor, json, texts).map(drop),
         Kind::Object | Kind::Array => {

@@ -28,7 +28,7 @@ from .identity import Identity, identify
 from .merging import Places
 from .noise import Noise, noise_given, noise_of
 from .noise_table import noise_of_table
-from .observations import ANNOTATORS, By, Observations, Outline, observe
+from .observations import ANNOTATORS, OUTLINES, By, Observations, Outline, observe
 from .rows import completed_rows, seen_rows, slots_of_visits, taken
 from .sizes import Floats
 from .status import Rule, Statuses, StatusRows, geo_statuses, rule_of, status_texts
@@ -327,9 +327,10 @@ def _noise(
         return noise_given(checked_number("noise", noise), names)
     if observations.by == "lesion":
         return noise_of(observations, visits, export, counted, track=identity.track, threads=threads)
-    # Who drew the same lesion is asked for the noise only; whose ids are right is not.
+    # The noise is what several people drew of the same lesion; their own tracks do not say what is the same.
     lesions = observe(export, counted, visits=visits, agreement=agreement, threads=threads)
-    return noise_of(lesions, visits, export, counted, threads=threads)
+    track = identify(export, counted, lesions, visits, threads=threads).track
+    return noise_of(lesions, visits, export, counted, track=track, threads=threads)
 
 
 def _groups(
@@ -351,7 +352,7 @@ def _values(frame: Frame) -> RowValues:
     source, seen = frame.source, frame.seen
     measures = frame.measures()
     people = seen.measured.spread(source)
-    expert = np.append(seen.outline, 0)[source] == ANNOTATORS
+    outline = np.append(seen.outline, 0)[source]
     pages = frame.visits
 
     def size(values: Ints) -> Ints:
@@ -367,7 +368,9 @@ def _values(frame: Frame) -> RowValues:
         height=size(pages.height),
         starts=people.starts,
         annotators=people.values,
-        averaged=frame.present & expert,
+        averaged=frame.present & (outline == ANNOTATORS),
+        # One person's outline, where the others are the union or the majority of several.
+        picked=frame.present & (outline == OUTLINES.index("medoid")),
         spacing_error=frame.of_page(pages.spacing_error),
         tilt_deg=frame.of_page(pages.tilt_deg),
         feret_max_mm=measures["feret_max_mm"],
