@@ -257,6 +257,17 @@ def test_a_far_jump() -> None:
     assert 0.6 < float(row["value"].split()[0]) < 0.72
 
 
+def test_the_expert_of_a_ground_truth_overrules_the_others() -> None:
+    swapped = {1: 2.0, 2: 1.0, 3: 3.0}
+    people = [person(1, RIGHT, RIGHT, RIGHT), person(2, RIGHT, swapped, RIGHT), person(3, RIGHT, swapped, RIGHT)]
+    assert find(patient(*people, images=3)).tracks()["1", 1, "1.1.1"] == "2"
+    people[0]["ground_truth"] = True
+    found = find(patient(*people, images=3))
+    assert found.tracks()["1", 1, "1.1.1"] == found.tracks()["2", 1, "2.1.1"] == "1"
+    assert found.codes() == {"id_differs": 4}
+    assert {(row["annotator"], row["page"]) for row in found.findings()} == {("2", 1), ("3", 1)}
+
+
 # --- people who number differently
 
 

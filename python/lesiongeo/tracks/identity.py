@@ -2,9 +2,10 @@
 
 The rules, in one place. What one annotator calls a lesion of a patient is a token: patient, annotator and id. Tokens
 that stand for the same lesion are joined (see `join_tokens`), so that it does not matter whether people number alike.
-A lesion on a page belongs to the track that most of those who drew it say; where they are divided, to the one that no
-other lesion of the page has and that is nearest (`break_ties`). A track on two lesions of a page is one that split, or
-an error (`settle_repeats`). Lesions without a usable id get a track by their place (`propose`), marked as proposed.
+A lesion on a page belongs to the track that most of those who drew it say (of a ground truth, that the expert says);
+where they are divided, to the one that no other lesion of the page has and that is nearest (`break_ties`). A track on
+two lesions of a page is one that split, or an error (`settle_repeats`). Lesions without a usable id get a track by
+their place (`propose`), marked as proposed.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from .id_checks import check_ids, propose_ids
 from .identified import Identified, IdView
 from .ids import TypedIds, typed_ids
 from .names import chosen_names, proposed_names, written_names
-from .observations import Observations
+from .observations import GROUND_TRUTH, Observations
 from .proposals import propose
 from .repeats import settle_repeats
 from .scene import Scene, linked, scene_of
@@ -129,7 +130,7 @@ def identify(
     cluster = np.arange(len(tokens))
     if observations.by == "lesion":
         cluster = join_tokens(drawn, tokens, (counted.task, counted.rank))
-    said = np.append(cluster, -1)[tokens.of_drawn]
+    said = np.where(_overruled(observations, tokens), -1, np.append(cluster, -1)[tokens.of_drawn])
     votes = count_votes(drawn.seen, said, len(scene))
     links = linked(scene, votes.winner, threads=threads)
     smallest = np.full(len(tokens), len(typed.names), dtype=np.int64)
@@ -180,6 +181,15 @@ def _drawn(scene: Scene, observations: Observations, typed: TypedIds) -> Drawn:
         name=typed.code[observations.members],
         place=(scene.xy / scene.width[:, None])[seen],
     )
+
+
+def _overruled(observations: Observations, tokens: Tokens) -> Mask:
+    """Whether each region lies beside one of a ground truth that has an id: then only the expert's counts."""
+    seen = observations.of_member
+    beside = (observations.outline[seen] == GROUND_TRUTH) & ~observations.measured
+    expert = np.bincount(seen[~beside & (tokens.of_drawn >= 0)], minlength=len(observations)) > 0
+    found: Mask = beside & expert[seen]
+    return found
 
 
 def _named(scene: Scene, typed: TypedIds, tokens: Tokens, cluster: Ints, track: Ints) -> dict[str, pa.Array | Ints]:
