@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,8 @@ from lesiongeo.tracks.visits import Visits, visits_of
 from little_exports import annotation, answer, disk, task
 
 Row = dict[str, Any]
+#: Files that make findings about pages.
+WITH_CODES = ("calibration", "markers", "order", "page_fields", "visits")
 
 
 def read(*tasks: Row, images: str | None = "images", **options: Any) -> Export:
@@ -198,7 +202,7 @@ def test_the_order_of_the_file_does_not_matter() -> None:
     events = [Event("unimaged", patient=2, visit=1), Event("unusable", patient=3, visit=2)]
     made = make_courses(patients=6, visits=4, dates="dates", visit_tasks=True, marker_mm=10.0, events=events, seed=4)
     options = {"patient": "patient_id", "visit": "visit_dates", "spacing_mm": "spacing_mm"}
-    calibration = lg_calibration(marker="ruler", marker_mm=10.0)
+    calibration = lg.Calibration(marker="ruler", marker_mm=10.0)
     tables = []
     for turn in (0, 5, 11):
         tasks = made.tasks[turn:] + made.tasks[:turn]
@@ -207,12 +211,6 @@ def test_the_order_of_the_file_does_not_matter() -> None:
     assert tables[0][0].num_rows == 24
     for other in tables[1:]:
         assert all(mine.equals(theirs) for mine, theirs in zip(tables[0], other, strict=True))
-
-
-def lg_calibration(**options: Any) -> Any:
-    from lesiongeo.tracks.calibration import Calibration
-
-    return Calibration(**options)
 
 
 # --- generated courses
@@ -387,10 +385,20 @@ def test_the_real_export_has_six_visits(real: Export) -> None:
     assert not found.table["calibrated"].to_pylist()[0]
 
 
+def test_the_page_on_visits_and_scale_names_every_code() -> None:
+    root = Path(__file__).resolve().parents[1]
+    text = (root / "docs" / "scale.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(\w+)`", text))
+    sources = [root / "python" / "lesiongeo" / "tracks" / f"{name}.py" for name in WITH_CODES]
+    code = r"""(?:"(?:info|warning|error)", |code=|fault\(|MarkerFault\()"([a-z_]+)\""""
+    found = {name for source in sources for name in re.findall(code, source.read_text(encoding="utf-8"))}
+    found -= {"info", "warning", "error"}
+    assert len(found) >= 14
+    assert found <= named
+
+
 @pytest.fixture(name="real")
 def _real() -> Export:
-    from pathlib import Path
-
     path = Path(__file__).resolve().parents[2] / "shared" / "data" / "label_studio" / "ls_real_export.json"
     if not path.exists():
         pytest.skip("needs the shared real export")
