@@ -56,7 +56,7 @@ class Calibration:
     Attributes
     ----------
     file : path-like, optional
-        CSV file with a spacing per image, see `read_spacing_file`.
+        CSV file with a spacing per image, see docs/scale.md.
     marker : str or iterable of str, optional
         Labels of regions that mark a known length, or names of the controls that draw nothing else: two key points
         per image, or an open line. Such regions are no lesions.
@@ -67,6 +67,8 @@ class Calibration:
         length and two percent of area. From 0 to below 1.
     tilt_deg : float, optional
         Largest angle between camera and skin on pages for which the file has none. From 0 to below 90.
+    names : frozenset of str
+        The names in `marker`; not given, but made of it.
 
     Raises
     ------
@@ -85,7 +87,6 @@ class Calibration:
     marker_mm: float | None = None
     spacing_error: float | None = None
     tilt_deg: float | None = None
-    #: The labels and controls of markers.
     names: frozenset[str] = field(init=False, default=frozenset())
 
     def __post_init__(self) -> None:
