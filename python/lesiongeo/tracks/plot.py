@@ -146,6 +146,15 @@ def write_plot(
         If jinja2, or for PNG pillow, is not installed (`MissingExtraError`).
     ValueError
         If the ending is another one, or as of `plot_track`. Nothing is written then.
+
+    Examples
+    --------
+    >>> import lesiongeo as lg, tempfile, pathlib
+    >>> export = lg.read_label_studio("examples/dermatology.json", spacing_mm="spacing_mm", patient="patient_id")
+    >>> found = lg.tracks(export)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     lg.write_plot(found, export, 1, pathlib.Path(folder) / "lesion.png", patient="P0001").name
+    'lesion.png'
     """
     target = Path(path)
     ending = target.suffix.lower()
