@@ -23,7 +23,7 @@ class Course:
     lesions: tuple[int, int] = (2, 8)
     visits: int = 2
     shift_mm: float = 6.0
-    rotation_deg: float = 20.0
+    rotation_deg: float = 20.0  # of every visit: 40 between two at most
     zoom: float = 0.05
     growth: float = 0.25  # sd of ln area between visits
     jitter: float = 0.08  # sd of the centre, of the radius
@@ -47,7 +47,7 @@ def make_pages(patients: int, course: Course = Course(), *, seed: int = 0) -> tu
         label = rng.integers(0, course.labels, count)
         log_area = np.log(np.pi * radius**2)
         for visit in range(course.visits):
-            angle = np.radians(rng.uniform(-course.rotation_deg, course.rotation_deg)) if visit else 0.0
+            angle = np.radians(rng.uniform(-course.rotation_deg, course.rotation_deg))
             zoom = np.exp(rng.normal(0.0, course.zoom)) if visit else 1.0
             turn = zoom * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
             middle = np.array([FIELD_MM, HEIGHT_MM]) / 2.0
@@ -112,10 +112,11 @@ def exchange(seen: Sightings, *, visit: int = 1, size: int = 2, seed: int = 0) -
     rng = np.random.default_rng([seed, 78])
     track = seen.track.copy()
     swapped = []
-    for series in np.unique(seen.series):
-        before = seen.track[(seen.series == series) & (seen.visit == visit - 1)]
-        rows = np.flatnonzero((seen.series == series) & (seen.visit == visit))
-        rows = rows[np.isin(seen.track[rows], before)]
+    # Rows are sorted by series.
+    start = np.flatnonzero(np.diff(seen.series, prepend=-1))
+    for first, end in zip(start, np.append(start[1:], len(seen)), strict=True):
+        visits, tracks = seen.visit[first:end], seen.track[first:end]
+        rows = first + np.flatnonzero((visits == visit) & np.isin(tracks, tracks[visits == visit - 1]))
         if len(rows) < size:
             continue
         chosen = rng.choice(rows, size, replace=False)

@@ -3,7 +3,7 @@
 //! Every two links suggest a movement (and each link alone: a shift); the one that most lesions agree with is fitted to those
 //! by least squares (M. A. Fischler and R. C. Bolles 1981, with all pairs in the place of random ones; the closed form of S. Umeyama 1991
 //! in complex numbers, with a weak prior towards a camera that is held upright and at the same distance). A turn by more than
-//! 35 degrees or a larger change of scale than the caller allows is refused, so that lesions with exchanged ids are not
+//! 45 degrees or a larger change of scale than the caller allows is refused, so that lesions with exchanged ids are not
 //! explained by a camera upside down.
 
 use std::ops::ControlFlow;
@@ -12,8 +12,8 @@ use super::model::{AGREES, Basis, CAMERA_OF_WIDTH, GATE, Model, Motion, NOISE_OF
 use super::{Movement, Page};
 use crate::polygons::Point;
 
-/// Tangent of the largest turn of the camera, 35 degrees.
-const MOST_SLOPE: f64 = 0.700_207_538_209_709_8;
+/// Tangent of the largest turn of the camera, 45 degrees.
+const MOST_SLOPE: f64 = 1.0;
 /// Ids of which all pairs suggest movements; of more, this many spread over them do.
 const MOST_IDS: usize = 48;
 /// Lesions per page of which all pairs suggest movements where ids do not help: the largest.
@@ -354,7 +354,7 @@ impl Bounds {
 /// What a turn and a change of scale cost.
 fn turn_prior(motion: &Motion, bounds: Bounds) -> f64 {
     let [re, im] = motion.turn;
-    // Within 35 degrees the sine does for the angle.
+    // Within 45 degrees the sine does for the angle.
     let sine = im / (re * re + im * im).sqrt();
     let (turn, zoom) = (sine / TURN, 0.5 * motion.log_zoom / bounds.zoom_sd);
     0.5 * (turn * turn + zoom * zoom)

@@ -3,258 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import _core
+from .aligned import BASES, MODELS, UNITS, Alignments, Codes, Floats, Ints, Shifts, Sightings
 
 __all__ = ["BASES", "MODELS", "UNITS", "Alignments", "Shifts", "Sightings", "align"]
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-Codes = NDArray[np.uint8]
-
-#: What positions of a pair of pages are compared in: millimetres, widths of the image, or (no width known) pixels.
-UNITS = ("mm", "width", "px")
-
-#: What is known of the camera's movement between two pages: nothing, its shift, or shift, rotation and scale.
-MODELS = ("none", "shift", "similarity")
-
-#: What that was found from: nothing, lesions that have the same id on both pages, or positions, sizes and labels alone.
-BASES = ("none", "ids", "positions")
 
 #: How much nearer or farther the camera may have come: where both pages are calibrated, and where they are not.
 _ZOOM_MM, _ZOOM = 1.25, 2.0
-
-
-@dataclass(frozen=True)
-class Sightings:
-    """Lesions as they were seen: one entry per lesion on a page.
-
-    Attributes
-    ----------
-    series : (n,) int64 array
-        What belongs together: the number of the patient and site (and of the annotator, where each has tracks of
-        their own).
-    visit : (n,) int64 array
-        Visit within the series, in order of time.
-    page : (n,) int64 array
-        The image: row of the export's pages. All entries of a page have the same `spacing_mm` and `width_px`.
-    xy_px : (n, 2) float64 array
-        Position in pixels of the page.
-    log_area_px2 : (n,) float64 array
-        Natural logarithm of the area in square pixels; NaN where there is none: the size then says nothing.
-    label : (n,) int64 array
-        Code of the label, -1 for none: the label then says nothing.
-    track : (n,) int64 array
-        Code of the id that the lesion was given, -1 for none; the same code is the same id within a series.
-    spacing_mm : (n, 2) float64 array
-        Millimetres per pixel along x and y; NaN where unknown.
-    width_px : (n,) float64 array
-        Width of the image in pixels; NaN or 0 where unknown.
-    """
-
-    series: Ints
-    visit: Ints
-    page: Ints
-    xy_px: Floats
-    log_area_px2: Floats
-    label: Ints
-    track: Ints
-    spacing_mm: Floats
-    width_px: Floats
-
-    def __len__(self) -> int:
-        """Return the number of entries."""
-        return len(self.series)
-
-
-@dataclass(frozen=True)
-class Shifts:
-    """How far lesions moved over the skin between two pages, beyond the movement of the camera; one entry per link.
-
-    Attributes
-    ----------
-    pair : (n,) int64 array
-        Position of the pair of pages in the `Alignments`; -1: these pages were not compared.
-    aligned : (n,) bool array
-        Whether the camera's movement is known (`model` other than "none"). Where it is not, the rest is NaN.
-    shift_mm : (n,) float64 array
-        Distance between the two positions after alignment; NaN unless both pages are calibrated.
-    shift_px : (n,) float64 array
-        The same in pixels of the later page.
-    direction_rad : (n,) float64 array
-        Direction of the shift on the later page, from +x clockwise on screen.
-    rotation_rad : (n,) float64 array
-        By how much the camera's view turned, clockwise on screen: what was at angle a around a lesion's centre on the
-        earlier page is at a + rotation on the later one.
-    """
-
-    pair: Ints
-    aligned: Mask
-    shift_mm: Floats
-    shift_px: Floats
-    direction_rad: Floats
-    rotation_rad: Floats
-
-
-@dataclass(frozen=True)
-class Alignments:
-    """Pairs of pages (one entry per pair), and the lesions of the later page of each (one entry per lesion and pair).
-
-    Lengths without a unit in their name are in the `unit` of the pair. Rows are rows of `seen`.
-
-    Attributes
-    ----------
-    seen : Sightings
-        What was aligned.
-    series, visit_from, visit_to, page_from, page_to : (pairs,) int64 array
-        Which pages, the earlier and the later; sorted by series, then as the pages follow each other.
-    unit, model, basis : (pairs,) uint8 array
-        Codes of `UNITS`, `MODELS`, `BASES`.
-    matrix : (pairs, 2, 3) float64 array
-        Takes positions of the earlier page to where they are expected on the later one: ``m[:, :2] @ xy + m[:, 2]``,
-        both in `unit`. The identity where `model` is "none".
-    rotation_rad, scale : (pairs,) float64 array
-        Of `matrix`: the angle clockwise on screen, and the factor of lengths.
-    n_common, n_inliers : (pairs,) int64 array
-        Ids that both pages have once; lesions that agree on the movement.
-    residual_sd : (pairs,) float64 array
-        Standard deviation, per coordinate, of what the movement leaves unexplained in those; NaN where as many numbers
-        were fitted as measured.
-    per_px_from, per_px_to : (pairs, 2) float64 array
-        How much of `unit` a pixel of either page is, along x and y.
-    pair : (entries,) int64 array
-        Position of the pair; entries are sorted by it, then by row.
-    row : (entries,) int64 array
-        The lesion on the later page.
-    partner : (entries,) int64 array
-        Row of the lesion on the earlier page that it is taken to be, whatever the ids say: the one-to-one assignment
-        of the least total cost. -1: none, for it would cost more than having none.
-    partner_distance, cost, margin : (entries,) float64 array
-        Of `partner`, NaN without one: the distance after alignment; what this link costs (see `align`); and how much
-        more the next best link of either of the two lesions would cost, or none at all. A small or negative margin is
-        a link that could as well be another one.
-    same_id : (entries,) int64 array
-        Row of the lesion on the earlier page with the same id (of several, the nearest), -1 for none.
-    same_id_distance, same_id_cost, tolerance : (entries,) float64 array
-        Of `same_id`, NaN without one: the distance after alignment, what the link costs (it may exceed the cost of
-        having none), and the standard deviation of the distance per coordinate that was allowed for.
-    jump : (entries,) bool array
-        The lesion with the same id is implausibly far, and no exchange of ids explains it.
-    swap : (entries,) int64 array
-        Row, on the same page, of the lesion whose id this one should have: the ids of some lesions were exchanged.
-        -1: no suspicion. Two that were exchanged point at each other, three or more in a circle.
-    swap_gain : (entries,) float64 array
-        By how much the exchange lowers the total cost of the links by id; NaN without suspicion.
-    swap_size : (entries,) int64 array
-        How many ids were exchanged in that circle; 0 without suspicion.
-    """
-
-    seen: Sightings
-    series: Ints
-    visit_from: Ints
-    visit_to: Ints
-    page_from: Ints
-    page_to: Ints
-    unit: Codes
-    model: Codes
-    basis: Codes
-    matrix: Floats
-    rotation_rad: Floats
-    scale: Floats
-    n_common: Ints
-    n_inliers: Ints
-    residual_sd: Floats
-    per_px_from: Floats
-    per_px_to: Floats
-    pair: Ints
-    row: Ints
-    partner: Ints
-    partner_distance: Floats
-    cost: Floats
-    margin: Floats
-    same_id: Ints
-    same_id_distance: Floats
-    same_id_cost: Floats
-    tolerance: Floats
-    jump: Mask
-    swap: Ints
-    swap_gain: Floats
-    swap_size: Ints
-
-    def pairs_of(self, page_from: Ints, page_to: Ints) -> Ints:
-        """Find the pair of each two pages, in this direction; -1 where they were not compared."""
-        found = np.full(len(page_from), -1, dtype=np.int64)
-        if len(self.page_from):
-            width = int(max(self.page_from.max(), self.page_to.max())) + 1
-            keys = self.page_from * width + self.page_to
-            order = np.argsort(keys, kind="stable")
-            wanted = page_from * width + page_to
-            at = order[np.minimum(np.searchsorted(keys[order], wanted), len(order) - 1)]
-            same = (self.page_from[at] == page_from) & (self.page_to[at] == page_to)
-            found[same] = at[same]
-        return found
-
-    def carry(self, pair: Ints, xy_px: Floats) -> Floats:
-        """Return where positions on the earlier page of a pair are expected on its later page.
-
-        Parameters
-        ----------
-        pair : (n,) int64 array
-            Positions of pairs, 0 or more.
-        xy_px : (n, 2) float64 array
-            In pixels of the earlier page.
-
-        Returns
-        -------
-        (n, 2) float64 array
-            In pixels of the later page.
-        """
-        there: Floats = self._expected(pair, xy_px) / self.per_px_to[pair]
-        return there
-
-    def shifts(self, row_from: Ints, row_to: Ints) -> Shifts:
-        """Return how far each lesion moved between two pages beyond the camera's movement.
-
-        Where two lesions are all that the camera's movement was found from, each of them has half of what they moved
-        towards or away from each other: nothing tells which of them it was.
-
-        Parameters
-        ----------
-        row_from, row_to : (n,) int64 array
-            Rows of `seen`: the same lesion on an earlier and a later page.
-
-        Returns
-        -------
-        Shifts
-            One entry per link.
-        """
-        seen, count = self.seen, len(row_from)
-        pair = self.pairs_of(seen.page[row_from], seen.page[row_to])
-        aligned = pair >= 0
-        aligned[aligned] = self.model[pair[aligned]] != 0
-        shift_mm, shift_px, direction, rotation = (np.full(count, np.nan) for _ in range(4))
-        some, a, b = pair[aligned], row_from[aligned], row_to[aligned]
-        per_px = self.per_px_to[some]
-        off = seen.xy_px[b] * per_px - self._expected(some, seen.xy_px[a])
-        distance = np.hypot(off[:, 0], off[:, 1])
-        on_page = off / per_px
-        shift_mm[aligned] = np.where(self.unit[some] == UNITS.index("mm"), distance, np.nan)
-        shift_px[aligned] = np.hypot(on_page[:, 0], on_page[:, 1])
-        direction[aligned] = np.arctan2(on_page[:, 1], on_page[:, 0])
-        rotation[aligned] = self.rotation_rad[some]
-        return Shifts(pair, aligned, shift_mm, shift_px, direction, rotation)
-
-    def _expected(self, pair: Ints, xy_px: Floats) -> Floats:
-        """Return where positions on the earlier page are expected, in the unit of the pair."""
-        xy = xy_px * self.per_px_from[pair]
-        matrix = self.matrix[pair]
-        there: Floats = matrix[:, :, 0] * xy[:, :1] + matrix[:, :, 1] * xy[:, 1:] + matrix[:, :, 2]
-        return there
 
 
 def align(
@@ -265,6 +24,37 @@ def align(
     progress: Callable[[int, int], object] | None = None,
 ) -> Alignments:
     """Lay pages of a series over each other and compare the lesions on them.
+
+    **Units.** Lengths of a pair are in mm where both pages are calibrated, else in widths of the image, else in
+    pixels. Nothing below depends on the unit: what is allowed for is in proportion to the image and to the lesion.
+
+    **Movement of the camera.** One lesion tells nothing (model "none"), two tell the shift, from three on shift,
+    rotation (up to 45 degrees) and scale (up to a factor of 1.25 between calibrated pages, else 2) are found.
+    Lesions whose id both pages have once suggest it, every two of them one movement; that on which most agree, at
+    least half, is fitted to them by weighted least squares with a weak prior towards a camera held as before. Where
+    ids do not agree or there are none, every two links of lesions suggest one, and it has to make at least half of
+    the lesions of the emptier page meet another one; it overrules the ids only if it is 400 times as likely (e^6).
+    Exchanged ids are thus never explained by a turn of the camera: a similarity is refused beyond its bounds, and
+    two lesions alone give no turn.
+
+    **Cost of a link.** The negative logarithm of its likelihood: d^2 / (2 s^2) for a distance d after alignment,
+    with s^2 = (0.6 % of the width of the image)^2 + (20 % of the lesion's radius)^2 + (5 % of the distance from the
+    middle)^2 + how well the movement is known; plus (ln of the ratio of areas)^2 / (2 * 0.5^2), at most 4; plus 1.5
+    if the labels differ. Having no partner costs 12.5, which is a distance of five standard deviations. Where only
+    the shift is known, 20 % of the distance from the middle are allowed for (a turn by 11 degrees), and where
+    nothing is known 15 % of the width of the image besides.
+
+    **Suspicions.** `swap`: exchanging the ids of two lesions (or of more in a circle) lowers the cost of the links
+    by id by 6 or more. `jump`: a link by id is longer than five standard deviations and no exchange explains it;
+    with model "none", of ids that contradict each other, those that moved at least half as far as the farthest.
+
+    On 6,000 simulated patients (2 to 8 lesions, cameras shifted by up to 6 mm, turned by up to 20 degrees on each
+    visit and 5 % nearer or farther, areas that change by 25 %, centres drawn 8 % of the radius off) none of 30,000
+    lesions with right ids is suspected and 99.9 % of the exchanges of two ids are found; 99.4 % where a fifth of
+    the lesions is missing from each page; where skin moves by another 5 % of the distance from the middle, 98 % are
+    found and 0.5 % of the right ids are suspected. A lesion that jumps by 20 mm in a field of 80 mm is found in 80
+    % of the patients with three lesions and in 99 % of those with four or more; of two lesions, one that jumps by
+    40 mm in 60 %, for the camera may have turned.
 
     Parameters
     ----------
@@ -287,6 +77,36 @@ def align(
     ------
     ValueError
         If arrays differ in length, positions are not finite, or two linked rows are of different series.
+
+    Notes
+    -----
+    O(n^2) per pair of pages with n lesions each, O(n^3) at worst: about 4 us for five lesions with ids and 12 us
+    without. The consensus of all pairs follows M. A. Fischler and R. C. Bolles (1981), the fit S. Umeyama (1991), the
+    assignment R. Jonker and A. Volgenant (1987).
+
+    Examples
+    --------
+    Three lesions on two visits; the camera moved by 40 px, and the ids of the first two were exchanged.
+
+    >>> import numpy as np
+    >>> from lesiongeo.tracks.alignment import Sightings, align
+    >>> places = np.array([(200.0, 300.0), (900.0, 250.0), (500.0, 800.0)])
+    >>> seen = Sightings(
+    ...     series=np.zeros(6, dtype=np.int64),
+    ...     visit=np.repeat([0, 1], 3),
+    ...     page=np.repeat([0, 1], 3),
+    ...     xy_px=np.concatenate([places, places + (40.0, 0.0)]),
+    ...     log_area_px2=np.full(6, np.log(5000.0)),
+    ...     label=np.zeros(6, dtype=np.int64),
+    ...     track=np.array([1, 2, 3, 2, 1, 3]),
+    ...     spacing_mm=np.full((6, 2), np.nan),
+    ...     width_px=np.full(6, 1200.0),
+    ... )
+    >>> found = align(seen)
+    >>> found.partner.tolist(), found.swap.tolist()
+    ([0, 1, 2], [4, 3, -1])
+    >>> found.shifts(np.array([0, 1, 2]), np.array([3, 4, 5])).shift_px.round(6).tolist()
+    [0.0, 0.0, 0.0]
     """
     _check(seen)
     order, start, end = _views(seen)
