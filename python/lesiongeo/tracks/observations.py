@@ -11,13 +11,12 @@ import pyarrow.compute as pc
 from ..agreement import Agreement
 from ..agreement.annotators import UNKNOWN, ranks
 from ..agreement.counted import Counted, Ints
-from ..agreement.lesions import group_regions
-from ..consensus.ground_truth import expert_of
-from ..consensus.outlines import Members, joined, medoids, members_of, voted
+from ..consensus.outlines import joined, medoids, voted
 from ..options import shown
 from ..polygons import Polygons
 from ..read import Export
 from ..read.export import page_rows
+from .gathered import Gathered, gather_lesions, gather_single
 from .sizes import Floats, Mask, Sizes, sizes_of, vars_of
 
 __all__ = ["BY", "OUTLINES", "By", "Observations", "Outline", "Scales", "observe"]
@@ -128,20 +127,6 @@ class Observations(Sizes):
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Groups:
-    """Regions that belong together, before they are measured: as in `Observations`."""
-
-    page: Ints
-    lesion: Ints
-    n_annotators: Ints
-    members: Members
-    #: Whether the observation is a region of a ground truth.
-    expert: Mask
-    #: Members beside a ground truth.
-    beside: Mask
-
-
 def observe(
     export: Export,
     counted: Counted,
@@ -228,9 +213,9 @@ def observe(
     who = ranks(pc.fill_null(export.annotations["annotator"], UNKNOWN), counted.names)[export.annotation_rows]
     page_of_region = _pages(export, counted)
     if by == "annotator":
-        groups = _single(counted, who, page_of_region, visits.marker)
+        groups = gather_single(counted, who, page_of_region, visits.marker)
     else:
-        groups = _lesions(export, counted, who, page_of_region, agreement, visits.marker, threads)
+        groups = gather_lesions(export, counted, who, page_of_region, agreement, visits.marker, threads)
     return _measure(export, counted, groups, who, visits.spacing, by, outline, threads)
 
 
@@ -250,111 +235,10 @@ def _pages(export: Export, counted: Counted) -> Ints:
     return row
 
 
-def _single(counted: Counted, who: Ints, page_of_region: Ints, marker: Mask) -> _Groups:
-    """Every region that counts by itself."""
-    rows, annotation = counted.order.astype(np.int64), counted.owner
-    kept = ~marker[rows]
-    rows, annotation = rows[kept], annotation[kept]
-    people = np.bincount(counted.task, minlength=len(counted.task_ids))[counted.task[annotation]]
-    order = np.lexsort((rows, who[rows], page_of_region[rows]))
-    rows, count = rows[order], len(rows)
-    none = np.zeros(count, dtype=np.bool_)
-    return _Groups(
-        page=page_of_region[rows],
-        lesion=np.full(count, -1, dtype=np.int64),
-        n_annotators=people[order],
-        members=Members(rows, np.arange(count + 1)),
-        expert=none,
-        beside=none,
-    )
-
-
-def _lesions(
-    export: Export,
-    counted: Counted,
-    who: Ints,
-    page_of_region: Ints,
-    agreement: Agreement | None,
-    marker: Mask,
-    threads: int | None,
-) -> _Groups:
-    """Regions of several annotators as lesions; where there is a ground truth, its regions."""
-    regions = len(export.regions)
-    if agreement is None:
-        found = group_regions(export, counted, threads=threads)
-        lesion_of_region, number = found.of_region(counted, regions), found.number
-    elif len(agreement.lesion_of_region) != regions:
-        raise ValueError(
-            f"the agreement is of an export with {len(agreement.lesion_of_region)} regions, not of this one with "
-            f"{regions}; pass both of the same export"
-        )
-    else:
-        lesion_of_region = agreement.lesion_of_region.copy()
-        number = agreement.lesions["lesion"].to_numpy().astype(np.int64)
-    lesion_of_region[marker] = -1
-    members = members_of(lesion_of_region, who, len(number))
-    expert = expert_of(export, members, lesion_of_region, override=True, threads=threads)
-    own, stands_for = expert.regions, expert.lesion
-    own, stands_for = own[~marker[own]], stands_for[~marker[own]]
-    tasks = export.regions.table["task_id"].to_numpy()
-    overridden = np.zeros(regions, dtype=np.bool_)
-    if len(expert.annotations):
-        overridden = np.isin(tasks, expert.tasks(export))
-
-    # First the lesions as they are, then one observation for each region of a ground truth.
-    kept = members.rows[~overridden[members.rows]]
-    present = np.zeros(len(number), dtype=np.bool_)
-    present[lesion_of_region[kept]] = True
-    of_lesion = np.cumsum(present) - 1
-    first = int(present.sum())
-    rows, of = [kept, own], [of_lesion[lesion_of_region[kept]], first + np.arange(len(own))]
-    beside, other = _beside(members, own, stands_for, who, export.regions.polygons._areas(threads))
-    rows.append(beside)
-    of.append(first + other)
-    row, observation = np.concatenate(rows), np.concatenate(of)
-    is_beside = np.arange(len(row)) >= len(kept) + len(own)
-
-    one = np.empty(first + len(own), dtype=np.int64)
-    one[observation[~is_beside][::-1]] = row[~is_beside][::-1]
-    lesion = np.concatenate((number[present], np.where(stands_for < 0, -1, np.append(number, -1)[stands_for])))
-    page = page_of_region[one]
-    # As an unsigned number -1 is the last.
-    sort = np.lexsort((one, lesion.astype(np.uint64), page))
-    place = np.empty(len(sort), dtype=np.int64)
-    place[sort] = np.arange(len(sort))
-    observation = place[observation]
-    order = np.lexsort((row, who[row], observation))
-    counts = np.bincount(observation, minlength=len(sort))
-    people = np.bincount(counted.task, minlength=len(counted.task_ids))
-    return _Groups(
-        page=page[sort],
-        lesion=lesion[sort],
-        n_annotators=people[np.searchsorted(counted.task_ids, tasks[one[sort]])],
-        members=Members(row[order], np.concatenate(([0], np.cumsum(counts))).astype(np.int64)),
-        expert=(np.arange(len(sort)) >= first)[sort],
-        beside=is_beside[order],
-    )
-
-
-def _beside(members: Members, own: Ints, stands_for: Ints, who: Ints, areas: Floats) -> tuple[Ints, Ints]:
-    """Find the regions that belong to the lesions of a ground truth for their ids, and to which of its regions `own`.
-
-    Of several regions of the ground truth for one lesion the largest has them. A region by the expert is left out: it
-    is the same, or belongs to an annotation that the ground truth replaces.
-    """
-    order = np.lexsort((own, -areas[own], stands_for))
-    order = order[stands_for[order] >= 0]
-    best = order[np.diff(stands_for[order], prepend=-1) != 0]
-    positions, starts = members.of(stands_for[best])
-    rows, of = members.rows[positions], np.repeat(best, np.diff(starts))
-    others = who[rows] != who[own[of]]
-    return rows[others], of[others]
-
-
 def _measure(
     export: Export,
     counted: Counted,
-    groups: _Groups,
+    groups: Gathered,
     who: Ints,
     spacing: Floats,
     by: By,
@@ -405,7 +289,7 @@ def _measure(
 
 
 def _one_outline(
-    polygons: Polygons, groups: _Groups, outline: Outline, threads: int | None
+    polygons: Polygons, groups: Gathered, outline: Outline, threads: int | None
 ) -> tuple[Polygons | Ints, Ints]:
     """Make one outline per lesion of what its annotators drew, by the rules of `consensus`.
 
