@@ -94,7 +94,9 @@ def agree(
             # Before anything is written: a rule can name what is not there.
             queue = review_queue(export, result, flag=flag)
             followed = (
-                tracks(export, agreement=result, threads=threads, progress=stage("tracking")) if has_visits(export) else None
+                tracks(export, agreement=result, threads=threads, progress=stage("tracking"))
+                if has_visits(export)
+                else None
             )
             regions = regions_of_run(export, sizes, result, followed)
             out.mkdir(parents=True, exist_ok=True)

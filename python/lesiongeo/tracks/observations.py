@@ -223,9 +223,11 @@ def _pages(export: Export, counted: Counted) -> Ints:
     """Row of ``export.pages`` of each region; that of every region of an annotation is there."""
     places = [(table["task_id"].to_numpy(), table["page"].to_numpy()) for table in (export.regions.table, export.pages)]
     row = page_rows(*places[0], *places[1])
-    # Also of annotations that do not count: one of them may be a ground truth.
-    drawn = np.union1d(counted.order, np.flatnonzero(pc.equal(export.regions.table["source"], "annotation")))
-    lost = drawn[row[drawn] < 0]
+    lost = np.flatnonzero(row < 0)
+    if len(lost):
+        # Also of annotations that do not count: one of them may be a ground truth.
+        drawn = pc.equal(export.regions.table["source"], "annotation").to_numpy()[lost]
+        lost = lost[drawn | np.isin(lost, counted.order)]
     if len(lost):
         task, page = (values[lost[0]] for values in places[0])
         raise ValueError(
