@@ -274,7 +274,7 @@ def judge(name: str, patients: int, share: float) -> None:
     with_ids = align(seen)
     there = with_ids.same_id >= 0
     right = (result.partner >= 0) & (true[result.partner] == true[result.row])
-    assert right[there].mean() > 0.99
+    assert right[there].mean() > 0.98
 
 
 @pytest.mark.parametrize("name", HARD)
