@@ -16,7 +16,7 @@ from lesiongeo.errors import ConfigError
 from lesiongeo.read import Export
 from lesiongeo.testing import Camera, make_courses
 from lesiongeo.tracks.calibration import SPACING_SOURCES, Calibration
-from lesiongeo.tracks.markers import marker_regions, measure_markers, without_markers
+from lesiongeo.tracks.markers import marker_regions, measure_markers
 from lesiongeo.tracks.spacing_file import read_spacing_file
 from lesiongeo.tracks.visits import Visits, visits_of
 from little_exports import SIZE, annotation, disk, drawn, task
@@ -361,15 +361,18 @@ def test_the_first_source_that_knows_a_page_counts_and_contradictions_are_named(
 
 
 def test_markers_are_no_lesions() -> None:
-    marks = [polygon("m", (100, 100), (180, 160)), disk("a", 500, 500, 30)]
+    corners = {"x": 50, "y": 10, "width": 10, "height": 5, "rotation": 0}
+    box = drawn("box", corners, "rectangle", "ruler", 0, None, None)
+    marks = [polygon("m", (100, 100), (180, 160)), box, disk("a", 500, 500, 30)]
     export = read(task(1, annotation(1, 1, *marks), annotation(2, 2, *marks), images=1))
-    counted = Counted(export)
-    marker = marker_regions(export, frozenset(["ruler"]))
-    assert marker.tolist() == [True, False, True, False]
-    left = without_markers(counted, marker)
-    assert export.regions.table["region_id"].take(left.order).to_pylist() == ["a", "a"]
-    assert (len(counted.order), len(left.owner), len(left.page)) == (4, 2, 2)
-    assert left.names == counted.names
+    assert marker_regions(export, frozenset(["ruler"])).tolist() == [True, True, False] * 2
+    for by in ("lesion", "annotator"):
+        found = lg.tracks(export, by=by, calibration=Calibration(marker="ruler", marker_mm=10))  # type: ignore[arg-type]
+        assert set(found.table["label"].to_pylist()) == {"nevus"}
+        assert set(found.table["spacing_source"].to_pylist()) == {"marker"}
+        measured = found.table["area_mm2"].to_pylist()
+        # A regular polygon of 24 corners, and 0.1 mm per pixel.
+        assert measured == pytest.approx([12 * 3.0**2 * math.sin(math.pi / 12)] * len(measured), rel=1e-9)
 
 
 @pytest.mark.parametrize("kind", ["points", "line"])

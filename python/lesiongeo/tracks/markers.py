@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from dataclasses import dataclass
 
@@ -16,7 +15,7 @@ from ..checks.view import Mask
 from ..read import Export
 from ..read.export import page_rows
 
-__all__ = ["MarkerFault", "Markers", "marker_regions", "measure_markers", "without_markers"]
+__all__ = ["MarkerFault", "Markers", "marker_regions", "measure_markers"]
 
 Floats = NDArray[np.float64]
 
@@ -77,27 +76,6 @@ def marker_regions(export: Export, names: frozenset[str]) -> Mask:
     hit = pc.is_in(pc.list_flatten(labels), wanted).to_numpy(zero_copy_only=False)
     found[row[hit]] = True
     return found
-
-
-def without_markers(counted: Counted, marker: Mask) -> Counted:
-    """Leave the regions that mark a length out of what is compared.
-
-    Parameters
-    ----------
-    counted : Counted
-        The annotations that count.
-    marker : ndarray of bool, shape (n_regions,)
-        Regions to leave out; see `Visits.marker`.
-
-    Returns
-    -------
-    Counted
-        The same annotations, without these regions in `order`. O(n_regions).
-    """
-    keep = ~marker[counted.order]
-    out = copy.copy(counted)
-    out.order, out.owner, out.page = counted.order[keep], counted.owner[keep], counted.page[keep]
-    return out
 
 
 def measure_markers(export: Export, counted: Counted, names: frozenset[str], length_mm: float) -> Markers:
