@@ -119,10 +119,10 @@ def test_appearing_and_resolving() -> None:
 
 def test_a_split_is_two_outlines_of_one_id_apart_and_a_merger_one_of_both_areas() -> None:
     made = planned(
-        Event("split", patient=1, lesion=1, visit=2), Event("merge", patient=2, lesion=1, other=2, visit=1), noise=0.0
+        Event("split", patient=1, lesion=1, visit=1), Event("merge", patient=2, lesion=1, other=2, visit=1), noise=0.0
     )
     statuses = {(one.patient, one.lesion): one.statuses for one in made.lesions}
-    assert statuses["P0001", 1] == ("baseline", "stable", "split")
+    assert statuses["P0001", 1] == ("baseline", "split", "stable")
     assert statuses["P0002", 1] == ("baseline", "enlarged", "stable")
     assert statuses["P0002", 2] == ("baseline", "merged", "merged")
     parts = [region for region in made.regions if (region.patient, region.lesion, region.visit) == ("P0001", 1, 2)]

@@ -122,7 +122,8 @@ class TrueCourse:
         Per visit the area; None where it is not there.
     statuses : tuple of (str or None)
         Per visit baseline, new, stable, enlarged, shrunk, resolved, not_imaged, split or merged, by the true areas
-        against the visit before on which it was seen; None before it appears.
+        against the visit before on which it was seen; None before it appears. A lesion is split on the first visit
+        that shows it in two parts.
     """
 
     patient: str
@@ -344,6 +345,7 @@ def _course(one: _Lesion, visits: Sequence[TrueVisit], planned: Sequence[_Lesion
     areas: list[float | None] = []
     statuses: list[str | None] = []
     before: float | None = None
+    form: str | None = None
     looked = False
     for page in visits:
         own = _areas(one)[page.visit]
@@ -356,18 +358,19 @@ def _course(one: _Lesion, visits: Sequence[TrueVisit], planned: Sequence[_Lesion
         elif not there:
             status = None if before is None else "merged" if one.form[page.visit] == "merged" else "resolved"
         else:
-            status = _status(own, before, one.form[page.visit], looked)
-            before = own
+            opened = one.form[page.visit] == "split" and form != "split"
+            status = _status(own, before, looked, opened=opened)
+            before, form = own, one.form[page.visit]
         statuses.append(status)
         looked = looked or page.imaged
     place = (float(one.place[0]), float(one.place[1]))
     return TrueCourse(visits[0].patient, visits[0].site, one.number, one.label, place, tuple(areas), tuple(statuses))
 
 
-def _status(area: float, before: float | None, form: str, looked: bool) -> str:
+def _status(area: float, before: float | None, looked: bool, *, opened: bool) -> str:
     if before is None:
         return "new" if looked else "baseline"
-    if form == "split":
+    if opened:
         return "split"
     ratio = area / before
     return "stable" if abs(ratio - 1.0) < 1e-9 else "enlarged" if ratio > 1.0 else "shrunk"
