@@ -354,6 +354,11 @@ def test_every_file_has_a_place() -> None:
     assert len({place for place, _ in rows}) == len(rows) >= 10
     named = {name for row in rows for cell in row for name in re.findall(r"`([\w/.]+)`", cell)}
     package = ROOT / "python" / "lesiongeo"
-    files = [*(ROOT / "src" / "read").glob("*.rs"), *package.glob("*.py"), *package.glob("[a-su-z]*/*.py"), *package.glob("tracks/*.py")]
+    files = [
+        *(ROOT / "src" / "read").glob("*.rs"),
+        *package.glob("*.py"),
+        *package.glob("[a-su-z]*/*.py"),
+        *package.glob("tracks/*.py"),
+    ]
     assert {path.stem for path in files} - {"__init__", "mod"} <= named
     assert {f"src/{path.name}" for path in (ROOT / "src").glob("*.rs")} - {"src/lib.rs"} <= named

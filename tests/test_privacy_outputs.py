@@ -45,6 +45,10 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     ),
     "coco": ("consensus", "SRC", "-o", "OUT/agreed.coco.json"),
     "annotators": ("annotators", "SRC", "-o", "OUT/habits"),
+    "track": ("track", "SRC", "-o", "OUT/run"),
+    "track-csv": ("track", "SRC", "-o", "OUT/tracks.csv", "--by", "annotator"),
+    "track-json": ("track", "SRC", "-o", "OUT/tracks.json", "--json"),
+    "plot": ("track", "SRC", "--plot", "1", "--plot-task", "2", "-o", "OUT/lesion.svg"),
     "validate": ("validate", "SRC", "-o", "OUT/findings.csv", "--fail-on", "never", "--limit", "50"),
     "validate-json": ("validate", "SRC", "--json", "--fail-on", "never"),
 }

@@ -458,3 +458,28 @@ def test_people_are_given_by_their_own_names_in_samples(tmp_path: Path, monkeypa
     assert lock["options"]["role"] == [f"old={by_hand('annotator', '3')}"]
     ran = Ran("sample", EXAMPLE, "--rate", "x=1.0", "--role", "x=77", "--pseudonymise", "annotators")
     assert ran.code == 2 and "77" in ran.err
+
+
+def test_tracks_take_people_by_their_own_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LESIONGEO_KEY", KEY)
+    source, spacing = save_planted(tmp_path), tmp_path / "spacing.csv"
+    common = ("track", source, "--patient", "patient_id", "--visit-date", "visit_dates")
+    picture = tmp_path / "lesion.svg"
+    people = ("--pseudonymise", "patients", "--drop-notes")
+    ran = Ran(*common, "--plot", "1", "--plot-patient", "MRN-904171", "-o", picture, *people)
+    assert ran.code == 0, ran.err
+    assert by_hand("patient", "MRN-904171") in picture.read_text(encoding="utf-8")
+    out = tmp_path / "run"
+    for content, code in (
+        ("patient,visit,spacing_mm\nMRN-904171,0,0.05\n", 2),
+        ("image,spacing_mm\n1-0.jpg,0.05\n", 2),
+        ("task_id,page,spacing_mm\n2,0,0.05\n", 0),
+    ):
+        spacing.write_text(content, encoding="utf-8")
+        ran = Ran(*common, "-o", out, "--calibration", spacing, *people)
+        assert (ran.code, "task_id and page" in " ".join(ran.err.split())) == (code, code == 2), ran.err
+        assert "MRN" not in ran.err
+    # Patients keep their names here, images do not.
+    spacing.write_text("patient,visit,spacing_mm\nMRN-904171,0,0.05\n", encoding="utf-8")
+    ran = Ran(*common, "-o", out, "--calibration", spacing, "--drop-notes", "--dates", "offset")
+    assert ran.code == 0, ran.err

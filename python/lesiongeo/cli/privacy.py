@@ -21,6 +21,7 @@ from ..privacy.private import Plan, plan, private_scans
 from ..privacy.pseudonyms import KEY_VARIABLE, PseudonymKeyError
 from ..read import Export
 from ..read.parquet import Scans
+from ..tracks.spacing_file import read_spacing_file
 from .common import UsageError, errors
 
 __all__ = ["Privacy", "with_privacy"]
@@ -140,6 +141,21 @@ class Privacy:
     def annotator(self, name: str) -> str:
         """Return the name of an annotator in what leaves, for names that somebody typed."""
         return self.plan.person("annotators", name)
+
+    def patient(self, name: str) -> str:
+        """Return the name of a patient in what leaves, for names that somebody typed."""
+        return self.plan.person("patients", name)
+
+    def check_spacing_file(self, path: Path | None) -> None:
+        """Refuse a file of spacings that calls images or patients by names which they no longer have."""
+        if path is None or not self.plan.hides_images:
+            return
+        rows = read_spacing_file(path)
+        if rows.key == ("image",) or ("patient" in rows.key and "patients" in self.plan.pseudonymise):
+            raise UsageError(
+                f"{rows.name} names {' and '.join(rows.key)}; with --pseudonymise patients or --dates it should name "
+                "images by task_id and page, as names of images and patients do not leave"
+            )
 
     def for_import(self, config: Any) -> tuple[str, ...]:
         """Return the data fields that a labeling configuration shows: Label Studio takes no task without them."""

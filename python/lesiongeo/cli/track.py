@@ -170,9 +170,12 @@ def track(
             spacing_error=spacing_error,
             tilt_deg=tilt_deg,
         )
-    chosen = {"patient": plot_patient, "site": plot_site, "annotator": plot_annotator, "task_id": plot_task}
+    # What leaves calls people otherwise than who typed this.
+    drawn = plot_patient and privacy.patient(plot_patient), plot_annotator and privacy.annotator(plot_annotator)
+    chosen = {"patient": drawn[0], "site": plot_site, "annotator": drawn[1], "task_id": plot_task}
     with errors(), RunLock("track", sources, {**reading.files(), **read_too}) as lock:
         _check(out, plot, chosen)
+        privacy.check_spacing_file(calibration)
         thickness = _number_or_field(slice_spacing_mm)
         if slice_position_mm is not None and thickness is None:
             raise UsageError("--slice-position-mm goes with --slice-spacing-mm")
