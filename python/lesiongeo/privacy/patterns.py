@@ -31,7 +31,7 @@ _DATES: tuple[tuple[re.Pattern[str], str], ...] = (
     (
         re.compile(
             rf"(?<!\w)(?:\d\d?(?:st|nd|rd|th|\.)?[\s-]*(?:of\s+)?)?(?:{MONTHS})\.?[\s,-]*(?:\d\d?(?:st|nd|rd|th)?,?\s+)?"
-            r"(?:19|20)\d\d(?!\d)",
+            r"(?:(?:19|20)\d\d|['\u2019]\d\d)(?!\d)",
             re.I,
         ),
         "words",
@@ -45,7 +45,9 @@ _DATES: tuple[tuple[re.Pattern[str], str], ...] = (
         "words",
     ),
     (
-        re.compile(r"(?<![\d./-])(?:(?:0?[1-9]|1[0-2])/(?:19|20)\d\d|(?:19|20)\d\d-(?:0[1-9]|1[0-2]))(?![\d/.-])"),
+        re.compile(
+            r"(?<![\d./-])(?:(?:(?:0?[1-9]|1[0-2])/|(?:0[1-9]|1[0-2])\.)(?:19|20)\d\d|(?:19|20)\d\d-(?:0[1-9]|1[0-2]))(?![\d/.-])"
+        ),
         "words",
     ),
     (re.compile(r"(?<![0-9A-Za-z])((?:19|20)\d\d)(\d\d)(\d\d)(?:T?\d{4,6})?(?![0-9A-Za-z])"), "compact"),
@@ -55,7 +57,7 @@ _SSN = re.compile(r"(?<![\d-])(?!000|666|9\d\d)\d{3}([- ])(?!00)\d\d\1(?!0000)\d
 _TEN = re.compile(r"(?<![\d-])\d{3}([ -])\d{3}\1\d{4}(?![\d-])")
 #: Written internationally; or as in North America; or behind a word that says what it is.
 _PHONES = (
-    re.compile(r"(?<![\w+])\+[1-9]\d{0,2}(?:[ ./-]?\(?\d{1,4}\)?){2,6}(?!\w)"),
+    re.compile(r"(?<![\w+])(?:\+[1-9]\d{0,2}|00[1-9]\d{0,2}(?=[ ./(-]))(?:[ ./-]?\(?\d{1,4}\)?){2,6}(?!\w)"),
     re.compile(r"(?<![\w.-])(?:1[ .-])?(?:\([2-9]\d\d\) ?|[2-9]\d\d[ .-])[2-9]\d\d[ .-]\d{4}(?![\w-])"),
 )
 _CALL = r"(?P<fax>fax)|tel(?:efon|ephone)?|phone|mobile|mobil|cell ?phone|call|handy"
@@ -71,7 +73,7 @@ _AGE = re.compile(
 _CUES = (
     (
         "medical_record",
-        r"MRN|medical record|(?:patient|hospital|chart|case) ?(?:id|identifier|no|nr|number)|accession|fallnummer",
+        r"MRN|medical record|accession|(?:patient|hospital|hosp\.?|chart|case) ?(?:id|identifier|no|nr|number)",
     ),
     ("ssn", r"SSN|social security(?: number| no)?"),
     ("nhs_number", r"NHS(?: number| no)?"),
@@ -87,7 +89,7 @@ _CUED = tuple(
     (
         kind,
         re.compile(
-            rf"(?<![A-Za-z])(?:{words})\b\.?[\s:#=-]{{0,4}}(?:is\s+)?(?P<id>[A-Za-z]{{0,4}}[-/]?"
+            rf"(?<![A-Za-z])(?:{words})(?![A-Za-z])\.?[\s:#=-]{{0,4}}(?:is\s+)?(?P<id>[A-Za-z]{{0,4}}[-/]?"
             # Groups of digits may stand apart, but a date behind a number does not belong to it.
             r"\d(?:[\dA-Za-z/-]|(?<=\d) (?=\d{2,4}(?![\d/.-]))){2,26}(?<=\d))",
             re.I,
@@ -102,17 +104,19 @@ _VEHICLE = re.compile(
 )
 #: A capital and small letters: O'Brien, Müller-Lüdenscheidt, McDonald.
 _WORD = r"(?:[A-Z]['\u2019]|Mc|Mac)?[A-ZÀ-ÖØ-Þ][a-zà-öø-ÿ]+(?:['\u2019-][A-ZÀ-ÖØ-Þ]?[a-zà-öø-ÿ]+)*"
-_PERSON = rf"{_WORD}(?:\s+(?:[A-Z]\.|v[ao]n|de[rn]?|{_WORD})){{0,3}}"
+_INITIALS = r"(?:[A-Z]\.\s*){0,2}"
+_PERSON = rf"{_INITIALS}{_WORD}(?:\s+(?:[A-Z]\.|v[ao]n|de[rn]?|{_WORD})){{0,3}}"
+_TITLES = "Dr|Mr|Mrs|Ms|Miss|Prof|Professor|Doctor|Nurse|Sister|Herr|Frau"
 _NAMES = (
-    re.compile(rf"(?<!\w)(?:Dr|Mr|Mrs|Ms|Miss|Prof|Professor|Doctor|Nurse|Sister|Herr|Frau)\b\.?\s+(?P<id>{_PERSON})"),
+    re.compile(rf"(?<!\w)(?:(?:{_TITLES})\b\.?\s+)+(?P<id>(?!(?:{_TITLES})\b){_PERSON})"),
     re.compile(
         rf"(?<!\w)(?i:(?:patient|pt|full|first|last|family|sur|maiden)?[\s_-]?name)\s*(?:[:=]|\bis\b)\s*"
         rf"(?P<id>{_PERSON})"
     ),
     re.compile(rf"(?<!\w)(?i:patient|pt|pat)\.?\s*:?\s+(?P<id>{_WORD}(?:\s+[A-Z]\.)?\s+{_WORD})"),
     re.compile(
-        rf"(?<!\w)(?i:signed|seen by|reviewed by|discussed with|spoke (?:to|with)|mother|father|daughter|son|"
-        rf"husband|wife)[:,]?\s+(?P<id>{_WORD}\s+{_WORD})"
+        rf"(?<!\w)(?i:signed|(?:seen|reviewed|rev\.|read|checked) by|discussed with|spoke (?:to|with)|mother|father|"
+        rf"daughter|son|husband|wife)[:,]?\s+(?!(?:{_TITLES})\b)(?P<id>(?:[A-Z]\.\s*){{1,2}}{_WORD}|{_WORD}\s+{_WORD})"
     ),
     re.compile(r"(?<!\w)(?P<id>[A-Za-zÀ-ÿ'-]{2,}\^[A-Za-zÀ-ÿ'-]{2,}(?:\^[A-Za-zÀ-ÿ'.-]*)*)"),
 )
@@ -154,8 +158,9 @@ _MACHINE = re.compile(
 
 #: A text without any of these has no hit: most texts are labels.
 _WORTH = re.compile(
-    r"[@^?]|://|\d{2}|\b(?:Dr|Mr|Mrs|Ms|Miss|Prof|Professor|Doctor|Nurse|Sister|Herr|Frau)\b|"
-    r"(?i:name|patient|\bpt\b|\bpat\b|signed|seen by|reviewed by|discussed|spoke|mother|father|daughter|husband|wife)|"
+    r"[@^?]|://|\d{2}|\b(?:" + _TITLES + r")\b|"
+    r"(?i:name|patient|\bpt\b|\bpat\b|signed|(?:seen|reviewed|rev\.|read|checked) by)|"
+    r"(?i:discussed|spoke|mother|father|daughter|husband|wife)|"
     r"\b(?i:son)\b"
     r"|\d\.\d+\.\d|[A-Z]\d[A-Z\d]?\s\d[A-Z]{2}|stra(?:ß|ss)e|(?i:" + MONTHS + r")\.? \d|\d (?i:" + MONTHS + ")"
 )
