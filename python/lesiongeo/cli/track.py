@@ -186,6 +186,8 @@ def track(
             found = tracks(
                 export,
                 site=site,
+                # What was given for all images is no field of the data.
+                spacing_mm=reading.spacing_mm if isinstance(reading.spacing_mm, tuple) else None,
                 calibration=scale,
                 by=by.value,
                 outline=outline.value,

@@ -16,7 +16,7 @@ from ..arrow import numbers
 from ..options import checked_number, shown
 from ..read import Export
 from ..spacing import Spacing
-from .alignment import Alignments, Sightings, align
+from .alignment import MODELS, Alignments, Sightings, align
 from .calibration import Calibration
 from .completion import Slots
 from .conflicts import conflict_table
@@ -191,8 +191,9 @@ def tracks(
         spacing_missing_on_one, scale_unknown, order_only, same_day), shift_mm, shift_px (of the centroid over the
         skin, after the camera's movement was taken out; null where that is unknown), growth_profile (how much farther
         its outline reaches from its centroid in 36 directions, every 10 degrees from +x clockwise on the screen),
-        growth_asymmetry (their standard deviation over their mean; only of significant changes), alignment (lesions or
-        centroid: whether the pages were turned to fit each other).
+        growth_asymmetry (their standard deviation over their mean; only of significant changes),
+        growth_asymmetry_reason (why it is null: not_compared, not_measured, centroid_outside, not_significant,
+        no_mean_growth), alignment (lesions or centroid: whether the pages were turned to fit each other).
 
         Against the first visit: delta_area_mm2_first, pct_area_first, log_rate_month_first, mdc95_first,
         significant_first, reason_first. From three visits on, by least squares over all up to this one:
@@ -468,8 +469,10 @@ class _Overlays:
         turn = np.full(count, np.nan)
         for name, values in shift.items():
             values[self.now] = getattr(self.shifts, name)
-        # The later page is turned back.
-        turn[self.now] = np.where(self.shifts.aligned, -self.shifts.rotation_rad, np.nan)
+        # The later page is turned back, where anything tells how it was turned.
+        pair = self.shifts.pair
+        model = np.where(pair >= 0, np.append(self.alignments.model, 0)[pair], 0)
+        turn[self.now] = np.where(model == MODELS.index("similarity"), -self.shifts.rotation_rad, np.nan)
         one = np.append(frame.seen.observations.values, -1)[frame.seen.observations.starts[:-1]]
         single = np.append(np.where(frame.seen.n_parts == 1, one, -1), -1)
         compared = np.isfinite(change.log_ratio)
@@ -487,6 +490,7 @@ class _Overlays:
         return {
             **{name: numbers(values) for name, values in shift.items()},
             "growth_asymmetry": numbers(profiles.asymmetry),
+            "growth_asymmetry_reason": profiles.reasons(),
             "growth_profile": profiles.lists(),
             "alignment": profiles.alignments(),
         }
