@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lesiongeo.tracks.components import Outlines
-from lesiongeo.tracks.growth import Growth, RowValues, growth_columns
-from lesiongeo.tracks.noise import Noise, noise_from
+from lesiongeo.tracks.growth.components import Outlines
+from lesiongeo.tracks.growth.growth import Growth, RowValues, growth_columns
+from lesiongeo.tracks.growth.noise import Noise, noise_from
 
 
 @dataclass(frozen=True)

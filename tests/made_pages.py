@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lesiongeo.tracks.alignment import Sightings
+from lesiongeo.tracks.identity.alignment import Sightings
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lesiongeo.tracks.alignment import BASES, MODELS, UNITS, Alignments, Sightings, align
+from lesiongeo.tracks.identity.alignment import BASES, MODELS, UNITS, Alignments, Sightings, align
 from made_pages import Course, exchange, make_pages
 
 Ints = NDArray[np.int64]

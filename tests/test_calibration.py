@@ -15,10 +15,10 @@ from lesiongeo.agreement.counted import Counted
 from lesiongeo.errors import ConfigError
 from lesiongeo.read import Export
 from lesiongeo.testing import Camera, make_courses
-from lesiongeo.tracks.calibration import SPACING_SOURCES, Calibration
-from lesiongeo.tracks.markers import marker_regions, measure_markers
-from lesiongeo.tracks.spacing_file import read_spacing_file
-from lesiongeo.tracks.visits import Visits, visits_of
+from lesiongeo.tracks.pages.calibration import SPACING_SOURCES, Calibration
+from lesiongeo.tracks.pages.markers import marker_regions, measure_markers
+from lesiongeo.tracks.pages.spacing_file import read_spacing_file
+from lesiongeo.tracks.pages.visits import Visits, visits_of
 from little_exports import SIZE, annotation, disk, drawn, task
 
 Row = dict[str, Any]

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pytest
 import scipy.stats
 
-from lesiongeo.tracks.growth import DAYS_PER_MONTH, RowValues, growth_columns
-from lesiongeo.tracks.intervals import t_975
-from lesiongeo.tracks.noise import noise_given
-from lesiongeo.tracks.noise_model import Curve, Habits, Noise
+from lesiongeo.tracks.growth.growth import DAYS_PER_MONTH, RowValues, growth_columns
+from lesiongeo.tracks.growth.intervals import t_975
+from lesiongeo.tracks.growth.noise import noise_given
+from lesiongeo.tracks.growth.noise_model import Curve, Habits, Noise
 
 NONE = math.nan
 Z = scipy.stats.norm.ppf(0.975)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 import lesiongeo as lg
 from lesiongeo import _core
 from lesiongeo.agreement.counted import Counted
-from lesiongeo.tracks.growth_profile import ANGLES, GrowthProfiles, growth_profiles
+from lesiongeo.tracks.growth.growth_profile import ANGLES, GrowthProfiles, growth_profiles
 from lesiongeo.tracks.observations import Observations, observe
 from test_agreement_rules import annotation, polygon, task
 from test_observations import Pages
@@ -172,7 +172,7 @@ def test_rows_in_any_order_and_number(monkeypatch: pytest.MonkeyPatch) -> None:
     yes = np.ones(40, dtype=bool)
     whole = growth_profiles(seen, now, before, in_mm=mm, significant=yes, rotation_rad=turn)
     # `lesiongeo.tracks` is the function; its package is among the modules all the same.
-    monkeypatch.setattr(sys.modules["lesiongeo.tracks.growth_profile"], "ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(sys.modules["lesiongeo.tracks.growth.growth_profile"], "ROWS_AT_ONCE", 7)
     parts = growth_profiles(seen, now, before, in_mm=mm, significant=yes, rotation_rad=turn, threads=1)
     for row in range(40):
         one = slice(row, row + 1)

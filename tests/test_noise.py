@@ -14,12 +14,12 @@ import lesiongeo as lg
 from lesiongeo.agreement.counted import Counted
 from lesiongeo.testing import Event, make_courses
 from lesiongeo.testing.annotators import Annotator
-from lesiongeo.tracks.components import Outlines, Repeats
-from lesiongeo.tracks.growth import growth_columns
-from lesiongeo.tracks.noise import Noise, noise_from, noise_given, noise_of
-from lesiongeo.tracks.noise_table import NOISE_SCHEMA, noise_of_table
+from lesiongeo.tracks.growth.components import Outlines, Repeats
+from lesiongeo.tracks.growth.growth import growth_columns
+from lesiongeo.tracks.growth.noise import Noise, noise_from, noise_given, noise_of
+from lesiongeo.tracks.growth.noise_table import NOISE_SCHEMA, noise_of_table
 from lesiongeo.tracks.observations import observe
-from lesiongeo.tracks.visits import visits_of
+from lesiongeo.tracks.pages.visits import visits_of
 from made_outlines import Team, project
 
 Row = dict[str, Any]

@@ -18,10 +18,10 @@ from lesiongeo.agreement.counted import Counted
 from lesiongeo.read import Export
 from lesiongeo.testing import Event, make_courses
 from lesiongeo.tracks.findings import TRACK_FINDING_SCHEMA
-from lesiongeo.tracks.identity import Identity, identify
+from lesiongeo.tracks.identity.identity import Identity, identify
+from lesiongeo.tracks.identity.proposals import PROPOSAL_SCHEMA
 from lesiongeo.tracks.observations import Observations, observe
-from lesiongeo.tracks.proposals import PROPOSAL_SCHEMA
-from lesiongeo.tracks.visits import visits_of
+from lesiongeo.tracks.pages.visits import visits_of
 from little_exports import annotation, sliver, task
 from little_exports import disk as plain_disk
 from real_exports import real_export

@@ -13,11 +13,11 @@ import pyarrow as pa
 import pytest
 
 from lesiongeo.agreement.counted import Ints
-from lesiongeo.tracks.ids import natural_order
-from lesiongeo.tracks.names import chosen_names, proposed_names, written_names
-from lesiongeo.tracks.proposals import propose
-from lesiongeo.tracks.scene import Links, Scene
-from lesiongeo.tracks.tokens import FAR, Drawn, Tokens, contains, join_tokens, pairs_within, tokens_of
+from lesiongeo.tracks.identity.ids import natural_order
+from lesiongeo.tracks.identity.names import chosen_names, proposed_names, written_names
+from lesiongeo.tracks.identity.proposals import propose
+from lesiongeo.tracks.identity.scene import Links, Scene
+from lesiongeo.tracks.identity.tokens import FAR, Drawn, Tokens, contains, join_tokens, pairs_within, tokens_of
 from lesiongeo.tracks.votes import count_votes
 
 Region = dict[str, Any]

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pytest
 
 import lesiongeo as lg
-from lesiongeo.tracks.conflicts import CONFLICT_SCHEMA, KINDS, Conflicts, conflict_table
-from lesiongeo.tracks.status import REASONS, STATUSES, Rule, Statuses
-from lesiongeo.tracks.ticks import Ticks, human_statuses, ticks_of, word_findings
-from lesiongeo.tracks.vocabulary import Vocabulary, read_vocabulary
+from lesiongeo.tracks.statuses.conflicts import CONFLICT_SCHEMA, KINDS, Conflicts, conflict_table
+from lesiongeo.tracks.statuses.status import REASONS, STATUSES, Rule, Statuses
+from lesiongeo.tracks.statuses.ticks import Ticks, human_statuses, ticks_of, word_findings
+from lesiongeo.tracks.statuses.vocabulary import Vocabulary, read_vocabulary
 
 
 def ticks(said: list[tuple[int, str, str | None]]) -> Ticks:

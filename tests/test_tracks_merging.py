@@ -8,10 +8,10 @@ import pytest
 
 from lesiongeo import Polygons
 from lesiongeo.testing import make_outlines
-from lesiongeo.tracks.completion import complete, slots_of
-from lesiongeo.tracks.covering import Covering, inside
-from lesiongeo.tracks.merging import Places
-from lesiongeo.tracks.status import Statuses, StatusRows, geo_statuses
+from lesiongeo.tracks.statuses.completion import complete, slots_of
+from lesiongeo.tracks.statuses.covering import Covering, inside
+from lesiongeo.tracks.statuses.merging import Places
+from lesiongeo.tracks.statuses.status import Statuses, StatusRows, geo_statuses
 
 NAN = math.nan
 #: x, y, radius of a lesion on a visit; None: it is absent.

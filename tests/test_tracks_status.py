@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lesiongeo.tracks.completion import Completed, Slots, complete, slots_of
-from lesiongeo.tracks.status import REASONS, STATUSES, Rule, Statuses, StatusRows, geo_statuses, rule_of
-from lesiongeo.tracks.wounds import HEALING
+from lesiongeo.tracks.statuses.completion import Completed, Slots, complete, slots_of
+from lesiongeo.tracks.statuses.status import REASONS, STATUSES, Rule, Statuses, StatusRows, geo_statuses, rule_of
+from lesiongeo.tracks.statuses.wounds import HEALING
 
 NAN = math.nan
 

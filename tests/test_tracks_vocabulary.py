@@ -8,7 +8,7 @@ import pytest
 
 from lesiongeo import ConfigError
 from lesiongeo.testing import STATUSES as TICKED_IN_GENERATED
-from lesiongeo.tracks.vocabulary import (
+from lesiongeo.tracks.statuses.vocabulary import (
     NO_ANSWER,
     NO_STATUS,
     NOTHING,

@@ -16,9 +16,9 @@ import lesiongeo as lg
 from lesiongeo.agreement.counted import Counted
 from lesiongeo.read import Export
 from lesiongeo.testing import Event, make_courses
-from lesiongeo.tracks.imaged import plain_word, usable_pages
-from lesiongeo.tracks.order import number_visits
-from lesiongeo.tracks.visits import Visits, visits_of
+from lesiongeo.tracks.pages.imaged import plain_word, usable_pages
+from lesiongeo.tracks.pages.order import number_visits
+from lesiongeo.tracks.pages.visits import Visits, visits_of
 from little_exports import annotation, answer, disk, task
 
 Row = dict[str, Any]
@@ -389,7 +389,7 @@ def test_the_page_on_visits_and_scale_names_every_code() -> None:
     root = Path(__file__).resolve().parents[1]
     text = (root / "docs" / "scale.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`(\w+)`", text))
-    sources = [root / "python" / "lesiongeo" / "tracks" / f"{name}.py" for name in WITH_CODES]
+    sources = [root / "python" / "lesiongeo" / "tracks" / "pages" / f"{name}.py" for name in WITH_CODES]
     code = r"""(?:"(?:info|warning|error)", |code=|fault\(|MarkerFault\()"([a-z_]+)\""""
     found = {name for source in sources for name in re.findall(code, source.read_text(encoding="utf-8"))}
     found -= {"info", "warning", "error"}

@@ -21,7 +21,7 @@ from ..privacy.private import Plan, plan, private_scans
 from ..privacy.pseudonyms import KEY_VARIABLE, PseudonymKeyError
 from ..read import Export
 from ..read.parquet import Scans
-from ..tracks.spacing_file import read_spacing_file
+from ..tracks.pages.spacing_file import read_spacing_file
 from .common import UsageError, errors
 
 __all__ = ["Privacy", "with_privacy"]

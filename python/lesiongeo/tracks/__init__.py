@@ -1,7 +1,7 @@
 """Lesions over visits: whose regions are one lesion, how it changed, and what contradicts that."""
 
 from .build import Tracks, tracks
-from .calibration import Calibration
+from .pages.calibration import Calibration
 from .plot import plot_track, write_plot
 from .volumes import volumes
 

@@ -16,26 +16,26 @@ from ..arrow import numbers
 from ..options import checked_number, shown
 from ..read import Export
 from ..spacing import Spacing
-from .alignment import MODELS, Alignments, Sightings, align
-from .calibration import Calibration
-from .completion import Slots
-from .conflicts import conflict_table
-from .covering import Covering
 from .findings import sorted_findings
-from .growth import Growth, RowValues, growth_columns
-from .growth_profile import growth_profiles
-from .identity import Identity, identify
-from .merging import Places
-from .noise import Noise, noise_given, noise_of
-from .noise_table import noise_of_table
+from .growth.growth import Growth, RowValues, growth_columns
+from .growth.growth_profile import growth_profiles
+from .growth.noise import Noise, noise_given, noise_of
+from .growth.noise_table import noise_of_table
+from .identity.alignment import MODELS, Alignments, Sightings, align
+from .identity.identity import Identity, identify
 from .observations import ANNOTATORS, OUTLINES, By, Observations, Outline, observe
+from .pages.calibration import Calibration
+from .pages.visits import Visits, visits_of
 from .rows import completed_rows, seen_rows, slots_of_visits, taken
 from .sizes import Floats
-from .status import Rule, Statuses, StatusRows, geo_statuses, rule_of, status_texts
+from .statuses.completion import Slots
+from .statuses.conflicts import conflict_table
+from .statuses.covering import Covering
+from .statuses.merging import Places
+from .statuses.status import Rule, Statuses, StatusRows, geo_statuses, rule_of, status_texts
+from .statuses.ticks import human_statuses, ticks_of, word_findings
+from .statuses.vocabulary import VocabularySource, read_vocabulary
 from .table import Frame, who_and_where
-from .ticks import human_statuses, ticks_of, word_findings
-from .visits import Visits, visits_of
-from .vocabulary import VocabularySource, read_vocabulary
 
 __all__ = ["DATES", "Dates", "Tracks", "tracks"]
 

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from ..agreement.counted import Counted, Ints
 from ..read import Export
-from .completion import Completed, Slots, complete, slots_of
 from .observations import Observations
+from .pages.visits import Visits
 from .sizes import Floats, Mask
-from .visits import Visits
+from .statuses.completion import Completed, Slots, complete, slots_of
 
 __all__ = ["Entries", "Seen", "completed_rows", "entries_of", "seen_rows", "slots_of_visits"]
 

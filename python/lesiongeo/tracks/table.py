@@ -12,12 +12,12 @@ import pyarrow.compute as pc
 from ..agreement.counted import Ints
 from ..arrow import nullable, numbers
 from ..read import Export
-from .calibration import SPACING_SOURCES
-from .completion import Completed
 from .observations import OUTLINES, Observations
+from .pages.calibration import SPACING_SOURCES
+from .pages.visits import Visits
 from .rows import Seen, taken
 from .sizes import Floats, Mask
-from .visits import Visits
+from .statuses.completion import Completed
 from .votes import count_votes
 
 __all__ = ["Frame", "who_and_where"]

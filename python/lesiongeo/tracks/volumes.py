@@ -17,7 +17,7 @@ from ..options import checked_number, shown
 from ..read import Export
 from ..read.export import page_rows
 from ..spacing import LARGEST, SMALLEST
-from .page_fields import PageValues, page_numbers, page_positions
+from .pages.page_fields import PageValues, page_numbers, page_positions
 
 __all__ = ["volumes"]
 

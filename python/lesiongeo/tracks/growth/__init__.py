@@ -1,0 +1,1 @@
+"""What changed between visits, beyond the noise of the outlines."""

@@ -1,0 +1,1 @@
+"""Pages as visits of patients: their order, whether they show anything, and how large a pixel is."""

@@ -1,0 +1,1 @@
+"""What lesions are on every visit by their outlines, and what annotators ticked against that."""
