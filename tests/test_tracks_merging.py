@@ -58,7 +58,7 @@ def statuses(
     covers = Covering(shapes, starts, rows.source[rows.source >= 0]) if outlines else None
     half = np.full(len(rows.track), math.log(1.2))
     places = Places(x, y, reach, None if pixel is None else np.array(pixel)[rows.visit])
-    given = StatusRows(rows, slots, parts, ratio, half, np.full(len(rows.track), NAN), area, places)
+    given = StatusRows(rows, slots, parts, ratio, half, np.full(len(rows.track), NAN), area, ratio, places)
     found = geo_statuses(given, covers=covers)
     text = np.array(found.text.to_pylist(), dtype=object)
     return [text[rows.track == track].tolist() for track in range(len(tracks))], found

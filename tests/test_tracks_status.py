@@ -1,14 +1,17 @@
 """Rows for absent visits, and what lesions are: by hand, and against a slow calculation written here."""
 
+import json
 import math
 from typing import Any
 
 import numpy as np
 import pytest
 
+import lesiongeo as lg
 from lesiongeo.tracks.statuses.completion import Completed, Slots, complete, slots_of
 from lesiongeo.tracks.statuses.status import REASONS, STATUSES, Rule, Statuses, StatusRows, geo_statuses, rule_of
 from lesiongeo.tracks.statuses.wounds import HEALING
+from test_agreement_rules import annotation, polygon, task
 
 NAN = math.nan
 
@@ -38,6 +41,7 @@ def course(
             if before is not None and measured:
                 ratio[row] = math.log(areas[visit] / before)
             before = areas[visit]
+    logs = np.array([math.log(areas[visit]) if areas[visit] > 0 else NAN for visit in rows.visit.tolist()])
     found = geo_statuses(
         StatusRows(
             rows=rows,
@@ -46,7 +50,8 @@ def course(
             log_ratio=ratio,
             half_width=np.full(len(rows.visit), math.log1p(noise)),
             day=np.array(days if days is not None else [30.0 * visit for visit in range(count)])[rows.visit],
-            log_area=np.array([math.log(areas[visit]) if areas[visit] > 0 else NAN for visit in rows.visit.tolist()]),
+            log_area=logs,
+            log_ratio_first=logs - logs[:1],
         ),
         rule=rule,
     )
@@ -137,6 +142,24 @@ def test_rules(rule: str, ratio: float, status: str) -> None:
 
 def test_the_percent_rule_asks_for_no_noise() -> None:
     assert course([100, 130], rule="percent:25", noise=NAN)[0][1] == "enlarged"
+
+
+def test_four_weeks_are_not_judged_across_units() -> None:
+    """The first visit in pixels, the others in millimetres; then pages of two sizes: nothing compares them."""
+    for spacings, sizes in (([None, 0.1, 0.1], [(1000, 800)] * 3), (None, [(1000, 800), (2000, 1600), (2000, 1600)])):
+        result = []
+        for page, (size, side) in enumerate(zip(sizes, (30.0, 25.0, 20.0), strict=True)):
+            points = [(20.0, 20.0), (20.0 + side, 20.0), (20.0 + side, 20.0 + side), (20.0, 20.0 + side)]
+            drawn = polygon(f"r{page}", points, page=page, size=size)
+            value = {key: drawn["value"][key] for key in ("points", "closed")} | {"number": 1}
+            result += [drawn, {**drawn, "from_name": "track_id", "type": "number", "value": value}]
+        made = task([annotation(1, 1, result)], images=3)
+        made["data"] |= {"days": [0, 14, 28], "mm": spacings or [None] * 3}
+        export = lg.read_label_studio(json.dumps([made]).encode())
+        table = lg.tracks(export, visit="days", spacing_mm="mm" if spacings else None, rule="wound").table
+        assert table["reason_first"][2].as_py() in ("spacing_missing_on_one", "scale_unknown")
+        assert table["reduction_4_weeks"].to_pylist() == [None] * 3
+        assert table["healing"].to_pylist() == [None, None, "healing"]
 
 
 def test_a_wound_that_shrinks_within_the_noise_is_stable() -> None:
@@ -254,7 +277,7 @@ def test_visits_of_a_patient_are_those_of_all_sites() -> None:
     assert slots.annotated.tolist() == slots.imaged.tolist()
     assert slots.looked_before.tolist() == [False, True, True, False, False, True, False]
     rows = complete(np.array([0]), np.array([0]), np.array([0]), slots)
-    found = geo_statuses(StatusRows(rows, slots, np.array([1, 0, 0]), *(np.full(3, NAN) for _ in range(4))))
+    found = geo_statuses(StatusRows(rows, slots, np.array([1, 0, 0]), *(np.full(3, NAN) for _ in range(5))))
     assert found.text.to_pylist() == ["baseline", "not_imaged", "resolved"]
     assert found.reason_text.to_pylist() == [None, "no_page", None]
 
@@ -275,7 +298,7 @@ def test_nothing_at_all() -> None:
     rows = complete(none, none, none, slots)
     floats = none.astype(np.float64)
     for rule in ("mdc", "percent:3", "wound"):
-        found = geo_statuses(StatusRows(rows, slots, none, floats, floats, floats, floats), rule=rule)
+        found = geo_statuses(StatusRows(rows, slots, none, floats, floats, floats, floats, floats), rule=rule)
         assert len(found.text) == len(found.reason_text) == 0
 
 
@@ -300,6 +323,7 @@ def random_rows(seed: int) -> tuple[Completed, Slots, StatusRows, dict[tuple[int
         np.where(present & (rng.random(count) < 0.9), rng.normal(0, 0.4, count), NAN),
         np.full(count, 0.2),
         rng.uniform(0, 50, count),
+        np.zeros(count),
         np.zeros(count),
     )
     assert {(t, v) for t, v, s in zip(rows.track, rows.visit, rows.source, strict=True) if s >= 0} == set(seen)

@@ -272,7 +272,8 @@ def tracks(
             log_ratio=growth.previous.log_ratio,
             half_width=growth.previous.half_width,
             day=frame.day(),
-            log_area=_common_log_area(growth),
+            log_area=_log_area(growth),
+            log_ratio_first=growth.first.log_ratio,
             places=over.places(),
         ),
         rule=asked,
@@ -379,8 +380,8 @@ def _values(frame: Frame) -> RowValues:
     )
 
 
-def _common_log_area(growth: Growth) -> Floats:
-    """Ln area in one unit for all rows that are compared with each other: mm2 where there are any."""
+def _log_area(growth: Growth) -> Floats:
+    """Ln area in mm2, or in px2 where the spacing is unknown: pages of one visit mostly have the same unit."""
     rows = growth.rows
     with np.errstate(divide="ignore", invalid="ignore"):
         found: Floats = np.log(np.where(np.isfinite(rows.area_mm2), rows.area_mm2, rows.area_px2))

@@ -120,7 +120,10 @@ class StatusRows:
     day : ndarray of float64, shape (n_rows,)
         Day of the visit; NaN where only the order is known. Used by the rule "wound" only.
     log_area : ndarray of float64, shape (n_rows,)
-        ln area in a unit that all rows of a group share (mm2, or px2 of pages of one size); NaN where there is none.
+        ln area in mm2, or in px2 where the spacing is unknown: for `merged`; NaN where there is none.
+    log_ratio_first : ndarray of float64, shape (n_rows,)
+        ln(area now / area on the first visit on which it was seen); NaN where nothing can be said. Used by the rule
+        "wound" only.
     places : Places or None
         Where lesions lie, for `merged`; None: no lesion is called merged.
     """
@@ -132,6 +135,7 @@ class StatusRows:
     half_width: Floats
     day: Floats
     log_area: Floats
+    log_ratio_first: Floats
     places: Places | None = None
 
 

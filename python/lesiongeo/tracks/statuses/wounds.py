@@ -71,7 +71,7 @@ def wounds_of(rows: Completed, present: Mask, closed: Mask, previous: Ints, give
     previous, change : ndarray of int64, shape (n_rows,)
         As in `Statuses`.
     given : StatusRows
-        Days, areas and ratios.
+        Days and ratios of areas.
 
     Returns
     -------
@@ -92,9 +92,8 @@ def wounds_of(rows: Completed, present: Mask, closed: Mask, previous: Ints, give
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         per_week[later] = np.where(days > 0, 100.0 * np.expm1(given.log_ratio[later] * 7.0 / days), np.nan)
         since = given.day - given.day[first]
-        total = given.log_area - given.log_area[first]
-        gone = np.where(closed, 100.0, -100.0 * np.expm1(total * FOUR_WEEKS / since))
-        now = np.where(closed, 100.0, -100.0 * np.expm1(total))
+        gone = np.where(closed, 100.0, -100.0 * np.expm1(given.log_ratio_first * FOUR_WEEKS / since))
+        now = np.where(closed, 100.0, -100.0 * np.expm1(given.log_ratio_first))
     per_week[~np.isfinite(per_week)] = np.nan
     usable = np.flatnonzero((np.abs(since - FOUR_WEEKS) <= LEEWAY) & np.isfinite(gone) & (present | closed))
     usable = usable[np.lexsort((usable, np.abs(since[usable] - FOUR_WEEKS), rows.track[usable]))]
