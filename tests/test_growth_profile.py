@@ -291,3 +291,17 @@ def test_the_table_of_tracks_turns_pages_back(turn: float) -> None:
         )  # the turn is an estimate
         assert found["growth_asymmetry"][row].as_py() == pytest.approx(growth.std() / growth.mean(), rel=0.02)
         assert found["pct_area"][row].as_py() == pytest.approx(50.0, abs=1e-6)
+
+
+def test_two_lesions_do_not_say_how_the_camera_turned() -> None:
+    result = []
+    for page in (0, 1):
+        for number, x in enumerate((300 + 20 * page, 700 + 20 * page), 1):
+            points = [(px / 10, py / 10) for px, py in ellipse((x, 400), 60, 40).tolist()]
+            drawn = polygon(f"r{page}-{number}", points, page=page, size=(1000, 1000))
+            value = {key: drawn["value"][key] for key in ("points", "closed")} | {"number": number}
+            result += [drawn, {**drawn, "from_name": "track_id", "type": "number", "value": value}]
+    export = lg.read_label_studio(json.dumps([task([annotation(1, 1, result)], images=2)]).encode())
+    found = lg.tracks(export, spacing_mm=0.1, noise=10.0).table
+    assert found["shift_mm"].to_pylist() == [None, pytest.approx(0.0, abs=1e-9)] * 2
+    assert found["alignment"].to_pylist() == [None, "centroid"] * 2

@@ -21,7 +21,7 @@ from .growth.growth import Growth, RowValues, growth_columns
 from .growth.growth_profile import growth_profiles
 from .growth.noise import Noise, noise_given, noise_of
 from .growth.noise_table import noise_of_table
-from .identity.alignment import MODELS, Alignments, Sightings, align
+from .identity.alignment import Alignments, Sightings, align
 from .identity.identity import Identity, identify
 from .observations import ANNOTATORS, OUTLINES, By, Observations, Outline, observe
 from .pages.calibration import Calibration
@@ -470,10 +470,8 @@ class _Overlays:
         turn = np.full(count, np.nan)
         for name, values in shift.items():
             values[self.now] = getattr(self.shifts, name)
-        # The later page is turned back, where anything tells how it was turned.
-        pair = self.shifts.pair
-        model = np.where(pair >= 0, np.append(self.alignments.model, 0)[pair], 0)
-        turn[self.now] = np.where(model == MODELS.index("similarity"), -self.shifts.rotation_rad, np.nan)
+        # The later page is turned back.
+        turn[self.now] = -self.shifts.rotation_rad
         one = np.append(frame.seen.observations.values, -1)[frame.seen.observations.starts[:-1]]
         single = np.append(np.where(frame.seen.n_parts == 1, one, -1), -1)
         compared = np.isfinite(change.log_ratio)

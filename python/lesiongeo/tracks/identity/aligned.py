@@ -84,7 +84,7 @@ class Shifts:
         Direction of the shift on the later page, from +x clockwise on screen.
     rotation_rad : (n,) float64 array
         By how much the camera's view turned, clockwise on screen: what was at angle a around a lesion's centre on the
-        earlier page is at a + rotation on the later one.
+        earlier page is at a + rotation on the later one. NaN also where only the camera's shift is known.
     """
 
     pair: Ints
@@ -240,7 +240,8 @@ class Alignments:
         shift_mm[aligned] = np.where(self.unit[some] == UNITS.index("mm"), distance, np.nan)
         shift_px[aligned] = np.hypot(on_page[:, 0], on_page[:, 1])
         direction[aligned] = np.arctan2(on_page[:, 1], on_page[:, 0])
-        rotation[aligned] = self.rotation_rad[some]
+        turned = self.model[some] == MODELS.index("similarity")
+        rotation[aligned] = np.where(turned, self.rotation_rad[some], np.nan)
         return Shifts(pair, aligned, shift_mm, shift_px, direction, rotation)
 
     def _expected(self, pair: Ints, xy_px: Floats) -> Floats:
