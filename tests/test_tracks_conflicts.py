@@ -181,6 +181,15 @@ def test_a_change_beyond_the_noise_may_be_ticked_whatever_the_rule() -> None:
     assert "the rule asks for more than +25 %; the annotators' noise explains up to +40.0 %." in row["message"]
 
 
+def test_slow_growth_may_be_ticked() -> None:
+    """10 % since the visit before is within the noise, 30 % since the first one is not."""
+    assert conflict("enlarged", "stable", 10.0, percent_first=30.0) == NOTHING
+    assert conflict("shrunk", "stable", -10.0, percent_first=-30.0) == NOTHING
+    assert conflict("shrunk", "stable", 10.0, percent_first=30.0) == ("change_not_measured", 4)
+    assert conflict("enlarged", "stable", 10.0, percent_first=20.0) == ("change_not_measured", 4)
+    assert conflict("shrunk", "enlarged", 30.0, percent_first=-40.0) == ("opposite_direction", 1)
+
+
 def messages(found: Conflicts) -> list[str]:
     texts: list[str] = found.table["message"].to_pylist()
     return texts

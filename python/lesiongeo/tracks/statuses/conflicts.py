@@ -120,7 +120,7 @@ def conflict_table(table: pa.Table, ticks: Ticks, statuses: Statuses) -> Conflic
     - `stable`, `enlarged` or `shrunk` on the first appearance of a lesion of which earlier, annotated visits show
       nothing: not_seen_before (3). On a first visit of a patient and site nothing is known, and nothing contradicts;
     - `enlarged` or `shrunk` where the area changed less than the rule asks for: change_not_measured (4), unless the
-      change is in this direction and beyond the noise;
+      change since the visit before or since the first one is in this direction and beyond the noise;
     - `not_imaged` on a lesion that is drawn: not_imaged_but_drawn (4).
 
     `split` and `merged` are not judged, nor is the growth of a lesion that only took in another one, unless a change
@@ -165,12 +165,12 @@ def _kinds(table: pa.Table, row: Ints, ticked: Ints, statuses: Statuses) -> Ints
     seen = statuses.previous[row] >= 0
     again, merged = (statuses.reason[row] == reason for reason in (SEEN_AGAIN, MERGED_WITH))
     grew, shrank = _beyond_noise(table, "significant", "pct_area")
-    _, less = _beyond_noise(table, "significant_first", "pct_area_first")
+    more, less = _beyond_noise(table, "significant_first", "pct_area_first")
     kind = np.full(len(row), -1, dtype=np.int64)
 
     up, down, same = ticked == ENLARGED, ticked == SHRUNK, ticked == STABLE
     kind[same & (np.abs(change) == 1) & ~merged] = NOT_TICKED
-    explained = (up & grew[row]) | (down & shrank[row]) | merged
+    explained = (up & (grew | more)[row]) | (down & (shrank | less)[row]) | merged
     kind[(up | down) & (change == 0) & ~explained] = NOT_MEASURED
     kind[(up & (change == -1)) | (down & (change == 1))] = OPPOSITE
     kind[(up | down | same) & (measured == NEW)] = NOT_SEEN
