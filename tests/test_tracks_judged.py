@@ -9,6 +9,8 @@ import lesiongeo as lg
 from lesiongeo.testing import Event, make_courses
 from lesiongeo.testing.courses import Courses
 from lesiongeo.testing.scenes import Camera
+from lesiongeo.tracks.observations import By
+from test_agreement_rules import annotation, polygon, task
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "label_studio" / "ls_real_export.json"
 FIELDS = {"patient": "patient_id", "day_offset": "visit_offsets_days", "spacing_mm": "spacing_mm"}
@@ -104,15 +106,35 @@ def test_tracks_of_each_annotator() -> None:
 
 def test_who_did_not_look_says_nothing() -> None:
     made = make_courses(patients=2, visits=3, lesions=(2, 2), seed=2, visit_tasks=True)
-    for task in made.tasks[1::3]:
-        task["annotations"] = [one for one in task["annotations"] if one["completed_by"] not in (3, {"id": 3})]
-    assert [len(task["annotations"]) for task in made.tasks] == [3, 2, 3] * 2
+    for one_task in made.tasks[1::3]:
+        one_task["annotations"] = [one for one in one_task["annotations"] if one["completed_by"] not in (3, {"id": 3})]
+    assert [len(one["annotations"]) for one in made.tasks] == [3, 2, 3] * 2
     found = lg.tracks(read(made), by="annotator", noise=15.0)
     middle = {key[2]: course[1] for key, course in statuses(found).items()}
     assert middle == {"1": "stable", "2": "stable", "3": "not_imaged"}
     reasons = {row["geo_reason"] for row in found.table.to_pylist() if row["geo_status"] == "not_imaged"}
     assert reasons == {"not_annotated"}
     assert set(lg.tracks(read(made), noise=15.0).table["geo_status"].to_pylist()) == {"baseline", "stable"}
+
+
+@pytest.mark.parametrize("by", ["lesion", "annotator"])
+def test_what_is_out_of_the_frame_is_not_resolved(by: By) -> None:
+    """The camera of visits 1 and 2 leaves out the first of four lesions, that of visit 3 none; the second is gone."""
+    places = [(150, 300), (500, 250), (800, 700), (400, 800)]
+    result = []
+    for page, shift in enumerate((0, 300, 250, 40)):
+        for number, (x, y) in enumerate(places, 1):
+            if x < shift or (number == 2 and page == 3):
+                continue
+            points = [((x - shift + dx) / 10, (y + dy) / 10) for dx, dy in ((-40, -40), (40, -40), (40, 40), (-40, 40))]
+            drawn = polygon(f"r{page}-{number}", points, page=page, size=(1000, 1000))
+            value = {key: drawn["value"][key] for key in ("points", "closed")} | {"number": number}
+            result += [drawn, {**drawn, "from_name": "track_id", "type": "number", "value": value}]
+    export = lg.read_label_studio(json.dumps([task([annotation(1, 1, result)], images=4)]).encode())
+    table = lg.tracks(export, by=by, noise=10.0).table
+    said = list(zip(table["geo_status"].to_pylist(), table["geo_reason"].to_pylist(), strict=True))
+    assert said[:4] == [("baseline", None), *[("not_imaged", "out_of_frame")] * 2, ("stable", None)]
+    assert said[4:8] == [("baseline", None), ("stable", None), ("stable", None), ("resolved", None)]
 
 
 def test_wounds_and_percentages() -> None:

@@ -27,7 +27,7 @@ from .observations import ANNOTATORS, OUTLINES, By, Observations, Outline, obser
 from .pages.calibration import Calibration
 from .pages.visits import Visits, visits_of
 from .rows import completed_rows, seen_rows, slots_of_visits, taken
-from .sizes import Floats
+from .sizes import Floats, Mask
 from .statuses.completion import Slots
 from .statuses.conflicts import conflict_table
 from .statuses.covering import Covering
@@ -264,6 +264,7 @@ def tracks(
     growth = growth_columns(_values(frame), floor)
     step()
     over = _Overlays(frame, growth, threads)
+    places = over.places()
     said = geo_statuses(
         StatusRows(
             rows=rows,
@@ -274,7 +275,8 @@ def tracks(
             day=frame.day(),
             log_area=_log_area(growth),
             log_ratio_first=growth.first.log_ratio,
-            places=over.places(),
+            places=places,
+            out_of_frame=over.out_of_frame(places),
         ),
         rule=asked,
         covers=over.covers(),
@@ -422,7 +424,8 @@ class _Overlays:
         now, then = self.row_of[frame.source[self.now]], self.row_of[frame.source[self.before[self.now]]]
         both = (now >= 0) & (then >= 0)
         self.now, self.links = self.now[both], (then[both], now[both])
-        self.alignments: Alignments = align(self.seen, links=self.links, threads=threads)
+        pages = [np.concatenate(sides) for sides in zip(self.links, self._absent_links(), strict=True)]
+        self.alignments: Alignments = align(self.seen, links=(pages[0], pages[1]), threads=threads)
         self.shifts = self.alignments.shifts(*self.links)
 
     def _seen_before(self) -> Ints:
@@ -433,6 +436,31 @@ class _Overlays:
         before = np.append(-1, latest[:-1])[: len(frame)]
         track = frame.rows.track
         found: Ints = np.where((before >= 0) & (track[before] == track), before, -1)
+        return found
+
+    def _absent_links(self) -> tuple[Ints, Ints]:
+        """Sightings of lesions that are absent now, and any one of their series on the page where they are absent."""
+        frame = self.frame
+        gone = np.flatnonzero(~frame.present & (self.before >= 0) & (frame.page >= 0))
+        then = self.row_of[frame.source[self.before[gone]]]
+        gone, then = gone[then >= 0], then[then >= 0]
+        pages = frame.export.pages.num_rows
+        keys, first = np.unique(self.seen.series * pages + self.seen.page, return_index=True)
+        wanted = self.seen.series[then] * pages + frame.page[gone]
+        at = np.minimum(np.searchsorted(keys, wanted), max(len(keys) - 1, 0))
+        there = keys[at] == wanted
+        return then[there], first[at[there]]
+
+    def out_of_frame(self, places: Places) -> Mask:
+        """Say of which absent lesions the place is not on the page; of visits with several pages nobody can say it."""
+        frame, visits = self.frame, self.frame.visits
+        width = int(visits.visit.max(initial=0)) + 1
+        _, which, pages = np.unique(visits.series * width + visits.visit, return_inverse=True, return_counts=True)
+        page = np.where((frame.page >= 0) & ~frame.present, frame.page, -1)
+        wide, high = (np.append(sides, -1)[page] for sides in (visits.width, visits.height))
+        known = (wide > 0) & (high > 0) & (np.append(pages[which], 0)[page] == 1)
+        outside = (places.x < 0) | (places.x > wide) | (places.y < 0) | (places.y > high)
+        found: Mask = known & outside
         return found
 
     def places(self) -> Places:

@@ -27,8 +27,8 @@ Floats: TypeAlias = NDArray[np.float64]
 RULES = ("mdc", "percent", "wound")
 
 #: Why a status is null, or what else a status says; the code is the place in this tuple, -1 is none.
-REASONS = ("not_measured", "not_annotated", "no_page", "seen_again", "merged_into", "merged_with")
-(NOT_MEASURED, NOT_ANNOTATED, NO_PAGE, SEEN_AGAIN, MERGED_INTO, MERGED_WITH) = range(len(REASONS))
+REASONS = ("not_measured", "not_annotated", "no_page", "seen_again", "merged_into", "merged_with", "out_of_frame")
+(NOT_MEASURED, NOT_ANNOTATED, NO_PAGE, SEEN_AGAIN, MERGED_INTO, MERGED_WITH, OUT_OF_FRAME) = range(len(REASONS))
 
 #: Rounding of a ratio that went through logarithms must not decide.
 EPSILON = 1e-12
@@ -126,6 +126,8 @@ class StatusRows:
         "wound" only.
     places : Places or None
         Where lesions lie, for `merged`; None: no lesion is called merged.
+    out_of_frame : ndarray of bool, shape (n_rows,), optional
+        The lesion is absent, and its place is not on the image.
     """
 
     rows: Completed
@@ -137,6 +139,7 @@ class StatusRows:
     log_area: Floats
     log_ratio_first: Floats
     places: Places | None = None
+    out_of_frame: Mask | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,11 +221,12 @@ def geo_statuses(given: StatusRows, *, rule: str | Rule = "mdc", covers: Covers 
 
     1. absent, no image of the site that can be used: `not_imaged`;
     2. absent, nobody annotated the image: `not_imaged`, reason not_annotated;
-    3. absent, and another lesion that grew by it covers its place: `merged`;
-    4. absent: `resolved`;
-    5. first appearance: `new` if an earlier visit of the site was imaged and annotated, else `baseline`;
-    6. in more parts than when it was seen last: `split`;
-    7. by the rule: `enlarged`, `shrunk`, `stable`; null with reason not_measured where there is no ratio of areas.
+    3. absent, its place is not on the image: `not_imaged`, reason out_of_frame;
+    4. absent, and another lesion that grew by it covers its place: `merged`;
+    5. absent: `resolved`;
+    6. first appearance: `new` if an earlier visit of the site was imaged and annotated, else `baseline`;
+    7. in more parts than when it was seen last: `split`;
+    8. by the rule: `enlarged`, `shrunk`, `stable`; null with reason not_measured where there is no ratio of areas.
 
     The reason seen_again says that the lesion had been looked for in vain since it was seen; merged_with that it took
     in another one, and is not larger than all of them were together (within the interval of no change).
@@ -233,6 +237,8 @@ def geo_statuses(given: StatusRows, *, rule: str | Rule = "mdc", covers: Covers 
     present = rows.source >= 0
     imaged, annotated = slots.imaged[rows.slot], slots.annotated[rows.slot]
     looked = ~present & imaged & annotated
+    away = np.zeros(count, dtype=bool) if given.out_of_frame is None else looked & given.out_of_frame
+    looked &= ~away
     previous = _previous(rows.track, present)
     first = present & (previous < 0)
     change = _changes(asked, given, previous)
@@ -242,6 +248,7 @@ def geo_statuses(given: StatusRows, *, rule: str | Rule = "mdc", covers: Covers 
     code[~present] = NOT_IMAGED
     reason[~present & (slots.page[rows.slot] < 0)] = NO_PAGE
     reason[~present & imaged & ~annotated] = NOT_ANNOTATED
+    reason[away] = OUT_OF_FRAME
     code[looked] = RESOLVED
     code[first] = np.where(slots.looked_before[rows.slot[first]], NEW, BASELINE)
 
