@@ -182,7 +182,8 @@ def tracks(
 
         Size: area_mm2 with area_low_mm2 and area_high_mm2 (95 %: noise, error of the spacing, tilt), perimeter_mm,
         feret_max_mm, feret_min_mm, equivalent_diameter_mm, and the same in pixels (area_px2, ...); centroid_x_px,
-        centroid_y_px. Areas and perimeters of parts add up; diameters of a lesion in parts are null.
+        centroid_y_px. Of a lesion in parts the areas and perimeters
+        of each person add up, and the mean is over those who drew the most parts; its diameters are null.
 
         Against the previous visit on which it was seen: delta_area_mm2 or delta_area_px2, pct_area, log_rate_month
         (ln of the ratio per 30.4375 days), pct_area_low, pct_area_high (95 %), mdc95 (smallest change in percent that
@@ -257,7 +258,7 @@ def tracks(
     identity = identify(export, counted, seen_on_pages, visits, threads=threads)
     step()
     floor = _noise(noise, seen_on_pages, visits, export, counted, identity, agreement, threads)
-    seen = seen_rows(identity.track, seen_on_pages, visits)
+    seen = seen_rows(identity.track, seen_on_pages, visits, threads=threads)
     slots, group_of_track = _groups(export, counted, visits, seen_on_pages, identity)
     rows, page = completed_rows(seen, group_of_track, slots)
     frame = Frame(export, seen_on_pages, visits, identity.tracks, seen, rows, page)

@@ -11,13 +11,12 @@ from ..agreement.counted import Counted, Ints
 from ..read import Export
 from .observations import Observations
 from .pages.visits import Visits
+from .parts import SUMS, whole_of_parts
 from .sizes import Floats, Mask
 from .statuses.completion import Completed, Slots, complete, slots_of
 
 __all__ = ["Entries", "Seen", "completed_rows", "entries_of", "seen_rows", "slots_of_visits"]
 
-#: Lengths that several parts of a lesion have together: those of the parts add up.
-SUMS = ("area_px2", "area_mm2", "perimeter_px", "perimeter_mm")
 #: Diameters, which parts do not have together.
 DIAMETERS = ("feret_max_px", "feret_max_mm", "feret_min_px", "feret_min_mm")
 
@@ -109,7 +108,7 @@ class Seen:
         return self.observations.counts
 
 
-def seen_rows(track: Ints, observations: Observations, visits: Visits) -> Seen:
+def seen_rows(track: Ints, observations: Observations, visits: Visits, *, threads: int | None = None) -> Seen:
     """Put the observations of each track together, visit by visit.
 
     Parameters
@@ -120,6 +119,8 @@ def seen_rows(track: Ints, observations: Observations, visits: Visits) -> Seen:
         Lesions on pages.
     visits : Visits
         Which page is which visit.
+    threads : int, optional
+        Number of threads; by default see `num_threads`.
 
     Returns
     -------
@@ -144,13 +145,13 @@ def seen_rows(track: Ints, observations: Observations, visits: Visits) -> Seen:
 
     parts = np.diff(starts)
     one = use[starts[:-1]]
+    position = np.full(len(observations), -1, dtype=np.int64)
+    position[use] = row
+    member_row = position[observations.of_member]
+    whole = whole_of_parts(observations, member_row, parts > 1, threads)
     measures = {name: np.where(parts > 1, np.nan, getattr(observations, name)[one]) for name in DIAMETERS}
     for name in SUMS:
-        values = getattr(observations, name)[use]
-        # Parts without an area add nothing, and do not take the sum away.
-        some = np.bincount(row, ~np.isnan(values), count) > 0
-        summed = np.where(some, np.bincount(row, np.nan_to_num(values), count), np.nan)
-        measures[name] = np.where(parts > 1, summed, getattr(observations, name)[one])
+        measures[name] = np.where(parts > 1, whole.measures[name], getattr(observations, name)[one])
     area = np.nan_to_num(observations.area_px2[use])
     total = np.bincount(row, area, count)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -164,11 +165,8 @@ def seen_rows(track: Ints, observations: Observations, visits: Visits) -> Seen:
         log_area = np.where(parts > 1, np.log(measures["area_px2"]), observations.log_area[one])
     centre = np.where((parts > 1)[:, None], centre, observations.centroid_px[one])
 
-    position = np.full(len(observations), -1, dtype=np.int64)
-    position[use] = row
-    member_row = position[observations.of_member]
     drawn = member_row >= 0
-    counted = drawn & observations.measured
+    counted = drawn & observations.measured & whole.used
     outline = np.zeros(count, dtype=np.int64)
     has = observations.outline[use] > 0
     outline[row[has][::-1]] = observations.outline[use][has][::-1]
