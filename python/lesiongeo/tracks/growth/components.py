@@ -255,6 +255,9 @@ def of_repeats(repeats: Repeats, bounds: Floats) -> Part:
     """Estimate the noise of one outline from repeats: half the mean square of ln(area again / area before)."""
     use = np.isfinite(repeats.log_ratio) & np.isfinite(repeats.size) & (repeats.log_ratio != 0.0)
     change, size = repeats.log_ratio[use], repeats.size[use]
+    # By value: the last digit of a sum must not depend on the order of regions in the file.
+    order = np.lexsort((change, size))
+    change, size = change[order], size[order]
     kind, low, high = _classes(size, np.ones(len(size)), bounds)
     count = np.bincount(kind, minlength=len(low))
     each = np.maximum(count, 1)

@@ -99,10 +99,10 @@ def noise_of(
     bounds = _checked_bounds(size_bounds_px2)
     table = export.pages
     pages = np.lexsort((table["page"].to_numpy(), table["task_id"].to_numpy()))
-    # By task id: the last digit of a sum must not depend on the order of tasks in the file.
+    # By task id and place: the last digit of a sum must not depend on the order of tasks and regions in the file.
     page = np.empty(len(pages), dtype=np.int64)
     page[pages] = np.arange(len(pages))
-    order = np.lexsort((np.arange(len(obs)), page[obs.page]))
+    order = np.lexsort((np.arange(len(obs)), *obs.centroid_px.T, page[obs.page]))
     lesion = np.empty(len(obs), dtype=np.int64)
     lesion[order] = np.arange(len(obs))
     of = obs.of_member

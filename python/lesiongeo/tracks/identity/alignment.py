@@ -131,8 +131,10 @@ def align(
     )
     model, basis, matrix, n_common, n_inliers, residual_sd = movements
     back = np.append(order, -1)
-    lesion, partner, same_id, swap = (back[number] for number in numbers[:4])
-    distance, cost, margin, same_distance, same_cost, tolerance, gain = values
+    pair = np.repeat(np.arange(len(later)), (end - start)[later])
+    given = np.lexsort((back[numbers[0]], pair))  # the links of a page in the order in which its lesions came
+    lesion, partner, same_id, swap = (back[number[given]] for number in numbers[:4])
+    distance, cost, margin, same_distance, same_cost, tolerance, gain = (value[given] for value in values)
     matrix = matrix.reshape(-1, 2, 3)
     return Alignments(
         seen=seen,
@@ -152,7 +154,7 @@ def align(
         residual_sd=residual_sd,
         per_px_from=per_px_from,
         per_px_to=per_px_to,
-        pair=np.repeat(np.arange(len(later)), (end - start)[later]),
+        pair=pair,
         row=lesion,
         partner=partner,
         partner_distance=distance,
@@ -162,10 +164,10 @@ def align(
         same_id_distance=same_distance,
         same_id_cost=same_cost,
         tolerance=tolerance,
-        jump=jump,
+        jump=jump[given],
         swap=swap,
         swap_gain=gain,
-        swap_size=numbers[4],
+        swap_size=numbers[4][given],
     )
 
 
@@ -183,8 +185,9 @@ def _check(seen: Sightings) -> None:
 
 
 def _views(seen: Sightings) -> tuple[Ints, Ints, Ints]:
-    """Sort lesions by series, visit and page; return that order, and where each page starts and ends in it."""
-    order = np.lexsort((seen.page, seen.visit, seen.series))
+    """Sort lesions by series, visit, page and place; return that order, and where each page starts and ends in it."""
+    # By place, so that the last digits of costs do not depend on the order of regions in the file.
+    order = np.lexsort((*seen.xy_px.T, seen.page, seen.visit, seen.series))
     fresh = np.ones(len(order), dtype=bool)
     fresh[1:] = False
     for key in (seen.series[order], seen.visit[order], seen.page[order]):
