@@ -1,4 +1,4 @@
-"""What is odd about the course of a track: labels that change, visits without it, people who did not draw it."""
+"""What is odd about the course of a track: labels that change, visits without it or its area, people without it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ from ..votes import count_votes
 from .identified import IdView
 from .tokens import contains, expanded
 
-__all__ = ["check_courses", "check_gaps", "check_missed"]
+__all__ = ["check_areas", "check_courses", "check_gaps", "check_missed"]
 
 LABELS = (
     "the lesion has another label here than on most of its visits; check whether it is another lesion, or correct the "
     "label"
+)
+NO_AREA = (
+    "what was drawn of the lesion on this visit encloses no area, so nothing of it is measured, and later visits are "
+    "compared with one that has an area; draw it again"
 )
 GAP = (
     "the lesion is seen before and after, but not on this visit, which was imaged and annotated; draw it if it was "
@@ -56,6 +60,18 @@ def check_courses(view: IdView) -> pa.Table:
     return view.about_lesions(
         odd, severity="warning", code="id_label_differs", message=LABELS, value=pa.array(value, pa.string())
     )
+
+
+def check_areas(view: IdView) -> pa.Table:
+    """Lesions of a track of which nothing can be measured on a page, with one region of each; code no_area.
+
+    A lesion that too few drew for the outline by majority is none of them.
+    """
+    observations = view.observations
+    measured = np.bincount(view.seen[observations.measured], minlength=len(observations)) > 0
+    flat = np.flatnonzero(np.isnan(observations.member_log_area) & ~measured[view.seen] & (view.track >= 0))
+    flat = flat[np.diff(view.seen[flat], prepend=-1) != 0]
+    return view.about_regions(flat, severity="warning", code="no_area", message=NO_AREA)
 
 
 def check_gaps(view: IdView) -> pa.Table:

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from ...agreement.counted import Ints
 from ..findings import finding_rows, sorted_findings
-from .course_checks import check_courses, check_gaps, check_missed
+from .course_checks import check_areas, check_courses, check_gaps, check_missed
 from .identified import IdView
 from .link_checks import changed_regions, check_changed, check_jumps, check_swaps, swapped_regions
 from .proposals import proposal_rows, sorted_proposals
@@ -69,7 +69,7 @@ def check_ids(view: IdView) -> pa.Table:
           those that others drew too, or at least half of them; once per annotator and patient;
         - id_shared (warning): one id for different lesions of a patient, by different people;
         - id_jump, id_swap, id_changed (warnings): see `lesiongeo.tracks.identity.link_checks`;
-        - id_label_differs, id_gap, missed_by (warnings): see `lesiongeo.tracks.identity.course_checks`;
+        - no_area, id_label_differs, id_gap, missed_by (warnings): see `lesiongeo.tracks.identity.course_checks`;
         - proposed_id (info): a lesion whose track was proposed, but for patients without any id.
     """
     tables = [
@@ -80,6 +80,7 @@ def check_ids(view: IdView) -> pa.Table:
         check_jumps(view),
         check_swaps(view),
         check_changed(view),
+        check_areas(view),
         check_courses(view),
         check_gaps(view),
     ]
