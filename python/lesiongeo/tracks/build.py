@@ -16,6 +16,7 @@ from ..arrow import numbers
 from ..options import checked_number, shown
 from ..read import Export
 from ..spacing import Spacing
+from .earlier import last_before
 from .findings import sorted_findings
 from .growth.growth import Growth, RowValues, growth_columns
 from .growth.growth_profile import growth_profiles
@@ -185,7 +186,7 @@ def tracks(
         centroid_y_px. Of a lesion in parts the areas and perimeters
         of each person add up, and the mean is over those who drew the most parts; its diameters are null.
 
-        Against the previous visit on which it was seen: delta_area_mm2 or delta_area_px2, pct_area, log_rate_month
+        Against the previous visit on which it had an area: delta_area_mm2 or delta_area_px2, pct_area, log_rate_month
         (ln of the ratio per 30.4375 days), pct_area_low, pct_area_high (95 %), mdc95 (smallest change in percent that
         is beyond noise with 95 %), significant, noise_source, noise_df, delta_feret_max_mm,
         delta_equivalent_diameter_mm, days, reason (why something of these is null: first_visit, absent, no_area,
@@ -396,7 +397,7 @@ class _Overlays:
 
     def __init__(self, frame: Frame, growth: Growth, threads: int | None) -> None:
         self.frame, self.growth, self.threads = frame, growth, threads
-        self.before = self._seen_before()
+        self.before = last_before(frame.rows.track, frame.present, np.isfinite(_log_area(growth)))
         seen, visits = frame.seen, frame.visits
         self.usable = np.flatnonzero(np.isfinite(seen.centroid_px).all(axis=1))
         self.row_of = np.full(len(seen), -1, dtype=np.int64)
@@ -428,16 +429,6 @@ class _Overlays:
         pages = [np.concatenate(sides) for sides in zip(self.links, self._absent_links(), strict=True)]
         self.alignments: Alignments = align(self.seen, links=(pages[0], pages[1]), threads=threads)
         self.shifts = self.alignments.shifts(*self.links)
-
-    def _seen_before(self) -> Ints:
-        """Row of the last visit before on which the same track was seen; -1 for none."""
-        frame = self.frame
-        place = np.arange(len(frame))
-        latest = np.maximum.accumulate(np.where(frame.present, place, -1)) if len(frame) else place
-        before = np.append(-1, latest[:-1])[: len(frame)]
-        track = frame.rows.track
-        found: Ints = np.where((before >= 0) & (track[before] == track), before, -1)
-        return found
 
     def _absent_links(self) -> tuple[Ints, Ints]:
         """Sightings of lesions that are absent now, and any one of their series on the page where they are absent."""

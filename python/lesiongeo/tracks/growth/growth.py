@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ...arrow import nullable, numbers
+from ..earlier import first_before, last_before
 from .intervals import Drawn, Spread, area_spread, change_spread
 from .noise_model import SOURCES, Noise
 from .slopes import Slopes, slopes
@@ -133,7 +134,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """Changes of every row against the previous and the first visit on which its lesion was seen.
+    """Changes of every row against the previous and the first visit on which its lesion was seen with an area.
 
     Attributes
     ----------
@@ -203,7 +204,7 @@ class Growth:
 
 
 def growth_columns(rows: RowValues, noise: Noise) -> Growth:
-    """Compare every visit of every track with the previous and the first one on which the lesion was seen.
+    """Compare every visit of every track with the previous and the first one on which the lesion had an area.
 
     Parameters
     ----------
@@ -219,21 +220,14 @@ def growth_columns(rows: RowValues, noise: Noise) -> Growth:
 
     Notes
     -----
-    Changes are made of areas in mm2 where both visits have them; of pixels only where neither has a spacing and both
-    pages are of the same size. Cost: O(n log n) for n rows, and the entries of annotators.
+    A visit on which a lesion was seen without an area (an outline of two points) is compared with, reason no_area, only
+    where no earlier one has an area. Changes are made of areas in mm2 where both visits have them; of pixels only where
+    neither has a spacing and both pages are of the same size. Cost: O(n log n) for n rows, and the entries of
+    annotators.
     """
-    place = np.arange(len(rows), dtype=np.int64)
-    fresh = np.diff(rows.track, prepend=rows.track[:1] - 1) != 0
-    start = np.maximum.accumulate(np.where(fresh, place, 0)) if len(rows) else place
-    # The last row before this one on which something was seen, if it belongs to the same track.
-    seen = np.maximum.accumulate(np.where(rows.seen, place, -1)) if len(rows) else place
-    before = np.concatenate((np.full(min(len(rows), 1), -1), seen[:-1])) if len(rows) else place
-    previous = np.where(before >= start, before, -1)
-    # The first of its track: the place of the first seen row at or after the start.
-    later = np.where(rows.seen, place, len(rows))
-    reached = np.minimum.accumulate(later[::-1])[::-1] if len(rows) else place
-    first = reached[start] if len(rows) else place
-    first = np.where(first < place, first, -1)
+    measured = _measured(rows)
+    previous = last_before(rows.track, rows.seen, measured)
+    first = first_before(rows.track, rows.seen, measured)
     against = _change(rows, noise, previous)
     return Growth(
         rows=rows,
@@ -279,6 +273,11 @@ def _change(rows: RowValues, noise: Noise, since: Ints, like: Change | None = No
     )
 
 
+def _measured(rows: RowValues) -> Mask:
+    found: Mask = (np.isfinite(rows.area_px2) & (rows.area_px2 > 0)) | np.isfinite(rows.area_mm2)
+    return found
+
+
 def _areas(rows: RowValues, since: Ints) -> tuple[tuple[Floats, Floats], Mask, NDArray[np.int8]]:
     """Return areas now and then in one unit, whether it is mm2, and the reason where there is none."""
     then = np.maximum(since, 0)
@@ -287,7 +286,7 @@ def _areas(rows: RowValues, since: Ints) -> tuple[tuple[Floats, Floats], Mask, N
     in_mm = scaled & ((since < 0) | scaled[then])
     same_page = (rows.width >= 0) & (rows.width == rows.width[then])
     same_page &= (rows.height >= 0) & (rows.height == rows.height[then])
-    measured = (np.isfinite(px) & (px > 0)) | scaled
+    measured = _measured(rows)
     reason = np.zeros(len(rows), dtype=np.int8)
     for condition, code in (
         (~rows.seen, ABSENT),

@@ -85,7 +85,7 @@ def find_merges(
     looked : ndarray of bool, shape (n_rows,)
         The lesion is absent and was looked for.
     previous : ndarray of int64, shape (n_rows,)
-        Row of the last visit before on which it was seen, -1 for none.
+        Row of the last visit before on which it was seen, with an area if there is such; -1 for none.
     log_ratio, half_width, log_area : ndarray of float64, shape (n_rows,)
         As in `StatusRows`.
     places : Places
@@ -244,7 +244,9 @@ def _result(rows: Completed, looked: Mask, previous: Ints, log_area: Floats, gon
     start[previous[gone]] = gone
     theirs = start[run]
     absent, theirs = absent[theirs >= 0], theirs[theirs >= 0]
-    absent, theirs = absent[absent >= theirs], theirs[absent >= theirs]
+    drawn = np.cumsum(rows.source >= 0)
+    same = (absent >= theirs) & (drawn[absent] == drawn[theirs])
+    absent, theirs = absent[same], theirs[same]
     partner = into[theirs]
     width = int(rows.visit.max(initial=0)) + 1
     key = rows.track * width + rows.visit

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from ...agreement.counted import Ints
 from ...options import shown
-from .completion import Completed, Mask, Slots
+from ..earlier import last_before
+from .completion import Completed, Slots
 from .merging import Covers, Merges, Places, find_merges
 from .vocabulary import STATUSES
 from .wounds import PER_WEEK, Wounds, wounds_of
@@ -114,15 +115,15 @@ class StatusRows:
     n_parts : ndarray of int64, shape (n_rows,)
         How many separate outlines the lesion has on the visit; 1 for most, 0 where it is absent.
     log_ratio : ndarray of float64, shape (n_rows,)
-        ln(area now / area on the last visit before on which it was seen); NaN where nothing can be said.
+        ln(area now / area on the last visit before on which it had one); NaN where nothing can be said.
     half_width : ndarray of float64, shape (n_rows,)
         Half the width of the interval of no change, on the same scale: ln(1 + mdc95 / 100).
     day : ndarray of float64, shape (n_rows,)
         Day of the visit; NaN where only the order is known. Used by the rule "wound" only.
     log_area : ndarray of float64, shape (n_rows,)
-        ln area in mm2, or in px2 where the spacing is unknown: for `merged`; NaN where there is none.
+        ln area in mm2, or in px2 where the spacing is unknown; NaN where there is none.
     log_ratio_first : ndarray of float64, shape (n_rows,)
-        ln(area now / area on the first visit on which it was seen); NaN where nothing can be said. Used by the rule
+        ln(area now / area on the first visit on which it had one); NaN where nothing can be said. Used by the rule
         "wound" only.
     places : Places or None
         Where lesions lie, for `merged`; None: no lesion is called merged.
@@ -155,7 +156,8 @@ class Statuses:
     change : ndarray of int64, shape (n_rows,)
         What the rule says of the area against the visit before: 1 larger, -1 smaller, 0 neither; -2: cannot be said.
     previous : ndarray of int64, shape (n_rows,)
-        Row of the last visit before on which the lesion was seen, -1 for none.
+        Row of the last visit before on which the lesion was seen with an area; where there is no such, of the last on
+        which it was seen; -1 for none.
     partner : ndarray of int64, shape (n_rows,)
         For `merged`: the track that now covers this one, or (of the one that covers) the largest of those it took
         in; -1 for none.
@@ -225,7 +227,7 @@ def geo_statuses(given: StatusRows, *, rule: str | Rule = "mdc", covers: Covers 
     4. absent, and another lesion that grew by it covers its place: `merged`;
     5. absent: `resolved`;
     6. first appearance: `new` if an earlier visit of the site was imaged and annotated, else `baseline`;
-    7. in more parts than when it was seen last: `split`;
+    7. in more parts than on the last visit before on which it had an area: `split`;
     8. by the rule: `enlarged`, `shrunk`, `stable`; null with reason not_measured where there is no ratio of areas.
 
     The reason seen_again says that the lesion had been looked for in vain since it was seen; merged_with that it took
@@ -239,7 +241,8 @@ def geo_statuses(given: StatusRows, *, rule: str | Rule = "mdc", covers: Covers 
     looked = ~present & imaged & annotated
     away = np.zeros(count, dtype=bool) if given.out_of_frame is None else looked & given.out_of_frame
     looked &= ~away
-    previous = _previous(rows.track, present)
+    measured = np.isfinite(given.log_area)
+    previous = last_before(rows.track, present, measured)
     first = present & (previous < 0)
     change = _changes(asked, given, previous)
 
@@ -258,7 +261,8 @@ def geo_statuses(given: StatusRows, *, rule: str | Rule = "mdc", covers: Covers 
     reason[again[change[again] == -2]] = NOT_MEASURED
     # Looked for and not found in between: what is there now came back.
     gone = np.cumsum(looked)
-    reason[again[(gone[again] > gone[previous[again]]) & (reason[again] < 0)]] = SEEN_AGAIN
+    last = last_before(rows.track, present)[again]
+    reason[again[(gone[again] > gone[last]) & (reason[again] < 0)]] = SEEN_AGAIN
     more = again[(given.n_parts[again] > 1) & (given.n_parts[again] > given.n_parts[previous[again]])]
     code[more] = SPLIT
     reason[more] = -1
@@ -269,18 +273,10 @@ def geo_statuses(given: StatusRows, *, rule: str | Rule = "mdc", covers: Covers 
             rows, looked, previous, given.log_ratio, given.half_width, given.log_area, given.places, covers
         )
         _merge(found, given, code, reason, partner)
-    wounds = wounds_of(rows, present, code == RESOLVED, previous, given, change) if asked.kind == "wound" else None
+    wounds: Wounds | None = None
+    if asked.kind == "wound":
+        wounds = wounds_of(rows, present, code == RESOLVED, previous, given, change)
     return Statuses(code, reason, change, previous, partner, wounds, asked)
-
-
-def _previous(track: Ints, present: Mask) -> Ints:
-    """Row of the last visit before on which the same track was seen, -1 for none."""
-    if not len(track):
-        return np.zeros(0, dtype=np.int64)
-    seen = np.maximum.accumulate(np.where(present, np.arange(len(track)), -1))
-    before = np.append(-1, seen[:-1])
-    found: Ints = np.where((before >= 0) & (track[before] == track), before, -1)
-    return found
 
 
 def _changes(rule: Rule, given: StatusRows, previous: Ints) -> Ints:

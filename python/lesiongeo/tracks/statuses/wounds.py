@@ -37,7 +37,7 @@ class Wounds:
     Attributes
     ----------
     pct_area_per_week : ndarray of float64, shape (n_rows,)
-        100 ((A2 / A1)^(7 / days) - 1) against the visit before on which the wound was seen; NaN where there is no
+        100 ((A2 / A1)^(7 / days) - 1) against the visit before on which the wound had an area; NaN where there is no
         ratio, or no days between.
     reduction_4_weeks : ndarray of float64, shape (n_rows,)
         Percent of the first area that was gone after 28 days: from the visit nearest to day 28 since the first
@@ -86,7 +86,9 @@ def wounds_of(rows: Completed, present: Mask, closed: Mask, previous: Ints, give
     if not count:
         return Wounds(per_week, reduction, healing)
     starts = np.flatnonzero(np.append(True, rows.track[1:] != rows.track[:-1]))
-    first = np.repeat(starts, np.diff(np.append(starts, count)))
+    # The first area: an outline without one is no start to count four weeks from.
+    area = np.minimum.reduceat(np.where(present & np.isfinite(given.log_area), np.arange(count), count), starts)
+    first = np.repeat(np.where(area < count, area, starts), np.diff(np.append(starts, count)))
     later = np.flatnonzero(present & (previous >= 0))
     days = given.day[later] - given.day[previous[later]]
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
