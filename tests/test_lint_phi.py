@@ -452,6 +452,28 @@ def test_every_kind_says_what_to_do() -> None:
         assert f"| `{name}` | {kind.severity} | {kind.safe_harbor or '-'} |" in text
 
 
+@pytest.mark.parametrize("place", ["note", "image", "data"])
+@pytest.mark.parametrize(
+    ("kind", "text"), [("name", "DOE^JANE"), ("date", "2024-05-03"), ("medical_record", "MRN 00123456")]
+)
+def test_the_options_that_a_message_names_take_it_out(place: str, kind: str, text: str) -> None:
+    words = {one: text if one == place else "plain" for one in ("note", "image", "data")}
+    entry = {"id": "r", "from_name": "n", "to_name": "p", "type": "textarea", "value": {"text": [words["note"]]}}
+    content = one_task(
+        data={"image": f"https://example.org/{words['image']}.png", "about": words["data"]},
+        annotations=[{"id": 1, "completed_by": 3, "result": [entry]}],
+    )
+    (message,) = {row["message"] for row in lg.lint_phi(content).to_pylist() if row["kind"] == kind}
+    left = lg.private(
+        lg.read_label_studio(content),
+        drop_notes="--drop-notes" in message,
+        pseudonymise=["patients"] if "--pseudonymise patients" in message else [],
+        key=b"0123456789abcdef",
+        dates="offset" if "--dates offset" in message else "keep",
+    )
+    assert kind not in lg.lint_phi(left)["kind"].to_pylist()
+
+
 def test_the_order_of_tasks_does_not_matter(tmp_path: Path) -> None:
     tasks = planted(4)
     first, second = (lg.lint_phi(json.dumps(own).encode()) for own in (tasks, tasks[::-1]))

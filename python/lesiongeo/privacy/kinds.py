@@ -26,13 +26,20 @@ class Kind:
     message: str
 
 
-_NOTE = "correct the text, or leave notes out with --drop-notes"
+# The same kind is found in notes, names of images and data fields, and each takes another option.
+_NOTE = (
+    "correct it, or leave out notes with --drop-notes, names of images with --pseudonymise patients, "
+    "data fields with either"
+)
 _DATA = "take the field out of the task's data; what leaves with options for privacy has none"
 KINDS = {
-    "name": Kind("error", "A", f"looks like a person's name; {_NOTE}"),
+    "name": Kind("error", "A", f"looks like a person's name; the reader leaves out those of annotators. Else {_NOTE}"),
     "address": Kind("error", "B", f"looks like a postal address or code; {_NOTE}"),
     "date": Kind(
-        "warning", "C", "a date; let dates leave as days with --dates offset, or not at all with --dates drop"
+        "warning",
+        "C",
+        "a date; --dates offset (as days) or --dates drop leave out those of visits, names of images and data fields, "
+        "--drop-notes those in notes",
     ),
     "age_over_89": Kind("warning", "C", f"an age above 89; say 90 or older. {_NOTE}"),
     "phone": Kind("error", "D", f"looks like a phone number; {_NOTE}"),
