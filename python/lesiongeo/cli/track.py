@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -213,8 +214,11 @@ def track(
             "slice_spacing_mm": thickness,
             "slice_position_mm": slice_position_mm,
         }
-        specs = specs_of([found.table, found.noise])
+        specs = specs_of([found.table, found.noise, *([] if bodies is None else [bodies])])
         content = _content(export, found, options, specs)
+        if bodies is not None:
+            known = bodies["volume_mm3"].drop_null().to_pylist()
+            content["volume"] = {"lesions": bodies.num_rows, "known": len(known), "sum_mm3": math.fsum(known)}
         written: list[Path] = []
         if plot is not None:
             target = out or Path(f"track-{plot}.svg")
@@ -240,6 +244,9 @@ def track(
     print_reading(console, export)
     privacy.print(console)
     print_tracks(console, found, worst=MOST_LISTED)
+    if bodies is not None:
+        sums = content["volume"]
+        console.print(f"  volumes: {sums['known']} of {sums['lesions']} lesions, {sums['sum_mm3']:,.1f} mm3 together")
     if written:
         console.print(f"\nWritten to [bold]{escape(printable(str(out or written[0])))}[/]")
         if len(written) > 1:
@@ -255,6 +262,8 @@ def _check(out: Path | None, plot: str | None, chosen: dict[str, Any]) -> None:
         return
     if suffix in PICTURES:
         raise UsageError("a picture needs --plot ID, the track to draw")
+    if out is not None and suffix and suffix not in (*TABLES, ".json") and not out.is_dir():
+        raise UsageError(f"{printable(out.name)} should end in .parquet, .csv or .json; a folder's name has no ending")
     given = [name for name, value in chosen.items() if value is not None]
     if given:
         raise UsageError(f"--plot-{given[0].removesuffix('_id')} goes with --plot ID")

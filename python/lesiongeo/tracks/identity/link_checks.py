@@ -15,6 +15,8 @@ __all__ = ["changed_regions", "check_changed", "check_jumps", "check_swaps", "sw
 SURE = 4.5
 #: ... and every other link of either of the two so much more (the odds are 20 to 1).
 CLEAR = 3.0
+#: How near, in its radius, it must be where a single other lesion tells how the camera moved.
+AT_PLACE = 0.25
 
 JUMP = (
     "the lesion with this id is implausibly far from where it was on the page before; check whether it is another "
@@ -92,9 +94,14 @@ def _changed(view: IdView) -> tuple[Ints, Ints, Ints]:
     sure = (links.before >= 0) & (track >= 0) & ~view.found.proposed & (links.cost <= SURE) & (links.margin >= CLEAR)
     # Where no other lesion kept its id and its place, nothing tells how the camera moved.
     found = links.alignments
-    known = np.zeros(len(found.page_to), dtype=np.bool_)
-    known[found.pair[(found.same_id >= 0) & (found.same_id == found.partner)]] = True
-    sure[links.rows[found.row[~known[found.pair]]]] = False
+    kept = np.bincount(
+        found.pair[(found.same_id >= 0) & (found.same_id == found.partner)], minlength=len(found.page_to)
+    )
+    sure[links.rows[found.row[kept[found.pair] == 0]]] = False
+    # One alone can be half of a movement that the other one made: both must be where they were.
+    radius = view.scene.radius[links.rows[found.row]] * found.per_px_to[found.pair].mean(axis=1)
+    alone = (kept[found.pair] == 1) & ~(found.partner_distance <= AT_PLACE * radius)
+    sure[links.rows[found.row[alone]]] = False
     later = np.flatnonzero(sure)
     earlier = links.before[later]
     apart = (track[later] != track[earlier]) & (track[earlier] >= 0) & ~view.found.proposed[earlier]

@@ -12,12 +12,16 @@ from numpy.typing import NDArray
 
 from ...agreement.counted import Counted, Ints
 from ...checks.view import Mask
+from ...options import shown
 from ...read import Export
 from ...read.export import page_rows
 
 __all__ = ["MarkerFault", "Markers", "marker_regions", "measure_markers"]
 
 Floats = NDArray[np.float64]
+
+#: Names that a message lists.
+MOST_NAMED = 12
 
 INCOMPLETE = (
     "a marker needs both of its ends, and here is one key point; set the other one, or draw the marker as a line"
@@ -78,6 +82,21 @@ def marker_regions(export: Export, names: frozenset[str]) -> Mask:
     return found
 
 
+def _refuse_unknown(export: Export, names: frozenset[str]) -> None:
+    """Refuse names that nothing in the export has; a marker that the configuration offers may be drawn nowhere."""
+    table = export.regions.table
+    drawn = {*table["from_name"].unique().to_pylist(), *pc.unique(pc.list_flatten(table["labels"])).to_pylist()}
+    offered = {value for values in export.controls["values"].to_pylist() for value in values or ()}
+    known = {name for name in drawn | offered | set(export.controls["name"].to_pylist()) if name is not None}
+    if known and not known & names:
+        listed = ", ".join(shown(name) for name in sorted(known)[:MOST_NAMED]) + (
+            ", ..." if len(known) > MOST_NAMED else ""
+        )
+        raise ValueError(
+            f"marker is {', '.join(shown(name) for name in sorted(names))}, which no region has; there are {listed}"
+        )
+
+
 def measure_markers(export: Export, counted: Counted, names: frozenset[str], length_mm: float) -> Markers:
     """Work out the spacing of each page from its markers.
 
@@ -97,6 +116,11 @@ def measure_markers(export: Export, counted: Counted, names: frozenset[str], len
     Markers
         O(n log n) in markers.
 
+    Raises
+    ------
+    ValueError
+        If the export knows none of the names, neither as label nor as control.
+
     Notes
     -----
     A marker is two key points by one person on one page, an open line (its length along all its vertices), or a
@@ -108,6 +132,8 @@ def measure_markers(export: Export, counted: Counted, names: frozenset[str], len
     over the square root of the number of people.
     """
     region = marker_regions(export, names)
+    if not region.any():
+        _refuse_unknown(export, names)
     pages = export.pages
     count = pages.num_rows
     number = np.full(export.annotations.num_rows, -1, dtype=np.int64)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ...agreement.counted import Ints
 from ...options import shown
 from ..earlier import last_before
-from .completion import Completed, Slots
+from .completion import Completed, Mask, Slots
 from .merging import Covers, Merges, Places, find_merges
 from .vocabulary import STATUSES
 from .wounds import PER_WEEK, Wounds, wounds_of
