@@ -77,7 +77,9 @@ def test_a_folder_is_what_the_report_reads(tmp_path: Path) -> None:
     assert regions["track"].to_pylist() == tables().track_ids().to_pylist()
     assert "geometry" in regions.column_names
     page = lg.write_report(tmp_path / "results").read_text(encoding="utf-8")
-    assert "Lesions over time" in page
+    assert "<h1>Lesions over time</h1>" in page
+    assert "lesiongeo agree SRC" not in page.split("</main>")[0]
+    assert 'id="reliability"' not in page
     assert "Ticked against measured" in page
 
 

@@ -42,6 +42,9 @@ from .weekly import HABITS, weekly
 __all__ = ["page"]
 
 TITLE = "Agreement of annotators"
+#: Of a folder that `lesiongeo track` wrote, and its sections.
+TRACKS_TITLE = "Lesions over time"
+OF_TRACKS = ("lesions", "definitions")
 
 SECTIONS = (
     ("summary", "Summary"),
@@ -202,6 +205,8 @@ def _rendered(
         for cell in metric["cells"]
         for pair in ((cell["a"], cell["b"]), (cell["b"], cell["a"]))
     }
+    # Nobody was compared in a folder of tracks alone; what is not there is not missing either.
+    compared = "tracks" not in run.files or any(name in run.files for name in ("pairs", "tasks", "summary", "queue"))
     filters, codes = filters_of(data["cases"])
     _, distance_name, distance_unit, distance_digits = distance_of(frame)
     plots = data["areas"]["plots"]
@@ -214,9 +219,10 @@ def _rendered(
         script=Markup(script),  # noqa: S704  # our own file
         data=data,
         data_json=_embedded(data),
-        title=shown(title or TITLE, 120),
+        title=shown(title or (TITLE if compared else TRACKS_TITLE), 120),
         version=__version__,
-        sections=SECTIONS,
+        sections=[section for section in SECTIONS if compared or section[0] in OF_TRACKS],
+        compared=compared,
         confidence=f"{100 * confidence:g}",
         bounds=bounds,
         has=lambda name: name in run.files and run.rows(name) > 0 if name != "habits" else name in run.files,
