@@ -94,7 +94,7 @@ def wounds_of(rows: Completed, present: Mask, closed: Mask, previous: Ints, give
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         per_week[later] = np.where(days > 0, 100.0 * np.expm1(given.log_ratio[later] * 7.0 / days), np.nan)
         since = given.day - given.day[first]
-        gone = np.where(closed, 100.0, -100.0 * np.expm1(given.log_ratio_first * FOUR_WEEKS / since))
+        gone = np.where(closed, 100.0, 0.0 - 100.0 * np.expm1(given.log_ratio_first * FOUR_WEEKS / since))  # no -0.0
         now = np.where(closed, 100.0, -100.0 * np.expm1(given.log_ratio_first))
     per_week[~np.isfinite(per_week)] = np.nan
     usable = np.flatnonzero((np.abs(since - FOUR_WEEKS) <= LEEWAY) & np.isfinite(gone) & (present | closed))
