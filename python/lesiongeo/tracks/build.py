@@ -157,7 +157,8 @@ def tracks(
         In place of the noise of this project: a change of area in percent that is noise, or `Tracks.noise` of an
         earlier call.
     dates : {"keep", "offset"}, default "keep"
-        "offset" leaves dates out of all tables: only days since the patient's first visit remain.
+        "offset" leaves visit_date out of all tables: days since the patient's first visit remain. Names of images stay,
+        with whatever dates are in them; `private` replaces these too.
     threads : int, optional
         Number of threads; by default see `num_threads`.
     progress : callable, optional
