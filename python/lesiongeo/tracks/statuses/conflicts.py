@@ -57,6 +57,7 @@ CONFLICT_SCHEMA = pa.schema(
         ("area_now", pa.float64()),
         ("unit", pa.string()),
         ("days", pa.float64()),
+        ("id_doubt", pa.string()),
         ("message", pa.string()),
     ]
 )
@@ -155,8 +156,11 @@ def conflict_table(table: pa.Table, ticks: Ticks, statuses: Statuses) -> Conflic
     found = found.take(pa.array(order)).combine_chunks()
     needed = (found[name].to_pylist() for name in Contradiction._fields)
     said = [sentence(Contradiction(*entry), statuses.rule) for entry in zip(*needed, strict=True)]
-    at = CONFLICT_SCHEMA.get_field_index("message")
-    return Conflicts(found.set_column(at, CONFLICT_SCHEMA.field("message"), pa.array(said, pa.string())), marked)
+    for at, doubt in enumerate(found["id_doubt"].to_pylist()):
+        if doubt is not None:
+            said[at] += f" But its track id may be another lesion's ({doubt}): see the findings."
+    column = CONFLICT_SCHEMA.get_field_index("message")
+    return Conflicts(found.set_column(column, CONFLICT_SCHEMA.field("message"), pa.array(said, pa.string())), marked)
 
 
 def _kinds(table: pa.Table, row: Ints, ticked: Ints, statuses: Statuses) -> Ints:
