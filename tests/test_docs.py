@@ -86,6 +86,19 @@ def test_the_pages_run(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert "://" in target or (page.parent / target.split("#")[0]).exists(), target
 
 
+def test_the_page_on_tracks_names_the_columns_there_are() -> None:
+    text = (ROOT / "docs" / "tracks.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(\w+)`", text.split("## All columns")[1]))
+    export = lesiongeo.read_label_studio(EXAMPLE, patient="patient_id", spacing_mm="spacing_mm")
+    found = lesiongeo.tracks(export, by="annotator", rule="wound")
+    for name in ("table", "findings", "proposals", "noise"):
+        assert set(getattr(found, name).column_names) <= named, name
+    elsewhere = {"conflicts": "statuses", "visits": "scale"}
+    for name, page in elsewhere.items():
+        words = named | set(re.findall(r"\w+", (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")))
+        assert set(getattr(found, name).column_names) <= words, name
+
+
 def test_the_page_on_reading_names_the_codes_and_columns_there_are() -> None:
     text = (ROOT / "docs" / "reading.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`(\w+)`", text))
