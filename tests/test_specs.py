@@ -46,6 +46,12 @@ def test_all_measured_columns_have_definitions():
         assert specs_of([pa.table({name: [1.0]})]), name
 
 
+def test_what_tracks_measure_has_definitions():
+    found = lg.tracks(lg.read_label_studio(EXPORT, patient="patient_id", spacing_mm="spacing_mm"), rule="wound")
+    assert {"shift@1", "pct_area_per_week@1", "reduction_4_weeks@1"} <= set(specs_of([found.table]))
+    assert {"area@1", "volume@1"} == set(specs_of([lg.volumes(found, slice_spacing_mm=2.5)]))
+
+
 def test_rows_of_long_tables_are_named_by_their_values():
     table = pa.table({"metric": ["dice", "hd95_px", None], "mean": [0.5, 2.0, 1.0]})
     assert specs_of([table]) == ["dice@1", "hd95@1"]

@@ -66,7 +66,7 @@ SPECS: dict[str, Spec] = _read()
 NAMING = ("metric", "statistic", "habit", "method")
 #: What stands behind the name of a number in the name of a column.
 ENDING = re.compile(
-    r"_(px2|px|mm2|mm|s|a|b|x|y|mean|median|p5|p95|low|high|min|max|share|below|percent|below_low|below_high|month|"
+    r"_(px2|px|mm3|mm2|mm|s|a|b|x|y|mean|median|p5|p95|low|high|min|max|share|below|percent|below_low|below_high|month|"
     r"first)$"
 )
 
