@@ -13,7 +13,9 @@ def test_rows_of_exchanged_ids_say_so(by: str) -> None:
     """Everybody exchanges two ids on the second of four visits: that change and the next one are of two lesions."""
     events = [Event("swap_ids", patient=1, lesion=1, other=2, visit=1)]
     made = make_courses(patients=6, visits=4, annotators=2, lesions=(4, 4), events=events, seed=5, noise=0.02)
-    export = lg.read_label_studio(json.dumps(made.tasks).encode(), patient="patient_id", day_offset="visit_offsets_days")
+    export = lg.read_label_studio(
+        json.dumps(made.tasks).encode(), patient="patient_id", day_offset="visit_offsets_days"
+    )
     found = lg.tracks(export, by=by)  # type: ignore[arg-type]
     doubtful = [row for row in found.table.to_pylist() if row["id_doubt"] is not None]
     patient = made.tasks[0]["data"]["patient_id"]

@@ -78,7 +78,7 @@ KINDS = (
 SEVERITY = np.array([1, 3, 3, 3, 3, 4, 4], dtype=np.int64)
 
 #: Columns that are taken over from the table of tracks where it has them.
-TAKEN = "patient site track_id visit task_id page image label n_annotators pct_area mdc95 unit days".split()
+TAKEN = "patient site track_id visit task_id page image label n_annotators pct_area mdc95 unit days id_doubt".split()
 
 
 class Conflicts(NamedTuple):
