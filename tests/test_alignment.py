@@ -134,6 +134,29 @@ def test_the_unit_is_what_both_pages_have() -> None:
         assert UNITS[result.unit[0]] == "px" and result.partner.tolist() == [0, 1, 2, 3, 4]
 
 
+def test_a_phone_held_sideways_is_seen_by_four_ids() -> None:
+    """By quarters and halves and between: nothing shifts, nothing is suspected; places alone do not tell it."""
+    for degrees in (50.0, 90.0, 180.0, -90.0):
+        for count in (4, 5):
+            seen = seen_on(PLACES, turned(PLACES, degrees, 1.0, (3.0, -4.0)))
+            seen = take(seen, np.flatnonzero(seen.track < count))
+            result = align(seen)
+            assert MODELS[result.model[0]] == "similarity" and BASES[result.basis[0]] == "ids"
+            off = np.degrees(result.rotation_rad[0]) - degrees
+            assert (off + 180.0) % 360.0 - 180.0 == pytest.approx(0.0, abs=0.1)
+            shifts = result.shifts(np.arange(count), np.arange(count, 2 * count))
+            assert shifts.shift_mm.max() < 0.5
+            assert not result.jump.any() and (result.swap == -1).all()
+            alone = align(replace(seen, track=np.full(len(seen), -1)))
+            assert (np.abs(np.degrees(alone.rotation_rad)) <= 45.0).all()
+
+
+def test_a_mirrored_image_is_no_movement() -> None:
+    result = align(seen_on(PLACES, PLACES * (-1.0, 1.0) + (80.0, 0.0)))
+    assert MODELS[result.model[0]] == "none" and BASES[result.basis[0]] == "none"
+    assert np.isnan(result.shifts(np.arange(5), np.arange(5, 10)).shift_px).all()
+
+
 # pages
 
 
@@ -286,6 +309,29 @@ def test_false_alarms_and_power(name: str) -> None:
 @pytest.mark.parametrize("name", HARD)
 def test_false_alarms_and_power_of_many(name: str) -> None:
     judge(name, 10_000, 0.97 if name == "soft skin" else 0.99)
+
+
+@pytest.mark.parametrize(
+    "course",
+    [
+        Course(lesions=(4, 8), rotation_deg=180.0),
+        Course(lesions=(4, 8), rotation_deg=180.0, calibrated=False, zoom=0.15),
+    ],
+)
+def test_turned_cameras_are_no_alarm(course: Course) -> None:
+    seen, _ = make_pages(300, course, seed=5)
+    lesions, pages = alarms(seen)
+    assert lesions < 0.01 and pages < 0.01
+    assert (align(seen).model == MODELS.index("similarity")).mean() > 0.98
+
+
+@pytest.mark.parametrize("name", HARD)
+@pytest.mark.parametrize("size", [2, 3, 4])
+def test_exchanges_are_not_explained_by_a_turn(name: str, size: int) -> None:
+    """Cameras turn by 40 degrees between two visits at most."""
+    seen, _ = make_pages(150, HARD[name], seed=7)
+    track, _ = exchange(seen, size=size)
+    assert (np.abs(np.degrees(align(replace(seen, track=track)).rotation_rad)) <= 45.0).all()
 
 
 @pytest.mark.parametrize("size", [3, 4])

@@ -3,11 +3,14 @@
 //! [`model`] says what a link of two lesions costs, `motion` finds the movement of the camera, `ids` judges the ids that
 //! were given. What is the same lesion is decided by the assignment of least total cost, one to one.
 
+mod by_ids;
 mod ids;
 pub mod model;
 mod motion;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod turn_tests;
 
 use std::ops::Range;
 

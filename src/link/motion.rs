@@ -2,46 +2,45 @@
 //!
 //! Every two links suggest a movement (and each link alone: a shift); the one that most lesions agree with is fitted to those
 //! by least squares (M. A. Fischler and R. C. Bolles 1981, with all pairs in the place of random ones; the closed form of S. Umeyama 1991
-//! in complex numbers, with a weak prior towards a camera that is held upright and at the same distance). A turn by more than
-//! 45 degrees or a larger change of scale than the caller allows is refused, so that lesions with exchanged ids are not
-//! explained by a camera upside down.
+//! in complex numbers, with a weak prior towards a camera that is held upright and at the same distance). A larger change of
+//! scale than the caller allows is refused, and so is a turn by more than 45 degrees, so that lesions with exchanged ids are
+//! not explained by a camera upside down; `by_ids` says where ids prove such a turn.
 
 use std::ops::ControlFlow;
 
+use super::by_ids::ENOUGH;
 use super::model::{AGREES, Basis, CAMERA_OF_WIDTH, GATE, Model, Motion, NOISE_OF_WIDTH, TURN, variance};
 use super::{Movement, Page};
 use crate::polygons::Point;
 
 /// Tangent of the largest turn of the camera, 45 degrees.
 const MOST_SLOPE: f64 = 1.0;
-/// Ids of which all pairs suggest movements; of more, this many spread over them do.
-const MOST_IDS: usize = 48;
 /// Lesions per page of which all pairs suggest movements where ids do not help: the largest.
 const MOST_SPOTS: usize = 16;
 /// A lesion that fits nowhere under a suggested movement costs no more than this (3.5 standard deviations).
 const NOWHERE: f64 = 6.0;
 /// Positions have to be this much more likely under another movement to overrule the ids: odds of 400 to 1.
 const OVERRULES: f64 = 6.0;
-/// A pair of lesions has to be this much more likely than the next to be believed against a third one: odds of 7 to 1.
-const DECIDES: f64 = 2.0;
 /// Rounds of fitting and choosing anew what agrees.
 const ROUNDS: usize = 5;
 
-type Links = Vec<(u32, u32)>;
+pub(super) type Links = Vec<(u32, u32)>;
 
 /// What is the same for all movements between two pages.
 #[derive(Clone, Copy)]
-struct Bounds {
+pub(super) struct Bounds {
     field: f64,
     zoom_most: f64,
     /// Standard deviation of the logarithm of the scale.
     zoom_sd: f64,
+    /// Whether any turn is allowed, and all are as likely.
+    any_turn: bool,
 }
 
 impl Page {
     /// Find the movement that explains most.
     pub(super) fn movement(&mut self, field: f64, zoom_most: f64) -> (Motion, Movement) {
-        let bounds = Bounds { field, zoom_most, zoom_sd: zoom_most.ln() / 2.5 };
+        let bounds = Bounds { field, zoom_most, zoom_sd: zoom_most.ln() / 2.5, any_turn: false };
         let n_common = self.common.len();
         let smaller = self.from.len().min(self.to.len());
         let by_ids = self.by_ids(bounds);
@@ -49,17 +48,22 @@ impl Page {
             links.len() == n_common && (motion.model == Model::Similarity || smaller == 2)
         });
         let by_places = if clear || smaller < 2 { None } else { self.by_positions(bounds) };
-        let (basis, found) = match (by_ids, by_places) {
-            (None, None) => (Basis::None, None),
-            (Some(ids), None) => (Basis::Ids, Some(ids)),
-            (None, Some(places)) => (Basis::Positions, Some(places)),
-            (Some(ids), Some(places)) => {
+        let turned = if clear { None } else { self.turned_by_ids(by_ids.as_ref(), bounds) };
+        let (basis, found) = match (turned, by_ids, by_places) {
+            (Some(turned), _, places) => self.turned_or_not(turned, places, bounds),
+            (None, Some(ids), Some(places)) => {
                 if self.total(&places.0, bounds) + OVERRULES < self.total(&ids.0, bounds) {
                     (Basis::Positions, Some(places))
                 } else {
                     (Basis::Ids, Some(ids))
                 }
             }
+            (None, Some(ids), None) => (Basis::Ids, Some(ids)),
+            // Ids that agree on nothing, and fewer links than there are ids: a movement that happens to fit some lesions.
+            (None, None, Some(places)) if n_common < ENOUGH || places.1.len() >= n_common => {
+                (Basis::Positions, Some(places))
+            }
+            (None, None, _) => (Basis::None, None),
         };
         let (motion, links) = found.unwrap_or_else(|| (Motion::unknown(self.middle(), field), Vec::new()));
         let left: f64 = links.iter().map(|&link| self.distance2(&motion, link)).sum();
@@ -78,62 +82,25 @@ impl Page {
         (motion, movement)
     }
 
-    /// The movement that lesions with equal ids agree on, and which they are; at least half of them have to.
-    fn by_ids(&self, bounds: Bounds) -> Option<(Motion, Links)> {
-        let links = &self.common;
-        let n = links.len();
-        if n < 2 {
-            return None;
-        }
-        let needed = n.div_ceil(2);
-        let few = n.min(MOST_IDS);
-        let some: Links = (0..few).map(|k| links[k * n / few]).collect();
-        if n >= 3 {
-            let mut best = Best::default();
-            for (k, &one) in some.iter().enumerate() {
-                best.offer(self.votes(&self.shifted(one, Model::Similarity, bounds), links, bounds));
-                for &other in &some[..k] {
-                    if let Some(motion) = self.turned(one, other, bounds) {
-                        best.offer(self.votes(&motion, links, bounds));
-                    }
-                }
-            }
-            let motion = match best.best {
-                Some((count, _, motion)) if count >= needed.max(3) => Some(motion),
-                _ => self.two_of_three(bounds),
-            };
-            if let Some(motion) = motion
-                && let Some(found) = self.settle(motion, links, Model::Similarity, bounds)
-                && found.1.len() >= needed
-            {
-                return Some(found);
-            }
-        }
-        let mut best = Best::default();
-        for &one in &some {
-            best.offer(self.votes(&self.shifted(one, Model::Shift, bounds), links, bounds));
-        }
-        let (count, _, motion) = best.best?;
-        if count < needed.max(2) {
-            return None;
-        }
-        self.settle(motion, links, Model::Shift, bounds).filter(|found| found.1.len() >= needed.max(2))
-    }
-
-    /// Of three lesions that do not agree, the two whose movement is much more likely than that of any other two.
-    fn two_of_three(&self, bounds: Bounds) -> Option<Motion> {
-        let &[a, b, c] = self.common.as_slice() else { return None };
-        let fitted = |pair: [(u32, u32); 2]| {
-            let motion = self.fitted(&pair, Model::Similarity, bounds)?;
-            let (count, cost, motion) = self.votes(&motion, &pair, bounds);
-            (count == 2).then_some((cost, motion))
-        };
-        let mut found: Vec<_> = [[a, b], [a, c], [b, c]].into_iter().filter_map(fitted).collect();
-        found.sort_by(|one, other| one.0.total_cmp(&other.0));
-        match found.as_slice() {
-            [(_, motion)] => Some(*motion),
-            [(cost, motion), (next, _), ..] if cost + DECIDES < *next => Some(*motion),
-            _ => None,
+    /// Choose between a turn that ids agree on and what fits a camera held as before.
+    ///
+    /// Exchanged ids leave the places as they are, so that an upright movement fits them as well; where neither is much
+    /// more likely, as for exchanges in a square, nobody knows.
+    fn turned_or_not(
+        &mut self,
+        turned: (Motion, Links),
+        places: Option<(Motion, Links)>,
+        bounds: Bounds,
+    ) -> (Basis, Option<(Motion, Links)>) {
+        let Some(places) = places else { return (Basis::Ids, Some(turned)) };
+        let upright = self.total(&places.0, bounds);
+        let cost = self.total(&turned.0, bounds.with_any_turn());
+        if cost + OVERRULES < upright {
+            (Basis::Ids, Some(turned))
+        } else if upright + OVERRULES < cost {
+            (Basis::Positions, Some(places))
+        } else {
+            (Basis::None, None)
         }
     }
 
@@ -190,7 +157,7 @@ impl Page {
     }
 
     /// Fit what agrees, and choose anew what agrees, until nothing changes.
-    fn settle(
+    pub(super) fn settle(
         &self,
         mut motion: Motion,
         all: &[(u32, u32)],
@@ -216,7 +183,7 @@ impl Page {
     }
 
     /// The least squares of some links; `None` if the camera would have moved more than it may.
-    fn fitted(&self, links: &[(u32, u32)], model: Model, bounds: Bounds) -> Option<Motion> {
+    pub(super) fn fitted(&self, links: &[(u32, u32)], model: Model, bounds: Bounds) -> Option<Motion> {
         let (mut weights, mut centre, mut target) = (0.0, [0.0; 2], [0.0; 2]);
         let weigh = |&(from, to): &(u32, u32)| {
             let (from, to) = (&self.from[from as usize], &self.to[to as usize]);
@@ -247,8 +214,14 @@ impl Page {
             along += weight * (x * u + y * v);
             across += weight * (x * v - y * u);
         }
-        let (zoom, turn) = (1.0 / bounds.zoom_sd.powi(2), 1.0 / (TURN * TURN));
-        let turned = [(along + zoom) / (spread + zoom), across / (spread + turn)];
+        let (zoom, mut turn) = (1.0 / bounds.zoom_sd.powi(2), 1.0 / (TURN * TURN));
+        let mut turned = [(along + zoom) / (spread + zoom), across / (spread + turn)];
+        if bounds.any_turn {
+            // The prior is about the scale alone: it draws along the direction that was found.
+            let length = along.hypot(across);
+            let scale = (length + zoom) / ((spread + zoom) * length);
+            (turned, turn) = ([along * scale, across * scale], 0.0);
+        }
         bounds.allow(turned).then(|| {
             let motion = Motion::new(model, centre, target, turned, bounds.field);
             motion.known_to(1.0 / weights, 1.0 / (spread + turn))
@@ -256,13 +229,13 @@ impl Page {
     }
 
     /// The shift that one link suggests.
-    fn shifted(&self, (from, to): (u32, u32), model: Model, bounds: Bounds) -> Motion {
+    pub(super) fn shifted(&self, (from, to): (u32, u32), model: Model, bounds: Bounds) -> Motion {
         let (from, to) = (self.from[from as usize].at, self.to[to as usize].at);
         Motion::new(model, from, to, [1.0, 0.0], bounds.field)
     }
 
     /// The movement that two links suggest, if they are far enough apart to tell a turn and it is one that is allowed.
-    fn turned(&self, one: (u32, u32), other: (u32, u32), bounds: Bounds) -> Option<Motion> {
+    pub(super) fn turned(&self, one: (u32, u32), other: (u32, u32), bounds: Bounds) -> Option<Motion> {
         let (a, b) = (&self.from[one.0 as usize], &self.to[one.1 as usize]);
         let (c, d) = (&self.from[other.0 as usize], &self.to[other.1 as usize]);
         let (x, y) = (c.at[0] - a.at[0], c.at[1] - a.at[1]);
@@ -280,7 +253,12 @@ impl Page {
     }
 
     /// How many links agree with a movement, and what it and they cost.
-    fn votes(&self, motion: &Motion, links: &[(u32, u32)], bounds: Bounds) -> (usize, f64, Motion) {
+    pub(super) fn votes(
+        &self,
+        motion: &Motion,
+        links: &[(u32, u32)],
+        bounds: Bounds,
+    ) -> (usize, f64, Motion) {
         let (mut count, mut cost) = (0, turn_prior(motion, bounds));
         for &(from, to) in links {
             let far = motion.fit(&self.from[from as usize], &self.to[to as usize]).far();
@@ -345,9 +323,13 @@ impl Page {
 }
 
 impl Bounds {
+    pub(super) fn with_any_turn(self) -> Self {
+        Self { any_turn: true, ..self }
+    }
+
     fn allow(&self, [re, im]: [f64; 2]) -> bool {
         let (scale2, most2) = (re * re + im * im, self.zoom_most * self.zoom_most);
-        im.abs() <= MOST_SLOPE * re && scale2 <= most2 && scale2 * most2 >= 1.0
+        (self.any_turn || im.abs() <= MOST_SLOPE * re) && scale2 <= most2 && scale2 * most2 >= 1.0
     }
 }
 
@@ -355,30 +337,20 @@ impl Bounds {
 fn turn_prior(motion: &Motion, bounds: Bounds) -> f64 {
     let [re, im] = motion.turn;
     // Within 45 degrees the sine does for the angle.
-    let sine = im / (re * re + im * im).sqrt();
+    let sine = if bounds.any_turn { 0.0 } else { im / (re * re + im * im).sqrt() };
     let (turn, zoom) = (sine / TURN, 0.5 * motion.log_zoom / bounds.zoom_sd);
     0.5 * (turn * turn + zoom * zoom)
 }
 
 /// What the movement of a camera costs, of which `middle` is the middle of the image.
 fn prior(motion: &Motion, middle: Point, bounds: Bounds) -> f64 {
+    if bounds.any_turn {
+        // An image that was turned has its lesions elsewhere.
+        return turn_prior(motion, bounds);
+    }
     let [x, y] = motion.map(middle);
     let shift2 = (x - middle[0]).powi(2) + (y - middle[1]).powi(2);
     turn_prior(motion, bounds) + shift2 / (2.0 * (CAMERA_OF_WIDTH * bounds.field).powi(2))
-}
-
-/// The movement with the most votes, of equal ones the cheapest.
-#[derive(Default)]
-struct Best {
-    best: Option<(usize, f64, Motion)>,
-}
-
-impl Best {
-    fn offer(&mut self, new: (usize, f64, Motion)) {
-        if self.best.is_none_or(|old| new.0 > old.0 || new.0 == old.0 && new.1 < old.1) {
-            self.best = Some(new);
-        }
-    }
 }
 
 /// Positions of the largest lesions, in their order.
