@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,12 +126,12 @@ def seen_rows(track: Ints, observations: Observations, visits: Visits, *, thread
     -------
     Seen
         Where several pages of a visit show the track, that with the finest known spacing counts, of equal ones the
-        first. O(n log n).
+        first by task id and page. O(n log n).
     """
     use = np.flatnonzero(track >= 0)
     page, visit = observations.page[use], visits.visit[observations.page[use]]
     pixel = np.nan_to_num(visits.spacing[page].prod(axis=1), nan=np.inf)
-    order = np.lexsort((use, page, pixel, visit, track[use]))
+    order = np.lexsort((use, visits.place[page], pixel, visit, track[use]))
     use, page, visit = use[order], page[order], visit[order]
     own = track[use]
     fresh = np.append(True, (np.diff(own) != 0) | (np.diff(visit) != 0))[: len(use)]
@@ -197,7 +197,10 @@ def slots_of_visits(export: Export, counted: Counted, visits: Visits, *, people:
     known[visits.patient[~np.isnan(visits.day)]] = True
     shared = np.where(known[visits.patient], visits.patient, len(known) + visits.series)
     if people is None:
-        return slots_of(visits.series, visits.visit, visits.imaged, visits.annotated, patient=shared)
+        slots = slots_of(
+            visits.series, visits.visit, visits.imaged, visits.annotated, page=visits.place, patient=shared
+        )
+        return _by_row(slots, visits)
     # A page of a task for each of those whose annotation of the task counts.
     ids = export.pages["task_id"].to_numpy()
     order = np.argsort(ids, kind="stable")
@@ -215,14 +218,22 @@ def slots_of_visits(export: Export, counted: Counted, visits: Visits, *, people:
     group = np.repeat(pairs, copies)
     wanted = page * people + group % people
     at = np.minimum(np.searchsorted(own, wanted), max(len(own) - 1, 0))
-    return slots_of(
+    slots = slots_of(
         group,
         visits.visit[page],
         visits.imaged[page],
         own[at] == wanted,
-        page=page,
+        page=visits.place[page],
         patient=shared[page] * people + group % people,
     )
+    return _by_row(slots, visits)
+
+
+def _by_row(slots: Slots, visits: Visits) -> Slots:
+    """Turn places of pages into rows of ``export.pages``."""
+    row = np.full(len(visits.place) + 1, -1, dtype=np.int64)
+    row[visits.place] = np.arange(len(visits.place))
+    return replace(slots, page=row[slots.page])
 
 
 def completed_rows(seen: Seen, group_of_track: Ints, slots: Slots) -> tuple[Completed, Ints]:

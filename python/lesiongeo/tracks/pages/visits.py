@@ -42,6 +42,9 @@ class Visits:
     visit : ndarray of int64, shape (n_pages,)
         Number of the visit of the patient, from 0. All sites share the visits of their patient, but where only the
         order is known: there each site has its own.
+    place : ndarray of int64, shape (n_pages,)
+        Place of the page among all by task id and page: where one of several must be chosen, the order of tasks in the
+        file must not.
     day : ndarray of float64, shape (n_pages,)
         Days since the first visit of the patient whose day is known; NaN where only the order is known.
     visit_date : pyarrow.Array of date32
@@ -76,6 +79,7 @@ class Visits:
     patient: Ints
     series: Ints
     visit: Ints
+    place: Ints
     day: Floats
     visit_date: pa.Array
     imaged: Mask
@@ -226,10 +230,13 @@ def visits_of(
         }
     )
     order = np.lexsort((page, task, number, series))
+    place = np.empty(len(task), dtype=np.int64)
+    place[np.lexsort((page, task))] = np.arange(len(task))
     return Visits(
         patient=people,
         series=series,
         visit=number,
+        place=place,
         day=since,
         visit_date=dates,
         imaged=imaged,
