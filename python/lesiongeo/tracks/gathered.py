@@ -12,6 +12,7 @@ from ..agreement.lesions import group_regions
 from ..consensus.ground_truth import expert_of
 from ..consensus.outlines import Members, members_of
 from ..read import Export
+from .place_order import place_order
 from .sizes import Floats, Mask
 
 __all__ = ["Gathered", "gather_lesions", "gather_single"]
@@ -19,7 +20,7 @@ __all__ = ["Gathered", "gather_lesions", "gather_single"]
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """Regions that belong together, one entry for each lesion on a page, by page, then lesion.
+    """Regions that belong together, one entry for each lesion on a page, by page, then the place of the first region.
 
     Attributes
     ----------
@@ -41,13 +42,15 @@ class Gathered:
     beside: Mask
 
 
-def gather_single(counted: Counted, who: Ints, page_of_region: Ints, marker: Mask) -> Gathered:
+def gather_single(
+    export: Export, counted: Counted, who: Ints, page_of_region: Ints, marker: Mask, threads: int | None
+) -> Gathered:
     """Take every region that counts by itself; `who` and `page_of_region` are of all regions."""
     rows, annotation = counted.order.astype(np.int64), counted.owner
     kept = ~marker[rows]
     rows, annotation = rows[kept], annotation[kept]
     people = np.bincount(counted.task, minlength=len(counted.task_ids))[counted.task[annotation]]
-    order = np.lexsort((rows, who[rows], page_of_region[rows]))
+    order = place_order(page_of_region[rows], who[rows], rows, export.regions, threads=threads)
     rows, count = rows[order], len(rows)
     none = np.zeros(count, dtype=np.bool_)
     return Gathered(
@@ -109,8 +112,7 @@ def gather_lesions(
     one[observation[~is_beside][::-1]] = row[~is_beside][::-1]
     lesion = np.concatenate((number[present], np.where(stands_for < 0, -1, np.append(number, -1)[stands_for])))
     page = page_of_region[one]
-    # As an unsigned number -1 is the last.
-    sort = np.lexsort((one, lesion.astype(np.uint64), page))
+    sort = place_order(page, who[one], one, export.regions, threads=threads)
     place = np.empty(len(sort), dtype=np.int64)
     place[sort] = np.arange(len(sort))
     observation = place[observation]

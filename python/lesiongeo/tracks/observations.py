@@ -43,7 +43,7 @@ class Scales(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Observations(Sizes):
-    """Lesions on pages: one entry for each, by row of ``export.pages``, then lesion. Made by `observe`.
+    """Lesions on pages: one entry for each, by row of ``export.pages``, then `place_order`. Made by `observe`.
 
     Attributes
     ----------
@@ -213,7 +213,7 @@ def observe(
     who = ranks(pc.fill_null(export.annotations["annotator"], UNKNOWN), counted.names)[export.annotation_rows]
     page_of_region = _pages(export, counted)
     if by == "annotator":
-        groups = gather_single(counted, who, page_of_region, visits.marker)
+        groups = gather_single(export, counted, who, page_of_region, visits.marker, threads)
     else:
         groups = gather_lesions(export, counted, who, page_of_region, agreement, visits.marker, threads)
     return _measure(export, counted, groups, who, visits.spacing, by, outline, threads)

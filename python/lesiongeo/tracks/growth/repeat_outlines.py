@@ -83,7 +83,10 @@ def repeats_of(export: Export, counted: Counted, *, threads: int | None = None) 
     edited = np.zeros(len(both), dtype=np.bool_)
     edited[annotation[(iou >= 1.0) | (then == now)]] = True
     use = ~edited[annotation] & (then > 0) & (now > 0)
-    return Repeats(np.log(now[use] / then[use]), np.log(now[use] * then[use]) / 2.0)
+    change, size = np.log(now[use] / then[use]), np.log(now[use] * then[use]) / 2.0
+    # Not in the order of the file: the last digit of a sum would depend on it.
+    order = np.lexsort((size, change))
+    return Repeats(change[order], size[order])
 
 
 def _pairs(export: Export, counted: Counted) -> tuple[Ints, Ints]:
