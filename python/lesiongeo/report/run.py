@@ -76,7 +76,7 @@ class Run:
         if not any(name in self.files for name in NEEDED):
             raise ExportError(
                 f"{folder} holds none of {', '.join(NEEDED)}, as Parquet or CSV; make them with: "
-                "lesiongeo agree SRC -o DIR",
+                "lesiongeo agree SRC -o DIR, or of lesions over visits alone with: lesiongeo track SRC -o DIR",
                 source=str(folder),
             )
         self._tables: dict[str, pa.Table] = {}

@@ -107,11 +107,11 @@ def propose_ids(view: IdView) -> pa.Table:
     Returns
     -------
     pyarrow.Table
-        patient, site, task_id, page, annotator, region_id, typed_id (null: none), proposed_id, visit, cost and margin
-        of the link by position (null where the id follows from what other people typed, and for the first of a new
-        track), and the reason: missing, repeated (the typed id stands for another lesion of the page), differs (from
-        what others typed), swap (the ids of two lesions were exchanged, it seems) or changed (the lesion had another
-        id before, it seems). Sorted by patient, site, visit, task, page, annotator and region.
+        patient, site, task_id, page, annotation_id, annotator, region_id, typed_id (null: none), proposed_id, visit,
+        cost and margin of the link by position (null where the id follows from what other people typed, and for the
+        first of a new track), and the reason: missing, repeated (the typed id stands for another lesion of the page),
+        differs (from what others typed), swap (the ids of two lesions were exchanged, it seems) or changed (the lesion
+        had another id before, it seems). Sorted by patient, site, visit, task, page, annotator and region.
     """
     found = view.found
     missing = np.flatnonzero((view.name < 0) & (view.track >= 0))

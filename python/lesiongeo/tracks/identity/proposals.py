@@ -24,6 +24,7 @@ PROPOSAL_SCHEMA = pa.schema(
         ("site", pa.string()),
         ("task_id", pa.int64()),
         ("page", pa.int32()),
+        ("annotation_id", pa.int64()),
         ("annotator", pa.string()),
         ("region_id", pa.string()),
         ("typed_id", pa.string()),
@@ -132,7 +133,7 @@ def _roots(link: Ints) -> Ints:
 
 def proposal_rows(export: Export, rows: Ints, **given: Any) -> pa.Table:
     """Make proposals about these regions: `given` holds the columns that are not the region's own; null if left out."""
-    names = ["task_id", "page", "annotator", "region_id"]
+    names = ["task_id", "page", "annotation_id", "annotator", "region_id"]
     theirs = export.regions.table.select(names).take(pa.array(rows, pa.int64()))
     for name in ("cost", "margin"):
         given[name] = numbers(given.get(name, np.full(len(rows), np.nan)))
@@ -144,5 +145,16 @@ def proposal_rows(export: Export, rows: Ints, **given: Any) -> pa.Table:
 def sorted_proposals(tables: list[pa.Table]) -> pa.Table:
     """Join proposals, by patient, site, visit, task, page, annotator and region."""
     found = pa.concat_tables([PROPOSAL_SCHEMA.empty_table(), *tables])
-    keys = ["patient", "site", "visit", "task_id", "page", "annotator", "region_id", "reason", "proposed_id"]
+    keys = [
+        "patient",
+        "site",
+        "visit",
+        "task_id",
+        "page",
+        "annotator",
+        "annotation_id",
+        "region_id",
+        "reason",
+        "proposed_id",
+    ]
     return found.sort_by([(name, "ascending") for name in keys]).combine_chunks()
