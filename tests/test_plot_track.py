@@ -105,7 +105,9 @@ def test_texts_of_an_export_are_escaped() -> None:
 def test_what_is_not_there_is_named_with_what_there_is(known: tuple[Made, lg.Export]) -> None:
     with pytest.raises(ValueError, match="no lesion has patient 'P2', track_id '3'; track_id is one of '1', '2'"):
         plot_track(*known, "3", patient="P2")
-    with pytest.raises(ValueError, match="2 lesions have track_id '1'; choose one by patient: 'P1', 'P2'"):
+    with pytest.raises(
+        ValueError, match="2 lesions have track_id '1'; choose one by patient \(--plot-patient\): 'P1', 'P2'"
+    ):
         plot_track(*known, "1")
     with pytest.raises(ValueError, match="no lesion has patient 'P9', track_id '1'; patient is one of 'P1', 'P2'"):
         plot_track(*known, "1", patient="P9")
@@ -121,7 +123,7 @@ def test_without_patients_the_task_says_which_lesion(known: tuple[Made, lg.Expor
     table = pa.Table.from_pylist([row | {"patient": None} for row in found.table.to_pylist()], schema=TRACK_COLUMNS)
     index = found.index.set_column(0, "patient", pa.nulls(found.index.num_rows, pa.string()))
     alone = replace(found, table=table, index=index)
-    with pytest.raises(ValueError, match="choose one by task_id: 1, 2"):
+    with pytest.raises(ValueError, match=r"choose one by task_id \(--plot-task\): 1, 2"):
         plot_track(alone, export, "1")
     svg = plot_track(alone, export, "1", task_id=2)
     assert texts(svg)[0] == "Lesion 1, task 2"
@@ -139,7 +141,7 @@ def test_lesions_of_everybody_have_their_own_outlines() -> None:
         index=pa.table({"patient": ["P1"] * 3, "track_id": ["2"] * 3, "annotator": ["1", "2", "3"]}),
         track_of_region=np.array([int(who) - 1 for who in people]),
     )
-    with pytest.raises(ValueError, match="choose one by annotator: '1', '2', '3'"):
+    with pytest.raises(ValueError, match=r"choose one by annotator \(--plot-annotator\): '1', '2', '3'"):
         plot_track(own, export, "2")
     svg = plot_track(own, export, "2", annotator="3")
     kinds = [one.get("class", "") for one in parsed(svg).iter(f"{SVG}path")]

@@ -403,3 +403,20 @@ def _real() -> Export:
     if not path.exists():
         pytest.skip("needs the shared real export")
     return lg.read_label_studio(str(path))
+
+
+def test_days_alone_leave_no_date_in_a_finding() -> None:
+    """Findings about dates name dates, but not where only days may leave."""
+    data = {
+        "patient_id": "P1",
+        "images": ["a.png", "b.png", "c.png"],
+        "dates": ["2025-03-01", "31.12.2025", "2026-01-05"],
+    }
+    tasks = [{"id": 1, "data": data, "annotations": [], "predictions": []}]
+    export = lg.read_label_studio(json.dumps(tasks).encode())
+    kept = lg.tracks(export, patient="patient_id", visit="dates").findings
+    assert any("31.12.2025" in text for text in kept["message"].to_pylist())
+    found = lg.tracks(export, patient="patient_id", visit="dates", dates="offset")
+    texts = json.dumps([table.to_pylist() for table in (found.table, found.findings, found.visits)], default=str)
+    assert "2025" not in texts and "2026" not in texts
+    assert set(found.findings["code"].to_pylist()) == set(kept["code"].to_pylist())

@@ -147,9 +147,10 @@ def _print(console: Console, table: pa.Table, kinds: list[dict[str, Any]], limit
     )
     for row in kinds:
         letter = f", Safe Harbor ({row['safe_harbor']})" if row["safe_harbor"] else ""
+        places = f" in {row['tasks']} tasks" if row["tasks"] else ""
         console.print(
             f"\n[bold {COLOURS[row['severity']]}]{row['severity']}[/] [bold]{row['kind']}[/] "
-            f"({row['count']} in {row['tasks']} tasks{letter}): {escape(row['message'])}"
+            f"({row['count']}{places}{letter}): {escape(row['message'])}"
         )
         if limit:
             wide.print(_rows(table.filter(pc.equal(table["kind"], row["kind"])).slice(0, limit)))

@@ -17,7 +17,7 @@ from ..options import checked_number, shown
 from ..read import Export
 from ..spacing import Spacing
 from .doubts import doubts
-from .findings import sorted_findings
+from .findings import sorted_findings, undated
 from .growth.growth import Growth, RowValues, growth_columns
 from .growth.noise import Noise, noise_given, noise_of
 from .growth.noise_table import noise_of_table
@@ -291,7 +291,9 @@ def tracks(
     return Tracks(
         table=table,
         conflicts=conflicts,
-        findings=sorted_findings([identity.findings, visits.findings, words]),
+        findings=sorted_findings(
+            [identity.findings, visits.findings if dates == "keep" else undated(visits.findings), words]
+        ),
         proposals=identity.proposals,
         noise=floor.table,
         visits=visits.table if dates == "keep" else visits.table.drop_columns(["visit_date"]),

@@ -12,7 +12,9 @@ from ..agreement.counted import Ints
 from ..checks.view import SEVERITIES, spread
 from ..read import Export
 
-__all__ = ["TRACK_FINDING_SCHEMA", "finding_rows", "findings_about_regions", "sorted_findings"]
+__all__ = ["TRACK_FINDING_SCHEMA", "finding_rows", "findings_about_regions", "sorted_findings", "undated"]
+
+UNREADABLE = "a field of the task's data has a value here that is none; correct it in the task. It counts as unknown"
 
 TRACK_FINDING_SCHEMA = pa.schema(
     [
@@ -85,6 +87,17 @@ def findings_about_regions(
     theirs = export.regions.table.select(names).take(pa.array(rows, pa.int64()))
     filled = {name: theirs[name] for name in names}
     return finding_rows(len(rows), severity=severity, code=code, message=message, **{**filled, **place})
+
+
+def undated(findings: pa.Table) -> pa.Table:
+    """Leave out what findings about pages say of dates: their values, and messages about values that are no dates."""
+    odd = pc.starts_with(findings["code"], "not_a_")
+    message = pc.if_else(odd, UNREADABLE, findings["message"])
+    value = pa.nulls(findings.num_rows, pa.string())
+    for name, column in (("message", message), ("value", value)):
+        at = findings.schema.get_field_index(name)
+        findings = findings.set_column(at, TRACK_FINDING_SCHEMA.field(name), column)
+    return findings
 
 
 def sorted_findings(tables: Iterable[pa.Table]) -> pa.Table:

@@ -260,7 +260,10 @@ def _single(
             if name in table.column_names and wanted[name] is None:
                 values = list(dict.fromkeys(table[name].take(pa.array(rows)).to_pylist()))
                 if len(values) > 1 and any(value is not None for value in values):
-                    raise ValueError(f"{len(found)} lesions have {named}; choose one by {name}: {_listed(values)}")
+                    option = f"--plot-{name.removesuffix('_id')}"
+                    raise ValueError(
+                        f"{len(found)} lesions have {named}; choose one by {name} ({option}): {_listed(values)}"
+                    )
     return found
 
 
