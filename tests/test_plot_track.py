@@ -106,7 +106,7 @@ def test_what_is_not_there_is_named_with_what_there_is(known: tuple[Made, lg.Exp
     with pytest.raises(ValueError, match="no lesion has patient 'P2', track_id '3'; track_id is one of '1', '2'"):
         plot_track(*known, "3", patient="P2")
     with pytest.raises(
-        ValueError, match="2 lesions have track_id '1'; choose one by patient \(--plot-patient\): 'P1', 'P2'"
+        ValueError, match=r"2 lesions have track_id '1'; choose one by patient \(--plot-patient\): 'P1', 'P2'"
     ):
         plot_track(*known, "1")
     with pytest.raises(ValueError, match="no lesion has patient 'P9', track_id '1'; patient is one of 'P1', 'P2'"):
