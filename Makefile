@@ -42,8 +42,7 @@ $(VENV)/.lint: $(VENV)/.made pyproject.toml
 	@touch $@
 
 demo: $(VENV)/.installed ## set up everything and run the main job on examples/
-	$(BIN)/lesiongeo agree examples/dermatology.json -o $(OUT)/demo --config examples/dermatology_config.xml \
-	  --patient patient_id --day-offset visit_offsets_days --spacing-mm spacing_mm
+	$(BIN)/lesiongeo agree examples/dermatology.json -o $(OUT)/demo --patient patient_id --spacing-mm spacing_mm
 	$(BIN)/lesiongeo report $(OUT)/demo
 
 test: test-rust test-python ## set up everything and run all tests
