@@ -28,6 +28,8 @@ TABLES = (
     "regions pairs tasks lesions annotators summary statistics reliability habits trends habits_overall similar queue "
     "problems"
 ).split()
+#: Where tasks have several pages and regions track ids.
+OF_TRACKS = ("tracks", "track_conflicts", "track_findings", "track_proposals", "track_noise", "visits")
 FILES = len(TABLES) + 2  # summary.json, run.lock.json
 
 
@@ -123,7 +125,8 @@ def test_agree_writes_what_the_functions_return(source: str, ending: str, small:
     out = tmp_path / "new" / "folder"
     ran = Ran("agree", path, "-o", out, "--spacing-mm", "0.5", *(["--csv"] if ending == "csv" else []))
     assert (ran.code, ran.err) == (0, "")
-    assert set(folder(out)) == {*(f"{name}.{ending}" for name in TABLES), "summary.json", "run.lock.json"}
+    names = TABLES if source == "small" else (*TABLES, *OF_TRACKS)
+    assert set(folder(out)) == {*(f"{name}.{ending}" for name in names), "summary.json", "run.lock.json"}
     export = lesiongeo.read_label_studio(path, spacing_mm=0.5)
     result = lesiongeo.agreement(export)
     measured = lesiongeo.measure(export.regions, spacing_mm=0.5, shape=False)
@@ -150,7 +153,13 @@ def test_agree_writes_what_the_functions_return(source: str, ending: str, small:
         "summary": result.summary,
         "problems": pa.concat_tables([export.problems, superseded_problems(result.superseded)]),
     }
-    assert set(expected) == set(TABLES)
+    if source == "example":
+        followed = lesiongeo.tracks(export)
+        tables = ("table", "conflicts", "findings", "proposals", "noise", "visits")
+        expected |= {name: getattr(followed, table) for name, table in zip(OF_TRACKS, tables, strict=True)}
+        regions = regions.append_column("track", followed.track_ids())
+        expected["regions"] = regions
+    assert set(expected) == set(names)
     added = expected["problems"].slice(export.problems.num_rows).to_pylist()
     assert [(row["annotation_id"], row["code"]) for row in added] == [
         (number, "superseded") for number in result.superseded["annotation_id"].to_pylist()
@@ -246,7 +255,7 @@ def test_same_input_same_bytes(ending: list[str], tmp_path: Path) -> None:
         ran = process("agree", path, "-o", tmp_path / seed, "--threads", threads, *ending, PYTHONHASHSEED=seed)
         assert ran.returncode == 0, ran.stderr
     first = folder(tmp_path / "0")
-    assert len(first) == FILES
+    assert len(first) == FILES + len(OF_TRACKS)
     assert folder(tmp_path / "1") == first
     other = folder(tmp_path / "2")
     other["run.lock.json"] = other["run.lock.json"].replace(b"renamed.json", EXAMPLE.name.encode())

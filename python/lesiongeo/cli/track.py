@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -221,7 +222,9 @@ def track(
             content["volume"] = {"lesions": bodies.num_rows, "known": len(known), "sum_mm3": math.fsum(known)}
         written: list[Path] = []
         if plot is not None:
-            target = out or Path(f"track-{plot}.svg")
+            # An id can hold what a file's name cannot.
+            name = re.sub(r"[^\w.-]+", "-", plot)
+            target = out or Path(f"track-{name}.svg")
             target.parent.mkdir(parents=True, exist_ok=True)
             written = [write_plot(found, export, plot, target, **chosen)]  # type: ignore[arg-type]
             options |= {"plot": plot}

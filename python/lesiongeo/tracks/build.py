@@ -74,7 +74,7 @@ class Tracks:
     --------
     >>> import lesiongeo as lg
     >>> lg.tracks(lg.read_label_studio("examples/dermatology.json", patient="patient_id"))
-    <Tracks: 101 tracks, seen in 264 of 276 rows, 19 conflicts, 78 findings>
+    <Tracks: 101 tracks, seen in 264 of 276 rows, 19 conflicts, 83 findings>
     """
 
     table: pa.Table
