@@ -60,12 +60,8 @@ class Seen:
     percent: float | None
     mdc: float | None
     significant: bool | None
-    percent_first: float | None
-    mdc_first: float | None
-    significant_first: bool | None
     reason: str | None
     noise_source: str | None
-    noise_df: float | None
     measured: str | None
     ticked: str | None
     answer: str | None
@@ -248,14 +244,13 @@ TEXTS = frozenset(
 )
 NUMBERS = frozenset(
     "day_offset spacing_x_mm spacing_y_mm area_mm2 area_px2 area_low_mm2 area_high_mm2 centroid_x_px centroid_y_px "
-    "pct_area mdc95 noise_df pct_area_first mdc95_first".split()
+    "pct_area mdc95".split()
 )
 READ = (
     TEXTS
     | NUMBERS
     | frozenset(
-        "visit task_id page n_annotators n_drawn n_regions annotators n_parts significant significant_first conflict "
-        "width height".split()
+        "visit task_id page n_annotators n_drawn n_regions annotators n_parts significant conflict width height".split()
     )
 )
 
@@ -290,12 +285,8 @@ def seen_of(row: dict[str, Any]) -> Seen:
         percent=row.get("pct_area"),
         mdc=row.get("mdc95"),
         significant=row.get("significant"),
-        percent_first=row.get("pct_area_first"),
-        mdc_first=row.get("mdc95_first"),
-        significant_first=row.get("significant_first"),
         reason=row.get("reason"),
         noise_source=row.get("noise_source"),
-        noise_df=row.get("noise_df"),
         measured=row.get("geo_status"),
         ticked=row.get("human_status"),
         answer=row.get("human_answer"),

@@ -12,7 +12,7 @@ from ..read import Export
 from .observations import Observations
 from .pages.visits import Visits
 from .parts import SUMS, whole_of_parts
-from .sizes import Floats, Mask
+from .sizes import Floats
 from .statuses.completion import Completed, Slots, complete, slots_of
 
 __all__ = ["Entries", "Seen", "completed_rows", "entries_of", "seen_rows", "slots_of_visits"]
@@ -68,8 +68,6 @@ class Seen:
         Each track and visit once; the page is a row of ``export.pages``.
     observations : Entries
         The lesions on that page that belong to it: several are its parts.
-    left_out : ndarray of int64
-        Observations on another page of the same visit; nothing is measured on them.
     measures : dict of str to ndarray of float64, shape (n,)
         Areas and lengths by the names of `Sizes`; NaN: unknown, and diameters of what is in several parts.
     centroid_px : ndarray of float64, shape (n, 2)
@@ -90,7 +88,6 @@ class Seen:
     visit: Ints
     page: Ints
     observations: Entries
-    left_out: Ints
     measures: dict[str, Floats]
     centroid_px: Floats
     log_area: Floats
@@ -138,7 +135,6 @@ def seen_rows(track: Ints, observations: Observations, visits: Visits, *, thread
     row = np.cumsum(fresh) - 1
     first = np.flatnonzero(fresh)
     kept = page == page[first][row] if len(use) else np.zeros(0, dtype=np.bool_)
-    left_out = np.sort(use[~kept])
     use, row = use[kept], row[kept]
     count = len(first)
     starts = np.searchsorted(row, np.arange(count + 1)).astype(np.int64)
@@ -175,7 +171,6 @@ def seen_rows(track: Ints, observations: Observations, visits: Visits, *, thread
         visit=visit[first],
         page=page[first],
         observations=Entries(starts, use),
-        left_out=left_out,
         measures=measures,
         centroid_px=centre,
         log_area=log_area,
@@ -249,10 +244,4 @@ def completed_rows(seen: Seen, group_of_track: Ints, slots: Slots) -> tuple[Comp
 def taken(values: NDArray[np.float64], source: Ints) -> Floats:
     """Return the values of the rows `source`; NaN for -1."""
     found: Floats = np.where(source >= 0, values[source], np.nan) if len(values) else np.full(len(source), np.nan)
-    return found
-
-
-def flags(values: Mask, source: Ints) -> Mask:
-    """Return the flags of the rows `source`; False for -1."""
-    found: Mask = (source >= 0) & values[source] if len(values) else np.zeros(len(source), dtype=np.bool_)
     return found

@@ -19,8 +19,9 @@ __all__ = ["days_of", "number_series", "number_visits", "order_remarks", "since_
 Floats = NDArray[np.float64]
 
 SEVERAL_PAGES = (
-    "several pages show the same patient and site on the same visit; what is drawn on them is taken as one visit: name "
-    "the site with the option `site`, or correct the dates"
+    "several pages show the same patient and site on the same visit; they are taken as one visit, and a lesion on "
+    "several of them is measured on the one with the finest scale only: name the site with the option `site`, or "
+    "correct the dates"
 )
 ORDER_OF_TASKS = (
     "no date and no day of this patient's visits is known, so they are in the order of their task ids; name the field "
